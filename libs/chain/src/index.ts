@@ -1,0 +1,3 @@
+export * from './event.js';
+export * from './fault.js';
+export * from './receipt.js';
