@@ -1,0 +1,3 @@
+import { boundaries } from './tools/boundary-rules.mjs';
+
+export default boundaries;

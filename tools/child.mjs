@@ -1,0 +1,48 @@
+// Child processes of the runner: their signals, exit codes and output.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const running = new Set();
+
+function forward(signal) {
+  if (running.size === 0) process.exit(128 + constants.signals[signal]);
+  // Ctrl-C in a terminal reaches the whole process group already: a second SIGINT would look like a second Ctrl-C.
+  if (signal === 'SIGINT' && process.stdin.isTTY) return;
+  for (const child of running) child.kill(signal);
+}
+
+/** The runner outlives its children's shutdown, so that it can pass on their exit code. */
+export function forwardSignals() {
+  for (const signal of FORWARDED) process.on(signal, () => forward(signal));
+}
+
+function finished(child, program) {
+  running.add(child);
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => {
+      running.delete(child);
+      reject(new Error(`cannot run ${program}: ${error.message}`));
+    });
+    child.once('close', (code, signal) => {
+      running.delete(child);
+      resolve(code ?? 128 + constants.signals[signal]);
+    });
+  });
+}
+
+/** Runs a program on this terminal. @returns {Promise<number>} its exit code, 128 + signal number when killed */
+export function runVisibly(program, args, options) {
+  return finished(spawn(program, args, { stdio: 'inherit', ...options }), program);
+}
+
+/** Runs a program and shows what it printed only if it fails. @returns {Promise<number>} as runVisibly */
+export async function runQuietly(program, args, options) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const output = [];
+  child.stdout.on('data', (chunk) => output.push(chunk));
+  child.stderr.on('data', (chunk) => output.push(chunk));
+  const code = await finished(child, program);
+  if (code !== 0) process.stderr.write(Buffer.concat(output));
+  return code;
+}

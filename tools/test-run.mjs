@@ -1,0 +1,73 @@
+// The test commands: everything goes through Nx, and the closing line is summed over Jest's own reports.
+import { randomInt } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runVisibly } from './child.mjs';
+import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
+
+const SEED_MAX = 2 ** 31;
+
+/**
+ * Sums Jest reports. A suite that could not run at all counts as one failure.
+ * @param {ReadonlyArray<{numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number, numPendingTests: number}>} reports
+ */
+export function sumReports(reports) {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const report of reports) {
+    total.passed += report.numPassedTests;
+    total.failed += report.numFailedTests + report.numRuntimeErrorTestSuites;
+    total.skipped += report.numPendingTests;
+  }
+  return total;
+}
+
+function readReports() {
+  const files = readdirSync(RESULTS_DIR).filter((file) => file.endsWith('.json'));
+  return files.map((file) => JSON.parse(readFileSync(join(RESULTS_DIR, file), 'utf8')));
+}
+
+function clearReports() {
+  rmSync(RESULTS_DIR, { recursive: true, force: true });
+  mkdirSync(RESULTS_DIR, { recursive: true });
+}
+
+/** Prints the closing line. @returns {number} the exit code: any red step or failed test makes it 1 */
+function close(codes) {
+  const { passed, failed, skipped } = sumReports(readReports());
+  if (skipped > 0) console.log(`${skipped} skipped`);
+  const isRed = failed > 0 || passed === 0 || codes.some((code) => code !== 0);
+  if (isRed && failed === 0) console.log('a check or a suite failed outside the counted tests: see above');
+  console.log(`${passed} passed, ${failed} failed`);
+  return isRed ? 1 : 0;
+}
+
+export async function testAll(_args, { node, env, step }) {
+  clearReports();
+  const nx = (...args) => runVisibly(node, ['node_modules/nx/dist/bin/nx.js', 'run-many', ...args], { cwd: ROOT, env });
+  const pure = await step('lint, types, boundaries, style and pure tests', () => nx('-t', 'lint', 'types', 'boundaries', 'test', '--parallel=2', '--output-style=static'));
+  const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', 'e2e', '--parallel=1', '--output-style=stream'));
+  return close([pure, e2e]);
+}
+
+/** Takes `--seed N` out of the arguments; what is left goes to Jest. */
+export function takeSeed(args) {
+  const at = args.findIndex((arg) => arg === '--seed' || arg.startsWith('--seed='));
+  if (at < 0) return { seed: randomInt(SEED_MAX), rest: args };
+  const inline = args[at].startsWith('--seed=');
+  const text = inline ? args[at].slice('--seed='.length) : args[at + 1];
+  if (!/^\d{1,10}$/.test(text ?? '')) throw new Error('--seed wants a whole number');
+  return { seed: Number(text), rest: [...args.slice(0, at), ...args.slice(at + (inline ? 1 : 2))] };
+}
+
+export async function testFaults(args, { node, env, step }) {
+  const { seed, rest } = takeSeed(args);
+  clearReports();
+  console.log(`seed ${seed} (repeat with: npm run test:faults -- --seed ${seed})`);
+  const outcome = join(RESULTS_DIR, 'faults.json');
+  const jest = ['node_modules/jest/bin/jest.js', '--config', 'jest.faults.config.mjs', '--runInBand', '--json', `--outputFile=${outcome}`, ...rest];
+  const code = await step('fault tests with real processes', () =>
+    runVisibly(node, jest, { cwd: ROOT, env: { ...jestEnv(env), FAULT_SEED: String(seed) }, stdio: ['inherit', 'ignore', 'inherit'] }),
+  );
+  console.log(`seed ${seed}`);
+  return close([code]);
+}
