@@ -1,1 +1,6 @@
-export {};
+export { createPool, withClient, type PoolOptions } from './pool.js';
+export { withTransaction, type IsolationLevel, type TransactionOptions } from './transaction.js';
+export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutBinary } from './copy.js';
+export { migrate, type MigrateOptions } from './migrate.js';
+export { ensureDatabase, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
+export { assertDurable, NotDurableError, type DurabilityOptions } from './durability.js';

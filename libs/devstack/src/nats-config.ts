@@ -1,0 +1,76 @@
+/** What the accounts of a Countersign bus need to know: public keys only, so the file holds no secret. */
+export interface NatsConfig {
+  readonly serverName: string;
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly storeDir: string;
+  readonly logFile: string;
+  readonly ledgerPublicKey: string;
+  readonly servicesPublicKey: string;
+  readonly systemPublicKey: string;
+}
+
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+const FILE_STORE_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+const MEMORY_STORE_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * Configuration of the local nats-server (2.9 or later). Why it looks so: deploy/nats/README.md.
+ * Services get explicit lists only: with `publish: ">"` another account could purge a stream, and with
+ * `allow_responses` a responder would answer on any subject that a requester names, `ledger.receipt.x` included.
+ */
+export function natsConfig(c: NatsConfig): string {
+  return `# Written by Countersign at every start; changes here are lost.
+server_name: ${JSON.stringify(c.serverName)}
+host: 127.0.0.1
+port: ${String(c.port)}
+http: ${JSON.stringify(`127.0.0.1:${String(c.monitorPort)}`)}
+log_file: ${JSON.stringify(c.logFile)}
+logfile_size_limit: 16MB
+max_payload: ${String(MAX_PAYLOAD_BYTES)}
+max_connections: 256
+ping_interval: 10s
+ping_max: 3
+write_deadline: 10s
+
+jetstream {
+  store_dir: ${JSON.stringify(c.storeDir)}
+  max_file_store: ${String(FILE_STORE_BYTES_MAX)}
+  max_memory_store: ${String(MEMORY_STORE_BYTES_MAX)}
+}
+
+accounts {
+  LEDGER {
+    jetstream: enabled
+    users: [ { nkey: ${c.ledgerPublicKey} } ]
+    exports: [
+      { service: "intake.>" }
+      { stream: "ledger.receipt.>" }
+      { stream: "ledger.refused.>" }
+      { stream: "ledger.checkpoint.>" }
+      { stream: "ledger.integrity.>" }
+    ]
+  }
+  SERVICES {
+    users: [
+      {
+        nkey: ${c.servicesPublicKey}
+        permissions {
+          publish { allow: ["intake.*.*", "_INBOX.>"] }
+          subscribe { allow: ["ledger.>", "_INBOX.>"] }
+        }
+      }
+    ]
+    imports: [
+      { service: { account: LEDGER, subject: "intake.>" } }
+      { stream: { account: LEDGER, subject: "ledger.receipt.>" } }
+      { stream: { account: LEDGER, subject: "ledger.refused.>" } }
+      { stream: { account: LEDGER, subject: "ledger.checkpoint.>" } }
+      { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
+    ]
+  }
+  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
+}
+system_account: SYS
+`;
+}

@@ -1,0 +1,145 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { killAtExit } from './exit-hook.js';
+import { choosePort } from './free-port.js';
+import { natsServerProgram } from './nats-binary.js';
+import { natsConfig } from './nats-config.js';
+import { commandLine, endProcess, signal, waitGone } from './process-file.js';
+import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
+
+const START_LIMIT_MS = 20_000;
+const START_ATTEMPTS = 3;
+const POLL_MS = 10;
+const STOP_STEPS = [['SIGTERM', 10_000], ['SIGKILL', 5_000]] as const;
+
+export interface NatsOptions {
+  /** State folder: configuration, seeds (mode 0600), log and the JetStream store. */
+  readonly dir: string;
+  /** Client port, used when it is free. */
+  readonly port?: number;
+  /** HTTP monitoring port, used when it is free. */
+  readonly monitorPort?: number;
+  /** Told what takes long, such as installing the server. */
+  readonly log?: (line: string) => void;
+}
+
+export interface NatsServer {
+  /** `nats://127.0.0.1:<port>`, without credentials. */
+  readonly url: string;
+  readonly port: number;
+  readonly monitorUrl: string;
+  readonly pid: number;
+  /** Seed files of the users: `ledger` in account LEDGER, `services` in account SERVICES. */
+  readonly users: { readonly ledger: string; readonly services: string };
+  /** Folder that JetStream stores in. */
+  readonly storeDir: string;
+  /** Resolves when the process is gone. Calling it again is fine. */
+  stop(): Promise<void>;
+  /** Sends a signal; for SIGKILL resolves when the process is gone. */
+  kill(name: NodeJS.Signals): Promise<void>;
+}
+
+async function userKey(path: string): Promise<KeyPair> {
+  const known = await readIfThere(path);
+  if (known !== undefined) return fromSeed(new TextEncoder().encode(known.trim()));
+  const key = createUser();
+  await writePrivate(path, `${new TextDecoder().decode(key.getSeed())}\n`);
+  return key;
+}
+
+// The server greets every client with INFO; until then its port may belong to nobody or to somebody else.
+function greets(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      done(answer);
+    };
+    socket.once('data', (data) => end(data.toString('latin1').startsWith('INFO ')));
+    socket.once('error', () => end(false));
+    socket.setTimeout(1_000, () => end(false));
+  });
+}
+
+async function launch(program: string, configFile: string, dir: string, port: number): Promise<ChildProcess | undefined> {
+  // Its own session: Ctrl-C in the terminal must reach the services first, which stop the bus after them.
+  const child = spawn(program, ['--config', configFile], { cwd: dir, detached: true, stdio: 'ignore' });
+  child.unref();
+  await new Promise<void>((done, fail) => child.once('spawn', done).once('error', fail));
+  await writeFile(join(dir, 'pid'), String(child.pid));
+  const until = performance.now() + START_LIMIT_MS;
+  while (performance.now() < until) {
+    if (child.exitCode !== null || child.signalCode !== null) return undefined;
+    if (await greets(port)) return child;
+    await sleep(POLL_MS);
+  }
+  child.kill('SIGKILL');
+  return undefined;
+}
+
+async function endOrphan(dir: string, configFile: string): Promise<void> {
+  const pid = Number(await readIfThere(join(dir, 'pid')));
+  if (pid > 0 && commandLine(pid)?.includes(configFile) === true) await endProcess(pid, STOP_STEPS);
+}
+
+/**
+ * Starts a real nats-server with JetStream and the accounts of deploy/nats for development and tests.
+ * Users' keys are made at the first start. A server left over from a killed process is stopped first.
+ * @throws {DevstackError} STACK_RUNNING, NATS_SERVER_MISSING, START_FAILED
+ */
+export async function startNats(options: NatsOptions): Promise<NatsServer> {
+  const dir = resolve(options.dir);
+  const configFile = join(dir, 'nats.conf');
+  const logFile = join(dir, 'nats.log');
+  const storeDir = join(dir, 'store');
+  mkdirSync(dir, { recursive: true });
+  await claimOwner(join(dir, 'owner'));
+  const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
+  await endOrphan(dir, configFile);
+  const users = { ledger: join(dir, 'ledger.nk'), services: join(dir, 'services.nk'), system: join(dir, 'system.nk') };
+  const [ledger, services, system] = [await userKey(users.ledger), await userKey(users.services), await userKey(users.system)];
+
+  for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+    const port = await choosePort(options.port);
+    const monitorPort = await choosePort(options.monitorPort);
+    const keys = { ledgerPublicKey: ledger.getPublicKey(), servicesPublicKey: services.getPublicKey(), systemPublicKey: system.getPublicKey() };
+    await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...keys }));
+    const child = await launch(program, configFile, dir, port);
+    if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users });
+  }
+  const log = existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-12).join('\n') : '';
+  throw new DevstackError('START_FAILED', `nats-server did not start; its log ${logFile} ends:\n${log}`);
+}
+
+interface Running {
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly storeDir: string;
+  readonly users: { readonly ledger: string; readonly services: string };
+}
+
+function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir, users }: Running): NatsServer {
+  const pid = child.pid ?? 0;
+  child.once('exit', killAtExit(pid, 'SIGTERM'));
+  return {
+    url: `nats://127.0.0.1:${String(port)}`,
+    port,
+    monitorUrl: `http://127.0.0.1:${String(monitorPort)}`,
+    pid,
+    users: { ledger: users.ledger, services: users.services },
+    storeDir,
+    async stop() {
+      await endProcess(pid, STOP_STEPS);
+      await rm(join(dir, 'owner'), { force: true });
+    },
+    async kill(name) {
+      signal(pid, name);
+      if (name === 'SIGKILL') await waitGone(pid, 5_000);
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killAtExit } from './exit-hook.js';
+import { choosePort } from './free-port.js';
+import { pathHash, postgresBinaries, SYSTEM_STATE_DIR, type PostgresBinaries } from './postgres-binaries.js';
+import { createCluster } from './postgres-cluster.js';
+import { postgresConf } from './postgres-settings.js';
+import { childPids, commandLine, endProcess, signal, waitGone } from './process-file.js';
+import { canReach, postgresUser, type RunAs } from './run-as.js';
+import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
+
+const START_LIMIT_MS = 60_000;
+const START_ATTEMPTS = 5;
+const POLL_MS = 10;
+// A Unix socket's path has 108 bytes with its final zero (unix(7)); the longest name is `.s.PGSQL.65535`.
+const SOCKET_PATH_BYTES_MAX = 107 - '/.s.PGSQL.65535'.length;
+// SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
+const STOP_STEPS = [['SIGINT', 30_000], ['SIGQUIT', 5_000], ['SIGKILL', 5_000]] as const;
+
+export interface PostgresOptions {
+  /** State folder. The data lies in it, or outside when the server's user cannot reach it (see `location`). */
+  readonly dir: string;
+  /** False turns fsync off: for tests only. */
+  readonly durable: boolean;
+  /** Used when it is free. */
+  readonly port?: number;
+}
+
+export interface PostgresServer {
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  /** Folder of the Unix socket, when there is one. */
+  readonly socketDir: string | undefined;
+  /** Connection URL of the superuser `postgres`, with its password: keep it out of logs. */
+  readonly superuserUrl: string;
+  readonly pid: number;
+  /** The cluster's data folder. */
+  readonly dataDir: string;
+  /** Fast shutdown; resolves when the process is gone. Calling it again is fine. */
+  stop(): Promise<void>;
+  /** SIGKILL waits until the process is gone; SIGSTOP and SIGCONT reach every server process, not only the first. */
+  kill(name: NodeJS.Signals): Promise<void>;
+}
+
+interface Place {
+  readonly home: string;
+  readonly runAs: RunAs | undefined;
+}
+
+async function choosePlace(dir: string, runAs: RunAs | undefined): Promise<Place> {
+  const remembered = await readIfThere(join(dir, 'location'));
+  const home = remembered?.trim() ?? (canReach(dir, runAs) ? join(dir, 'cluster') : join(SYSTEM_STATE_DIR, pathHash(dir)));
+  mkdirSync(dirname(home), { recursive: true, mode: 0o755 });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (runAs !== undefined) chownSync(home, runAs.uid, runAs.gid);
+  if (!canReach(home, runAs)) throw new DevstackError('START_FAILED', `${home} cannot be reached by the PostgreSQL user`);
+  await writePrivate(join(dir, 'location'), `${home}\n`);
+  return { home, runAs };
+}
+
+function livePostmaster(dataDir: string): number | undefined {
+  const file = join(dataDir, 'postmaster.pid');
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  const command = commandLine(pid);
+  if (command?.includes(dataDir) === true) return pid;
+  // The id was given to another program: PostgreSQL itself would refuse to start because that program lives.
+  if (command !== undefined) rmSync(file);
+  return undefined;
+}
+
+const isReady = (dataDir: string, pid: number): boolean => {
+  try {
+    const lines = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
+    return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+  } catch {
+    return false;
+  }
+};
+
+async function launch(binaries: PostgresBinaries, place: Place, dataDir: string): Promise<ChildProcess | undefined> {
+  const log = openSync(join(place.home, 'postgres.log'), 'a', 0o600);
+  // Its own session: Ctrl-C in the terminal must reach the services first, which stop the database last.
+  const child = spawn(join(binaries.root, 'bin', 'postgres'), ['-D', dataDir], {
+    ...place.runAs,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+  });
+  closeSync(log);
+  child.unref();
+  await new Promise<void>((done, fail) => child.once('spawn', done).once('error', fail));
+  const until = performance.now() + START_LIMIT_MS;
+  while (performance.now() < until) {
+    if (child.exitCode !== null || child.signalCode !== null) return undefined;
+    if (isReady(dataDir, child.pid ?? 0)) return child;
+    await sleep(POLL_MS);
+  }
+  child.kill('SIGQUIT');
+  return undefined;
+}
+
+function server(child: ChildProcess, dir: string, dataDir: string, port: number, socketDir: string | undefined, password: string): PostgresServer {
+  const pid = child.pid ?? 0;
+  const forget = killAtExit(pid, 'SIGINT');
+  child.once('exit', forget);
+  return {
+    host: '127.0.0.1',
+    port,
+    socketDir,
+    superuserUrl: `postgresql://postgres:${password}@127.0.0.1:${String(port)}/postgres`,
+    pid,
+    dataDir,
+    async stop() {
+      await endProcess(pid, STOP_STEPS);
+      await rm(join(dir, 'owner'), { force: true });
+    },
+    async kill(name) {
+      const everyProcess = name === 'SIGSTOP' || name === 'SIGCONT' ? [pid, ...childPids(pid)] : [pid];
+      for (const one of everyProcess) signal(one, name);
+      if (name === 'SIGKILL') await waitGone(pid, 5_000);
+    },
+  };
+}
+
+function lastLogLines(home: string): string {
+  const log = join(home, 'postgres.log');
+  return existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(-12).join('\n') : '';
+}
+
+/**
+ * Starts a real PostgreSQL 18 for development and tests, making its cluster at the first start.
+ * A server left over from a killed process is stopped first; a crashed cluster recovers by PostgreSQL's own means.
+ * @throws {DevstackError} STACK_RUNNING, POSTGRES_MISSING, START_FAILED
+ */
+export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
+  const dir = resolve(options.dir);
+  mkdirSync(dir, { recursive: true });
+  await claimOwner(join(dir, 'owner'));
+  const runAs = postgresUser();
+  const binaries = await postgresBinaries(runAs, dir);
+  const place = await choosePlace(dir, runAs);
+  const dataDir = join(place.home, 'data');
+  const passwordFile = join(dir, 'superuser.password');
+  const orphan = livePostmaster(dataDir);
+  if (orphan !== undefined) await endProcess(orphan, STOP_STEPS);
+
+  if ((await readIfThere(passwordFile)) === undefined) await writePrivate(passwordFile, randomBytes(24).toString('base64url'));
+  const password = readFileSync(passwordFile, 'utf8').trim();
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) await createCluster({ binaries, home: place.home, dataDir, runAs, password, durable: options.durable });
+
+  const socketDir = Buffer.byteLength(place.home) <= SOCKET_PATH_BYTES_MAX ? place.home : undefined;
+  for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
+    const port = await choosePort(options.port);
+    writeFileSync(join(dataDir, 'postgresql.conf'), postgresConf({ port, socketDir, durable: options.durable }));
+    const child = await launch(binaries, place, dataDir);
+    if (child !== undefined) return server(child, dir, dataDir, port, socketDir, password);
+    // Backends of a killed server end a moment after it and keep its shared memory until then.
+    await sleep(200 * attempt);
+  }
+  throw new DevstackError('START_FAILED', `PostgreSQL did not start; its log ${join(place.home, 'postgres.log')} ends:\n${lastLogLines(place.home)}`);
+}
+
+/** Deletes everything of a stopped server, wherever it lies. */
+export async function removePostgres(dir: string): Promise<void> {
+  const home = (await readIfThere(join(resolve(dir), 'location')))?.trim();
+  if (home !== undefined) await rm(home, { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
+}
+

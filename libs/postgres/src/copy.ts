@@ -1,0 +1,43 @@
+import type pg from 'pg';
+import { from, to } from 'pg-copy-streams';
+
+/** Signature, flags and extension length that begin a binary COPY (PostgreSQL manual, COPY, "Binary Format"). */
+export const COPY_BINARY_HEADER: Uint8Array = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
+
+/** Field count -1 that ends a binary COPY. */
+export const COPY_BINARY_TRAILER: Uint8Array = Buffer.from('ffff', 'hex');
+
+/**
+ * Runs `COPY … FROM STDIN (FORMAT BINARY)`, sending the buffers one after the other as fast as the server takes them.
+ * Together they are the whole stream, header and trailer included.
+ * @returns the number of rows that the server took
+ * @throws {pg.DatabaseError} when the server refuses; the transaction is aborted then
+ */
+export async function copyBinary(client: pg.ClientBase, sql: string, buffers: Uint8Array | readonly Uint8Array[]): Promise<number> {
+  const parts = buffers instanceof Uint8Array ? [buffers] : buffers;
+  const stream = client.query(from(sql));
+  const done = new Promise<void>((resolve, reject) => {
+    stream.once('finish', resolve);
+    stream.once('error', reject);
+  });
+  const failed = done.then(
+    () => undefined,
+    () => undefined,
+  );
+  for (const part of parts) {
+    if (stream.destroyed || stream.errored !== null) break;
+    if (!stream.write(part)) await Promise.race([new Promise<void>((resolve) => stream.once('drain', () => resolve())), failed]);
+  }
+  if (!stream.destroyed && stream.errored === null) stream.end();
+  await done;
+  return stream.rowCount;
+}
+
+/**
+ * Runs `COPY … TO STDOUT (FORMAT BINARY)` and yields the bytes as they come, header and trailer included; chunk borders
+ * fall anywhere. The server waits while the reader is slow. Leaving the loop early ends the connection's COPY.
+ */
+export async function* copyOutBinary(client: pg.ClientBase, sql: string): AsyncGenerator<Buffer, void, undefined> {
+  const stream = client.query(to(sql));
+  for await (const chunk of stream) yield chunk as Buffer;
+}

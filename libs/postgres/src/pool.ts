@@ -1,0 +1,50 @@
+import pg from 'pg';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 30_000;
+
+export interface PoolOptions {
+  readonly url: string;
+  /** Connections at most. */
+  readonly max: number;
+  /** Shown in pg_stat_activity and in the server's log. */
+  readonly applicationName: string;
+  /** A statement is cancelled by the server after this time; 0 means never. Default 0. */
+  readonly statementTimeoutMs?: number;
+  /** The session is ended when a transaction stays open without a statement; 0 means never. Default 0. */
+  readonly idleInTransactionTimeoutMs?: number;
+  /** Waiting for a connection fails after this time. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** Told when an idle connection breaks (server restarted); the pool replaces it by itself. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** A pool of connections. End it with `pool.end()`. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: options.applicationName,
+    statement_timeout: options.statementTimeoutMs ?? 0,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 0,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: IDLE_TIMEOUT_MS,
+    keepAlive: true,
+  });
+  // Without a listener Node ends the process when an idle connection breaks.
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return pool;
+}
+
+/** One connection outside any pool, closed when `work` settles. */
+export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  // A connection that breaks also fails the running query; without a listener it would end the process first.
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
