@@ -92,7 +92,7 @@ const forbidden = [
     severity: 'error',
     comment: 'Each package.json names what its package uses, so that it can be built and audited alone.',
     from: { path: '^((libs|apps)/[^/]+|bench)/src/' },
-    to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev', 'npm-optional'], dependencyTypesNot: ['type-only'] },
+    to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev', 'npm-optional'] },
   },
 ];
 
