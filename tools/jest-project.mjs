@@ -1,45 +1,75 @@
 // Runs the Jest suites of one project and leaves the outcome in .nx/results, where the runner sums it up.
 //   node tools/jest-project.mjs <project folder | .> <unit | e2e> [more Jest arguments]
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { forwardSignals, runVisibly } from './child.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
-const E2E_TIMEOUT_MS = 120_000;
-const UNIT_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = { unit: 30_000, e2e: 120_000 };
+const RUN_TIMEOUT_MS = { unit: 300_000, e2e: 480_000 };
+// Jest reports first and exits when nothing is left running; a suite that leaves a server behind would hang for ever.
+const EXIT_GRACE_MS = 15_000;
+const EMPTY_REPORT = { numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0, numPendingTests: 0 };
 
 const [project, kind, ...extra] = process.argv.slice(2);
 if (project === undefined || !['unit', 'e2e'].includes(kind)) {
   console.error('usage: node tools/jest-project.mjs <project folder | .> <unit | e2e>');
   process.exit(2);
 }
+const report = join(RESULTS_DIR, `${project === '.' ? 'root' : project.replaceAll('/', '-')}.${kind}.json`);
 
-const isWanted = (file) => file.endsWith('.spec.ts') && file.endsWith('.e2e.spec.ts') === (kind === 'e2e');
-const testDir = join(ROOT, project, 'test');
-const files = existsSync(testDir)
-  ? readdirSync(testDir, { recursive: true }).filter(isWanted).map((file) => join(testDir, file)).sort()
-  : [];
-
-const outcome = join(RESULTS_DIR, `${project === '.' ? 'root' : project.replaceAll('/', '-')}.${kind}.json`);
-mkdirSync(RESULTS_DIR, { recursive: true });
-if (files.length === 0) {
-  writeFileSync(outcome, JSON.stringify({ success: true, numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0, numPendingTests: 0 }));
-  process.exit(0);
+function listSuites() {
+  const folder = join(ROOT, project, 'test');
+  if (!existsSync(folder)) return [];
+  const isWanted = (file) => file.endsWith('.spec.ts') && file.endsWith('.e2e.spec.ts') === (kind === 'e2e');
+  const suites = readdirSync(folder, { recursive: true }).filter(isWanted);
+  return suites.map((file) => relative(ROOT, join(folder, file))).sort();
 }
 
-const result = spawnSync(
-  process.execPath,
-  [
+/** Ends a run that takes too long or does not exit after its report. @returns {() => void} stops the watch */
+function watch() {
+  const startedAt = performance.now();
+  let reportedAt = Infinity;
+  const stop = (why) => {
+    console.error(`${project} ${kind}: ${why}`);
+    process.kill(process.pid, 'SIGTERM');
+    clearInterval(timer);
+  };
+  const timer = setInterval(() => {
+    const now = performance.now();
+    if (reportedAt === Infinity && existsSync(report)) reportedAt = now;
+    if (now - startedAt > RUN_TIMEOUT_MS[kind]) stop(`stopped after ${RUN_TIMEOUT_MS[kind] / 1000} s`);
+    else if (now - reportedAt > EXIT_GRACE_MS) stop('a suite left something running after its last test');
+  }, 1000);
+  return () => clearInterval(timer);
+}
+
+async function runSuites(suites) {
+  const jest = [
     join(ROOT, 'node_modules/jest/bin/jest.js'),
     '--runInBand',
-    `--testTimeout=${kind === 'e2e' ? E2E_TIMEOUT_MS : UNIT_TIMEOUT_MS}`,
+    `--testTimeout=${TEST_TIMEOUT_MS[kind]}`,
     '--json',
-    `--outputFile=${outcome}`,
+    `--outputFile=${report}`,
     ...extra,
     '--runTestsByPath',
-    ...files.map((file) => relative(ROOT, file)),
-  ],
-  // --json would print the whole report to stdout as well; the readable report goes to stderr.
-  { cwd: ROOT, env: jestEnv(), stdio: ['ignore', 'ignore', 'inherit'] },
-);
-process.exit(result.status ?? 1);
+    ...suites,
+  ];
+  const unwatch = watch();
+  try {
+    // --json also prints the whole report to stdout; what people read goes to stderr.
+    return await runVisibly(process.execPath, jest, { cwd: ROOT, env: jestEnv(), stdio: ['ignore', 'ignore', 'inherit'] });
+  } finally {
+    unwatch();
+  }
+}
+
+mkdirSync(RESULTS_DIR, { recursive: true });
+rmSync(report, { force: true });
+const suites = listSuites();
+if (suites.length === 0) {
+  writeFileSync(report, JSON.stringify(EMPTY_REPORT));
+} else {
+  forwardSignals();
+  process.exitCode = await runSuites(suites);
+}

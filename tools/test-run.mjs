@@ -8,17 +8,22 @@ import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 const SEED_MAX = 2 ** 31;
 
 /**
- * Sums Jest reports. A suite that could not run at all counts as one failure.
+ * Sums Jest reports into the closing line. A suite that could not run at all counts as one failure.
  * @param {ReadonlyArray<{numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number, numPendingTests: number}>} reports
+ * @param {readonly number[]} codes exit codes of the steps
+ * @returns {{lines: string[], exitCode: number}} what to print last, and 1 when any step or test is red
  */
-export function sumReports(reports) {
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const report of reports) {
-    total.passed += report.numPassedTests;
-    total.failed += report.numFailedTests + report.numRuntimeErrorTestSuites;
-    total.skipped += report.numPendingTests;
-  }
-  return total;
+export function closing(reports, codes) {
+  const sum = (count) => reports.reduce((total, report) => total + count(report), 0);
+  const passed = sum((report) => report.numPassedTests);
+  const failed = sum((report) => report.numFailedTests + report.numRuntimeErrorTestSuites);
+  const skipped = sum((report) => report.numPendingTests);
+  const isStepRed = codes.some((code) => code !== 0);
+  const lines = [`${passed} passed, ${failed} failed`];
+  if (skipped > 0) lines.unshift(`${skipped} skipped`);
+  if (passed === 0 && failed === 0) lines.unshift('no test ran');
+  else if (isStepRed && failed === 0) lines.unshift('a step failed outside the counted tests: see above');
+  return { lines, exitCode: isStepRed || failed > 0 || passed === 0 ? 1 : 0 };
 }
 
 function readReports() {
@@ -31,14 +36,10 @@ function clearReports() {
   mkdirSync(RESULTS_DIR, { recursive: true });
 }
 
-/** Prints the closing line. @returns {number} the exit code: any red step or failed test makes it 1 */
 function close(codes) {
-  const { passed, failed, skipped } = sumReports(readReports());
-  if (skipped > 0) console.log(`${skipped} skipped`);
-  const isRed = failed > 0 || passed === 0 || codes.some((code) => code !== 0);
-  if (isRed && failed === 0) console.log('a check or a suite failed outside the counted tests: see above');
-  console.log(`${passed} passed, ${failed} failed`);
-  return isRed ? 1 : 0;
+  const { lines, exitCode } = closing(readReports(), codes);
+  console.log(lines.join('\n'));
+  return exitCode;
 }
 
 export async function testAll(_args, { node, env, step }) {
@@ -49,10 +50,14 @@ export async function testAll(_args, { node, env, step }) {
   return close([pure, e2e]);
 }
 
-/** Takes `--seed N` out of the arguments; what is left goes to Jest. */
+/**
+ * Takes `--seed N` out of the arguments; what is left goes to Jest.
+ * @param {readonly string[]} args
+ * @returns {{seed: number, rest: string[]}} a random seed when none is given
+ */
 export function takeSeed(args) {
   const at = args.findIndex((arg) => arg === '--seed' || arg.startsWith('--seed='));
-  if (at < 0) return { seed: randomInt(SEED_MAX), rest: args };
+  if (at < 0) return { seed: randomInt(SEED_MAX), rest: [...args] };
   const inline = args[at].startsWith('--seed=');
   const text = inline ? args[at].slice('--seed='.length) : args[at + 1];
   if (!/^\d{1,10}$/.test(text ?? '')) throw new Error('--seed wants a whole number');
