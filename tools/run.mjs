@@ -29,7 +29,7 @@ async function prepare() {
   const node = findNode();
   const context = { node, env: childEnv(node), step };
   await step('build', async () => {
-    const code = await runQuietly(node, ['node_modules/ts7/bin/tsc', '-b'], { cwd: ROOT, env: context.env });
+    const code = await runQuietly(node, ['node_modules/ts7/bin/tsc', '-b', '--pretty', String(process.stdout.isTTY === true)], { cwd: ROOT, env: context.env });
     if (code !== 0) throw new Error('the build failed: see the compiler messages above');
   });
   return context;

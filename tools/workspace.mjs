@@ -6,7 +6,7 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const RESULTS_DIR = join(ROOT, '.nx', 'results');
 export const NODE_MAJOR = 24;
 
-/** The environment of every child: Node 24 is the first `node` on PATH, and no tool calls home or asks. */
+/** The environment of every child: Node 24 is the first `node` on PATH, and no tool calls home, asks or paints a log file. */
 export function childEnv(nodePath, base = process.env) {
   return {
     ...base,
