@@ -1,0 +1,236 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, nkeyAuthenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
+import { BusError, busError } from './bus-error.js';
+
+const FIRST_CONNECT_LIMIT_MS = 10_000;
+const CONNECT_ATTEMPT_LIMIT_MS = 5_000;
+const RECONNECT_WAIT_MS = 100;
+// Many clients lose one server at the same moment; jitter keeps them from coming back at the same moment.
+const RECONNECT_JITTER_MS = 400;
+const PING_INTERVAL_MS = 10_000;
+const PINGS_UNANSWERED_MAX = 2;
+const DRAIN_LIMIT_MS = 5_000;
+
+export interface BusOptions {
+  /** One server, or several separated by commas. */
+  readonly url: string;
+  /** The user's nkey seed, or the file that holds it. */
+  readonly nkeySeed?: string;
+  readonly nkeySeedFile?: string;
+  /** Name of this client in the server's monitoring. */
+  readonly name: string;
+  readonly tls?: TlsOptions;
+  /** How long the first connection may take before connectBus gives up. Default 10 s. Afterwards it reconnects for ever. */
+  readonly firstConnectLimitMs?: number;
+  /** Told what happens to the connection, for the log. */
+  readonly onStatus?: (event: BusStatus) => void;
+}
+
+export interface BusStatus {
+  readonly type: 'disconnected' | 'reconnecting' | 'reconnected' | 'error' | 'slow-consumer' | 'closed';
+  readonly detail: string;
+}
+
+export interface BusMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+  /** Answers a request; does nothing when the sender asked for no answer. */
+  respond(data: Uint8Array | string): void;
+}
+
+export interface Subscription {
+  unsubscribe(): void;
+}
+
+/** A connection that comes back by itself. */
+export interface BusConnection {
+  /** The client library's connection, for what this interface does not cover. */
+  readonly nats: NatsConnection;
+  /** False while disconnected or closed. */
+  readonly connected: boolean;
+  /** The largest message that the server takes, bytes. */
+  readonly maxPayloadBytes: number;
+  /**
+   * Sends without waiting: whether anybody gets it is unknown.
+   * @throws {BusError} DISCONNECTED at once instead of queueing without limit; PAYLOAD_TOO_LARGE
+   */
+  publish(subject: string, data: Uint8Array | string): void;
+  /**
+   * Sends and waits for one answer.
+   * @throws {BusError} NO_RESPONDERS, TIMEOUT, DISCONNECTED, PAYLOAD_TOO_LARGE, FORBIDDEN
+   */
+  request(subject: string, data: Uint8Array | string, options: { readonly timeoutMs: number; readonly headers?: MsgHdrs }): Promise<BusMessage>;
+  /** Calls `onMessage` for every message; survives reconnects. With `queue`, one of that group gets each message. */
+  subscribe(subject: string, onMessage: (message: BusMessage) => void, options?: { readonly queue?: string; readonly onError?: (error: BusError) => void }): Subscription;
+  /** Resolves when the server has everything sent so far. @throws {BusError} DISCONNECTED */
+  flush(): Promise<void>;
+  /** Calls the listener at every status change until the returned function is called. */
+  onStatus(listener: (event: BusStatus) => void): () => void;
+  /** Sends what is left, ends subscriptions and closes. Calling it again is fine. */
+  close(): Promise<void>;
+}
+
+function connectionOptions(options: BusOptions): ConnectionOptions {
+  const seed = options.nkeySeed ?? (options.nkeySeedFile === undefined ? undefined : readFileSync(options.nkeySeedFile, 'utf8'));
+  return {
+    servers: options.url.split(',').map((url) => url.trim()),
+    name: options.name,
+    authenticator: seed === undefined ? undefined : nkeyAuthenticator(new TextEncoder().encode(seed.trim())),
+    tls: options.tls,
+    timeout: CONNECT_ATTEMPT_LIMIT_MS,
+    maxReconnectAttempts: -1,
+    // A restarting server may answer before its accounts are loaded; giving up then would need a human.
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler: () => RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: PINGS_UNANSWERED_MAX,
+    noAsyncTraces: true,
+  };
+}
+
+async function firstConnection(options: BusOptions): Promise<NatsConnection> {
+  const settings = connectionOptions(options);
+  const until = performance.now() + (options.firstConnectLimitMs ?? FIRST_CONNECT_LIMIT_MS);
+  for (;;) {
+    try {
+      return await connect(settings);
+    } catch (cause) {
+      const error = busError(cause, `connecting to ${options.url}`);
+      if (error.code === 'UNAUTHORIZED') throw error;
+      if (performance.now() > until) throw new BusError('DISCONNECTED', error.message, { cause });
+      await sleep(RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS);
+    }
+  }
+}
+
+const STATUS_TYPES: Partial<Record<Status['type'], BusStatus['type']>> = {
+  disconnect: 'disconnected',
+  staleConnection: 'disconnected',
+  reconnecting: 'reconnecting',
+  reconnect: 'reconnected',
+  error: 'error',
+  slowConsumer: 'slow-consumer',
+  close: 'closed',
+};
+
+const detailOf = (status: Status): string => {
+  if (status.type === 'error') return status.error.message;
+  return 'server' in status && typeof status.server === 'string' ? status.server : '';
+};
+
+const message = (msg: Msg): BusMessage => ({
+  subject: msg.subject,
+  data: msg.data,
+  headers: msg.headers,
+  respond: (data) => void msg.respond(data),
+});
+
+/**
+ * Connects to NATS.
+ * @throws {BusError} UNAUTHORIZED, DISCONNECTED when no server answered in time
+ */
+export async function connectBus(options: BusOptions): Promise<BusConnection> {
+  const nats = await firstConnection(options);
+  const connection = new NatsBus(nats);
+  if (options.onStatus !== undefined) connection.onStatus(options.onStatus);
+  return connection;
+}
+
+class NatsBus implements BusConnection {
+  #connected = true;
+  readonly #listeners = new Set<(event: BusStatus) => void>();
+  readonly #waiting = new Set<(error: BusError) => void>();
+
+  constructor(readonly nats: NatsConnection) {
+    void this.#follow();
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  }
+
+  async #follow(): Promise<void> {
+    for await (const status of this.nats.status()) {
+      const type = STATUS_TYPES[status.type];
+      if (type !== undefined) this.#tell({ type, detail: detailOf(status) });
+    }
+    if (this.#connected) this.#tell({ type: 'closed', detail: '' });
+  }
+
+  #tell(event: BusStatus): void {
+    if (event.type === 'reconnected') this.#connected = true;
+    if (event.type === 'disconnected' || event.type === 'closed') {
+      this.#connected = false;
+      // Their answers, if any, went to the connection that broke.
+      for (const reject of [...this.#waiting]) reject(new BusError('DISCONNECTED', 'the connection broke while waiting for an answer'));
+    }
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  onStatus(listener: (event: BusStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #check(subject: string, data: Uint8Array | string): void {
+    if (!this.#connected) throw new BusError('DISCONNECTED', `${subject}: there is no connection to NATS now`);
+    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    if (bytes > this.maxPayloadBytes) throw new BusError('PAYLOAD_TOO_LARGE', `${subject}: ${String(bytes)} bytes, the server takes ${String(this.maxPayloadBytes)}`);
+  }
+
+  publish(subject: string, data: Uint8Array | string): void {
+    this.#check(subject, data);
+    try {
+      this.nats.publish(subject, data);
+    } catch (error) {
+      throw busError(error, subject);
+    }
+  }
+
+  async request(subject: string, data: Uint8Array | string, { timeoutMs, headers }: { timeoutMs: number; headers?: MsgHdrs }): Promise<BusMessage> {
+    this.#check(subject, data);
+    let giveUp: (error: BusError) => void = () => undefined;
+    const broken = new Promise<never>((_, reject) => {
+      giveUp = reject;
+    });
+    this.#waiting.add(giveUp);
+    try {
+      return message(await Promise.race([this.nats.request(subject, data, { timeout: timeoutMs, headers }), broken]));
+    } catch (error) {
+      throw busError(error, subject);
+    } finally {
+      this.#waiting.delete(giveUp);
+    }
+  }
+
+  subscribe(subject: string, onMessage: (message: BusMessage) => void, options: { queue?: string; onError?: (error: BusError) => void } = {}): Subscription {
+    const subscription = this.nats.subscribe(subject, {
+      queue: options.queue,
+      callback: (error, msg) => {
+        if (error === null) onMessage(message(msg));
+        else options.onError?.(busError(error, subject));
+      },
+    });
+    return { unsubscribe: () => subscription.unsubscribe() };
+  }
+
+  async flush(): Promise<void> {
+    if (!this.#connected) throw new BusError('DISCONNECTED', 'there is no connection to NATS now');
+    await this.nats.flush().catch((error: unknown) => {
+      throw busError(error, 'flush');
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.nats.isClosed()) return;
+    if (this.#connected) await Promise.race([this.nats.drain().catch(() => undefined), sleep(DRAIN_LIMIT_MS, undefined, { ref: false })]);
+    if (!this.nats.isClosed()) await this.nats.close();
+    this.#connected = false;
+  }
+}

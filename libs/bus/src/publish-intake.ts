@@ -1,0 +1,54 @@
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { BusError, type BusErrorCode } from './bus-error.js';
+import type { BusConnection } from './connection.js';
+
+/** JetStream's word that it holds the message, in memory at least: not a receipt. */
+export interface PubAck {
+  readonly stream: string;
+  readonly sequence: number;
+}
+
+export interface PublishIntakeOptions {
+  readonly timeoutMs: number;
+  readonly headers?: MsgHdrs;
+}
+
+interface PubAckBody {
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly error?: { readonly err_code?: number; readonly description?: string };
+}
+
+// JetStream error codes (nats-server, server/errors.json).
+const JETSTREAM_CODES: ReadonlyMap<number, BusErrorCode> = new Map([
+  [10077, 'STREAM_FULL'], // store failed: maximum bytes or messages exceeded
+  [10047, 'STREAM_FULL'], // insufficient storage resources
+  [10023, 'STREAM_FULL'], // insufficient resources
+  [10054, 'PAYLOAD_TOO_LARGE'], // message size exceeds maximum allowed
+]);
+
+const decoder = new TextDecoder();
+
+function parse(subject: string, data: Uint8Array): PubAckBody {
+  try {
+    return JSON.parse(decoder.decode(data)) as PubAckBody;
+  } catch (cause) {
+    throw new BusError('REFUSED', `${subject}: the answer is no PubAck`, { cause });
+  }
+}
+
+/**
+ * Sends one message to the intake and waits until JetStream has it. Works from another account through its import.
+ * @throws {BusError} NO_RESPONDERS, TIMEOUT, STREAM_FULL, PAYLOAD_TOO_LARGE, DISCONNECTED, FORBIDDEN, REFUSED.
+ * After TIMEOUT and DISCONNECTED the message may be there: sending it again is right, the ledger records an id once.
+ */
+export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array, options: PublishIntakeOptions): Promise<PubAck> {
+  const answer = await bus.request(subject, data, options);
+  const body = parse(subject, answer.data);
+  if (body.error !== undefined) {
+    const code = JETSTREAM_CODES.get(body.error.err_code ?? 0) ?? 'REFUSED';
+    throw new BusError(code, `${subject}: ${body.error.description ?? 'JetStream refused'}`);
+  }
+  if (typeof body.stream !== 'string' || typeof body.seq !== 'number') throw new BusError('REFUSED', `${subject}: the answer is no PubAck`);
+  return { stream: body.stream, sequence: body.seq };
+}

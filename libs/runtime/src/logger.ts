@@ -1,0 +1,35 @@
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+const SECRET_NAMES = ['password', 'secret', 'token', 'authorization', 'cookie', 'seed', 'nkeySeed', 'privateKey', 'databaseUrl', 'superuserUrl', 'ownerUrl', 'connectionString'];
+
+/** Paths whose values never reach the log: these names at the top and up to two levels down. */
+export const REDACTED_PATHS: readonly string[] = SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]).concat('req.headers["set-cookie"]', 'res.headers["set-cookie"]');
+
+export interface LoggerOptions {
+  readonly service: string;
+  readonly level: LogLevel;
+  /** Further paths to redact, in pino's notation. */
+  readonly redact?: readonly string[];
+  /** Default: standard output. */
+  readonly destination?: DestinationStream;
+}
+
+/** A JSON logger: one object a line, with `time` in ISO 8601 and `service`. */
+export function createLogger(options: LoggerOptions): Logger {
+  const settings = {
+    level: options.level,
+    base: { service: options.service, pid: process.pid },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: [...REDACTED_PATHS, ...(options.redact ?? [])], censor: '[redacted]' },
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/** A logger whose lines all carry `correlationId`, which ties together what one request caused. */
+export function withCorrelation(log: Logger, correlationId: string): Logger {
+  return log.child({ correlationId });
+}
