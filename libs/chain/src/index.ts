@@ -20,3 +20,4 @@ export * from './checkpoint.js';
 export * from './cosignature.js';
 export * from './tlog-proof.js';
 export * from './entry-bundle.js';
+export * from './chain-verifier.js';

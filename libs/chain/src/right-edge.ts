@@ -1,7 +1,6 @@
 import { EMPTY_ROOT, HASH_BYTES, nodeHashInto } from './hash.js';
+import { TILE_HEIGHT, TILE_WIDTH } from './tile.js';
 
-const TILE_HEIGHT = 8;
-const TILE_WIDTH = 256;
 const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 
 /** A tile that the last append completed. */

@@ -1,0 +1,208 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { ChainFault } from '@countersign/chain';
+import { EventIdOnRecord, HeadMoved, type AppendStore } from './append-store.js';
+import { Batch, type RandomBytes, type Recorded } from './batch.js';
+import type { Head, Ledger } from './head.js';
+import { MessageQueue } from './message-queue.js';
+import { RecentIds } from './recent.js';
+import { settle, type PendingMessage, type Settlement } from './settle.js';
+
+export const BATCH_EVENTS_MAX = 4_000;
+export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+const RECENT_IDS_MAX = 20_000;
+const LOOKUP_BATCHES = 4;
+/** A batch that still collides after this many look-ups is an error to report, not a run of duplicates. */
+const COLLISIONS_MAX = 5;
+const RETRY_DELAY_MS_MAX = 5_000;
+
+export interface AppenderDependencies {
+  readonly store: AppendStore;
+  readonly now: () => Date;
+  readonly randomBytes: RandomBytes;
+  /** After commit: the ledger has grown, or has settled these messages. */
+  readonly onCommitted: (ledger: Ledger, head: Head, settled: readonly Settled[]) => void;
+  /** An invariant is broken; the appender has stopped. */
+  readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
+  /** The store failed; the batch is kept and tried again. */
+  readonly onRetry: (ledger: Ledger, error: unknown) => void;
+}
+
+export interface Settled {
+  readonly message: PendingMessage;
+  readonly settlement: Settlement;
+}
+
+interface Built {
+  readonly batch: Batch;
+  readonly next: Head;
+  readonly settled: readonly Settled[];
+}
+
+/**
+ * The one appender of one ledger. While a batch is being committed the next one is built, so batches grow with the
+ * load by themselves: one message when idle, thousands of events when the store is the limit.
+ */
+export class Appender {
+  private readonly queue = new MessageQueue();
+  private readonly recent = new RecentIds(RECENT_IDS_MAX);
+  private head: Head | undefined;
+  private inFlight: { built: Built; done: Promise<unknown> } | undefined;
+  private lookedUp = new Map<string, Recorded>();
+  /** Batches for which ids are looked up before they are built: duplicates come in runs. */
+  private lookups = 0;
+  /** Messages taken from the queue and not yet committed or given back. */
+  private building: Settled[] = [];
+  private collisions = 0;
+  private retryDelayMs = 0;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    readonly ledger: Ledger,
+    private readonly deps: AppenderDependencies,
+  ) {}
+
+  /** Takes a message. Its `ack` is called once every event in it is committed or quarantined. */
+  offer(message: PendingMessage): void {
+    this.queue.push(message);
+    this.running ??= this.run();
+  }
+
+  /** Events waiting to be built. */
+  get backlogEvents(): number {
+    return this.queue.events;
+  }
+
+  /** Finishes what is in flight and returns the messages that were not begun. */
+  async stop(): Promise<readonly PendingMessage[]> {
+    this.stopped = true;
+    this.queue.close();
+    await this.running;
+    return this.queue.takeAll();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      if (this.queue.events === 0 && this.inFlight === undefined) await this.queue.arrival();
+      if (this.stopped) break;
+      try {
+        this.head ??= await this.deps.store.loadHead(this.ledger);
+        const built = await this.build(this.inFlight?.built.next ?? this.head);
+        await this.awaitCommit();
+        if (built !== undefined) this.beginCommit(built);
+      } catch (error) {
+        await this.recover(error);
+      }
+    }
+    await this.finish();
+  }
+
+  private async finish(): Promise<void> {
+    try {
+      await this.awaitCommit();
+    } catch (error) {
+      await this.recover(error);
+    }
+  }
+
+  /** Builds from queued messages until the batch is full, or the queue is empty and nothing is in flight to wait for. */
+  private async build(base: Head): Promise<Built | undefined> {
+    if (this.queue.events === 0) return undefined;
+    if (this.lookups > 0 || this.queue.hasRedelivered(BATCH_EVENTS_MAX)) await this.lookUp();
+    const batch = new Batch(this.ledger, base, this.deps.now(), this.deps.randomBytes);
+    const settled = (this.building = []) as Settled[];
+    const onRecord = (id: string): Recorded | undefined =>
+      this.inFlight?.built.batch.recorded.get(id) ?? this.recent.get(id) ?? this.lookedUp.get(id);
+    let events = 0;
+    while (events < BATCH_EVENTS_MAX && batch.rows.byteLength < BATCH_BYTES_MAX) {
+      const message = this.queue.shift();
+      if (message === undefined) {
+        if (!(await this.moreBeforeCommit())) break;
+        continue;
+      }
+      settled.push({ message, settlement: settle(message, batch, onRecord, this.ledger.tenant) });
+      events += message.admissions.length;
+      // A message may take some milliseconds to chain; heartbeats, reads and acks must not wait for a whole batch.
+      await nextTurn();
+    }
+    return { batch, next: batch.next(), settled };
+  }
+
+  /** While a commit is in flight there is nothing better to do than to let the next batch grow. */
+  private async moreBeforeCommit(): Promise<boolean> {
+    const { inFlight } = this;
+    if (inFlight === undefined) return false;
+    let settledFirst = false;
+    const settled = inFlight.done.then(noop, noop).then(() => (settledFirst = true));
+    await Promise.race([settled, this.queue.arrival()]);
+    return !settledFirst && this.queue.events > 0;
+  }
+
+  private beginCommit(built: Built): void {
+    const { batch, next, settled } = built;
+    const done = this.deps.store.commit({
+      ledger: this.ledger,
+      base: batch.base,
+      next,
+      entries: batch.rows.rowCount === 0 ? undefined : batch.rows.finish(),
+      tiles: batch.tiles,
+      quarantine: settled.flatMap((s) => s.settlement.quarantine),
+      accounted: settled.flatMap((s) => s.settlement.accounted),
+    });
+    // Awaited in awaitCommit(); until then a failure must not count as unhandled.
+    done.catch(noop);
+    this.building = [];
+    this.inFlight = { built, done };
+  }
+
+  private async awaitCommit(): Promise<void> {
+    if (this.inFlight === undefined) return;
+    const { built, done } = this.inFlight;
+    await done;
+    // The commit point: the events are on record. All that follows may be repeated, or lost, without harm.
+    this.inFlight = undefined;
+    this.head = built.next;
+    this.recent.remember(built.batch.recorded);
+    this.retryDelayMs = 0;
+    this.collisions = 0;
+    if (this.lookups > 0) this.lookups -= 1;
+    if (this.lookups === 0 && this.lookedUp.size > 0) this.lookedUp = new Map();
+    for (const { message } of built.settled) message.ack();
+    this.deps.onCommitted(this.ledger, built.next, built.settled);
+  }
+
+  /** Puts everything unsettled back in order and starts again from what the store says. */
+  private async recover(error: unknown): Promise<void> {
+    const again = [...(this.inFlight?.built.settled ?? []), ...this.building];
+    this.queue.unshift(again.map((s) => s.message));
+    this.inFlight = undefined;
+    this.building = [];
+    this.head = undefined;
+    if (error instanceof ChainFault) {
+      this.stopped = true;
+      this.queue.close();
+      this.deps.onBroken(this.ledger, error);
+      return;
+    }
+    this.lookups = LOOKUP_BATCHES;
+    if (error instanceof HeadMoved) return;
+    this.collisions += 1;
+    if (error instanceof EventIdOnRecord && this.collisions <= COLLISIONS_MAX) return;
+    this.deps.onRetry(this.ledger, error);
+    this.retryDelayMs = Math.min(Math.max(50, this.retryDelayMs * 2), RETRY_DELAY_MS_MAX);
+    if (!this.stopped) await sleep(this.retryDelayMs);
+  }
+
+  private async lookUp(): Promise<void> {
+    const ids = this.queue.eventIds(BATCH_EVENTS_MAX).filter((id) => !this.lookedUp.has(id) && this.recent.get(id) === undefined);
+    if (ids.length === 0) return;
+    const found = await this.deps.store.findRecorded(this.ledger, ids);
+    for (const [id, recorded] of found) this.lookedUp.set(id, recorded);
+    // A run of duplicates goes on as long as they are found.
+    if (found.size > 0) this.lookups = LOOKUP_BATCHES;
+  }
+}
+
+function noop(): void {
+  // A failure is seen where the same promise is awaited.
+}

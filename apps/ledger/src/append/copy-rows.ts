@@ -1,0 +1,105 @@
+import { HASH_BYTES } from '@countersign/chain';
+
+/** One row of `entries`, ready to be stored. */
+export interface EntryRow {
+  readonly leafIndex: number;
+  readonly eventId: string;
+  /** Hex: key version and HMAC. */
+  readonly contentDigest: string;
+  readonly entryText: string;
+  readonly dataPart: Buffer | undefined;
+  readonly personalParts: readonly Buffer[];
+}
+
+export const ENTRIES_COPY_SQL =
+  'COPY entries (ledger_id, leaf_index, event_id, content_digest, entry, data_part, personal_parts) FROM STDIN (FORMAT binary)';
+
+// PostgreSQL's binary COPY format: signature, flags, header extension length (documentation of COPY, "Binary Format").
+const HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
+const TRAILER_BYTES = 2;
+const COLUMNS = 7;
+const NULL_LENGTH = -1;
+const DIGEST_BYTES = 1 + HASH_BYTES;
+// Column count, then length words and fixed-size values of all columns but the entry's and the parts' own bytes.
+const ROW_FIXED_BYTES = 2 + COLUMNS * 4 + 4 + 8 + 16 + DIGEST_BYTES + 20;
+const BYTEA_OID = 17;
+const START_BYTES = 256 * 1024;
+
+/** Builds the byte stream of one binary COPY into `entries`. Grows as needed; hand it over once by {@link finish}. */
+export class EntryRows {
+  private bytes: Buffer = Buffer.allocUnsafe(START_BYTES);
+  private used = HEADER.copy(this.bytes, 0);
+  private rows = 0;
+
+  constructor(private readonly ledgerId: number) {}
+
+  get rowCount(): number {
+    return this.rows;
+  }
+
+  get byteLength(): number {
+    return this.used;
+  }
+
+  add(row: EntryRow): void {
+    const { dataPart, personalParts } = row;
+    let personalBytes = 0;
+    for (let i = 0; i < personalParts.length; i++) personalBytes += 4 + personalParts[i]!.length;
+    this.reserve(ROW_FIXED_BYTES + row.entryText.length * 3 + (dataPart?.length ?? 0) + personalBytes);
+    const b = this.bytes;
+    let at = b.writeInt16BE(COLUMNS, this.used);
+    at = b.writeInt32BE(4, at);
+    at = b.writeInt32BE(this.ledgerId, at);
+    at = b.writeInt32BE(8, at);
+    at = writeInt64(b, row.leafIndex, at);
+    at = b.writeInt32BE(16, at);
+    at += b.write(row.eventId.replaceAll('-', ''), at, 16, 'hex');
+    at = b.writeInt32BE(DIGEST_BYTES, at);
+    at += b.write(row.contentDigest, at, DIGEST_BYTES, 'hex');
+    const entryBytes = b.write(row.entryText, at + 4, 'utf8');
+    b.writeInt32BE(entryBytes, at);
+    at = writeBytes(b, dataPart, at + 4 + entryBytes);
+    this.used = writeByteArrays(b, personalParts, personalBytes, at);
+    this.rows += 1;
+  }
+
+  /** The whole stream, with its trailer. */
+  finish(): Buffer {
+    this.reserve(TRAILER_BYTES);
+    this.used = this.bytes.writeInt16BE(-1, this.used);
+    return this.bytes.subarray(0, this.used);
+  }
+
+  private reserve(more: number): void {
+    const needed = this.used + more;
+    if (needed <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, needed));
+    this.bytes.copy(grown, 0, 0, this.used);
+    this.bytes = grown;
+  }
+}
+
+// Leaf indexes are safe integers: two 32-bit halves spare a BigInt a row.
+function writeInt64(b: Buffer, value: number, at: number): number {
+  b.writeInt32BE(Math.floor(value / 0x1_0000_0000), at);
+  return b.writeUInt32BE(value % 0x1_0000_0000, at + 4);
+}
+
+function writeBytes(b: Buffer, value: Buffer | undefined, start: number): number {
+  if (value === undefined) return b.writeInt32BE(NULL_LENGTH, start);
+  const at = b.writeInt32BE(value.length, start);
+  return at + value.copy(b, at);
+}
+
+/** bytea[] in binary form: dimensions, has-null flag, element type, then for the one dimension its size and lower bound. */
+function writeByteArrays(b: Buffer, values: readonly Buffer[], valueBytes: number, start: number): number {
+  if (values.length === 0) return b.writeInt32BE(NULL_LENGTH, start);
+  let at = b.writeInt32BE(20 + valueBytes, start);
+  at = b.writeInt32BE(1, at);
+  at = b.writeInt32BE(0, at);
+  at = b.writeInt32BE(BYTEA_OID, at);
+  at = b.writeInt32BE(values.length, at);
+  at = b.writeInt32BE(1, at);
+  for (let i = 0; i < values.length; i++) at = writeBytes(b, values[i], at);
+  return at;
+}

@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer';
+import {
+  admitEvent,
+  ChainFault,
+  MESSAGE_BYTES_MAX,
+  MESSAGE_EVENTS_MAX,
+  SOURCE_PATTERN,
+  TENANT_PATTERN,
+  type Address,
+  type AdmittedEvent,
+} from '@countersign/chain';
+import { eventFromCloudEvent, isCloudEvent } from '@countersign/contracts';
+
+/** What one element of a message came to. */
+export type Admission =
+  | { readonly admitted: AdmittedEvent }
+  | { readonly refused: ChainFault; readonly eventId: string | undefined; readonly body: Uint8Array };
+
+/** Reads `intake.<source>.<tenant>`. Throws SUBJECT_INVALID. */
+export function parseIntakeSubject(subject: string): Address {
+  const [root, source, tenant, ...rest] = subject.split('.');
+  if (root !== 'intake' || rest.length > 0 || !SOURCE_PATTERN.test(source ?? '') || !TENANT_PATTERN.test(tenant ?? '')) {
+    throw new ChainFault('SUBJECT_INVALID', 'the subject must be intake.<source>.<tenant>', { field: 'subject' });
+  }
+  return { source: source!, tenant: tenant! };
+}
+
+/**
+ * Admits a message's events one by one: one bad event refuses itself alone. A message that cannot be read at all is
+ * one refusal. Never throws for bad input.
+ */
+export function admitMessage(address: Address, body: Uint8Array): Admission[] {
+  let values: readonly unknown[];
+  try {
+    values = parseBody(body);
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    return [{ refused: fault, eventId: undefined, body }];
+  }
+  return values.map((value) => admitValue(value, address));
+}
+
+function parseBody(body: Uint8Array): readonly unknown[] {
+  if (body.length > MESSAGE_BYTES_MAX) {
+    throw new ChainFault('MESSAGE_TOO_LARGE', `a message is at most ${MESSAGE_BYTES_MAX} bytes`);
+  }
+  // Decoding would quietly replace bad bytes, and an event changed unseen is not the event that was sent.
+  if (!isUtf8(body)) throw new ChainFault('MESSAGE_NOT_JSON', 'a message must be UTF-8 JSON');
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    throw new ChainFault('MESSAGE_NOT_JSON', 'a message must be UTF-8 JSON');
+  }
+  if (!Array.isArray(value)) return [value];
+  if (value.length === 0 || value.length > MESSAGE_EVENTS_MAX) {
+    throw new ChainFault('MESSAGE_EVENT_COUNT', `a message carries 1 to ${MESSAGE_EVENTS_MAX} events`);
+  }
+  return value as readonly unknown[];
+}
+
+function admitValue(value: unknown, address: Address): Admission {
+  try {
+    const event = isCloudEvent(value) ? eventFromCloudEvent(value, address) : value;
+    return { admitted: admitEvent(event, address) };
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    return { refused: fault, eventId: idOf(value), body: Buffer.from(JSON.stringify(value)) };
+  }
+}
+
+/** The id that a refused event claims, if it is one that its producer could look for. */
+function idOf(value: unknown): string | undefined {
+  const id = (value as { id?: unknown } | null)?.id;
+  return typeof id === 'string' && id.length <= 256 ? id : undefined;
+}

@@ -1,0 +1,86 @@
+import { ChainFault, type AdmittedEvent, type Receipt } from '@countersign/chain';
+import type { Refusal } from '@countersign/contracts';
+import type { AccountedSequence, QuarantineRow } from './append-store.js';
+import type { Batch, Recorded } from './batch.js';
+import type { Admission } from './intake-message.js';
+
+/** A message on its way through the append flow. */
+export interface PendingMessage {
+  readonly subject: string;
+  readonly source: string;
+  readonly admissions: readonly Admission[];
+  /** Content digests of the admitted events, computed once. */
+  readonly digests: readonly (string | undefined)[];
+  /** Sent before, by the bus or by its producer: its ids are looked up first. */
+  readonly redelivered: boolean;
+  readonly byteLength: number;
+  readonly receivedAtMs: number;
+  /** Tells the bus that it need not send this again. */
+  ack(): void;
+}
+
+/** What one message comes to once its batch is committed. */
+export interface Settlement {
+  readonly recorded: Receipt[];
+  readonly repeated: Receipt[];
+  readonly refusals: Refusal[];
+  readonly quarantine: QuarantineRow[];
+  readonly accounted: AccountedSequence[];
+}
+
+/** Ids on record outside the batch being built: of the batch in flight, lately committed, or looked up. */
+export type OnRecord = (eventId: string) => Recorded | undefined;
+
+/** Chains a message's new events into `batch` and decides every other one. Calls nothing but its arguments. */
+export function settle(message: PendingMessage, batch: Batch, onRecord: OnRecord, tenant: string): Settlement {
+  const settlement: Settlement = { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [] };
+  message.admissions.forEach((admission, i) => {
+    if ('refused' in admission) {
+      refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
+      return;
+    }
+    const { admitted } = admission;
+    const digest = message.digests[i]!;
+    const earlier = batch.recorded.get(admitted.event.id) ?? onRecord(admitted.event.id);
+    try {
+      if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest).receipt);
+      else settlement.repeated.push(retry(earlier, digest));
+      if (earlier !== undefined) account(settlement, admitted);
+    } catch (fault) {
+      if (!(fault instanceof ChainFault)) throw fault;
+      const body = Buffer.from(JSON.stringify(admitted.event));
+      refuse(settlement, message.subject, tenant, fault, admitted.event.id, body);
+      account(settlement, admitted);
+    }
+  });
+  return settlement;
+}
+
+/** The receipt of an event sent again. Throws EVENT_ID_REUSED when it is another event under the same id. */
+function retry(earlier: Recorded, contentDigest: string): Receipt {
+  if (earlier.contentDigest !== undefined && earlier.contentDigest !== contentDigest) {
+    throw new ChainFault('EVENT_ID_REUSED', 'id is on record with other content', { field: 'id' });
+  }
+  return earlier.receipt;
+}
+
+function refuse(
+  settlement: Settlement,
+  subject: string,
+  tenant: string,
+  fault: ChainFault,
+  eventId: string | undefined,
+  body: Uint8Array,
+): void {
+  const { code, message } = fault;
+  const { field } = fault.detail;
+  settlement.refusals.push({ id: eventId, tenant, code, field, message });
+  settlement.quarantine.push({ subject, eventId, code, field, message, body });
+}
+
+function account(settlement: Settlement, admitted: AdmittedEvent): void {
+  const { producer, source } = admitted.event;
+  if (producer !== undefined) {
+    settlement.accounted.push({ source, producerId: producer.id, sequence: producer.sequence });
+  }
+}

@@ -1,0 +1,91 @@
+import { ChainFault, HASH_BYTES, leafHash, RightEdge, TILE_WIDTH } from '@countersign/chain';
+import { withTransaction } from '@countersign/postgres';
+import type pg from 'pg';
+import { emptyHead, type Head, type Ledger } from '../append/head.js';
+
+interface HeadRow {
+  readonly tree_size: string;
+  readonly root_hash: Buffer;
+  readonly last_event_hash: Buffer;
+  readonly last_recorded_at: string;
+}
+
+/**
+ * Rebuilds a ledger's head from its entries and tiles in one snapshot, and holds the head row against it.
+ * Throws ChainFault (HEAD_*, ENTRY_MISSING, TILE_MISSING) when they disagree: nothing may be appended then.
+ */
+export async function loadHead(pool: pg.Pool, ledger: Ledger): Promise<Head> {
+  return withTransaction(pool, (client) => readHead(client, ledger), { isolation: 'REPEATABLE READ', readOnly: true });
+}
+
+async function readHead(client: pg.PoolClient, ledger: Ledger): Promise<Head> {
+  const { rows } = await client.query<HeadRow>(
+    'SELECT tree_size, root_hash, last_event_hash, last_recorded_at FROM heads WHERE ledger_id = $1',
+    [ledger.ledgerId],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new ChainFault('HEAD_MISSING', `ledger ${ledger.tenant} has no head`);
+  const treeSize = Number(row.tree_size);
+  const edge = RightEdge.fromPartialTiles(treeSize, await readPartialTiles(client, ledger, treeSize));
+  const lastEventHash = treeSize === 0 ? emptyHead(ledger.origin).lastEventHash : await readLastHash(client, ledger, treeSize);
+  if (lastEventHash !== row.last_event_hash.toString('hex')) {
+    throw new ChainFault('HEAD_LINK_MISMATCH', 'the head names another last event than the entries hold', { treeSize });
+  }
+  if (!edge.root().equals(row.root_hash)) {
+    throw new ChainFault('HEAD_ROOT_MISMATCH', 'the head names another root than the tiles and entries give', { treeSize });
+  }
+  return { treeSize, lastEventHash, lastRecordedAt: row.last_recorded_at, edge };
+}
+
+async function readPartialTiles(client: pg.PoolClient, ledger: Ledger, treeSize: number): Promise<Buffer[]> {
+  const partials: Buffer[] = [];
+  for (let level = 0, span = 1; span <= treeSize; level++, span *= TILE_WIDTH) {
+    const end = Math.floor(treeSize / span);
+    const start = end - (end % TILE_WIDTH);
+    partials.push(
+      level === 0
+        ? await readLeafHashes(client, ledger, start, end)
+        : await readTileRoots(client, ledger, level - 1, start, end),
+    );
+  }
+  return partials;
+}
+
+/** Leaf hashes of entries [start, end), recomputed from their bytes. */
+export async function readLeafHashes(client: pg.ClientBase, ledger: Ledger, start: number, end: number): Promise<Buffer> {
+  const { rows } = await client.query<{ leaf_index: string; entry: Buffer }>(
+    'SELECT leaf_index, entry FROM entries WHERE ledger_id = $1 AND leaf_index >= $2 AND leaf_index < $3 ORDER BY leaf_index',
+    [ledger.ledgerId, start, end],
+  );
+  rows.forEach((row, i) => {
+    if (Number(row.leaf_index) !== start + i) missingEntry(start + i);
+  });
+  if (rows.length !== end - start) missingEntry(start + rows.length);
+  return Buffer.concat(rows.map((row) => leafHash(row.entry)));
+}
+
+/** Roots of the full tiles [start, end) of a level: the hashes of the level above. */
+export async function readTileRoots(client: pg.ClientBase, ledger: Ledger, level: number, start: number, end: number): Promise<Buffer> {
+  const { rows } = await client.query<{ tile_index: string; root: Buffer }>(
+    'SELECT tile_index, root FROM tiles WHERE ledger_id = $1 AND level = $2 AND tile_index >= $3 AND tile_index < $4 ORDER BY tile_index',
+    [ledger.ledgerId, level, start, end],
+  );
+  rows.forEach((row, i) => {
+    if (Number(row.tile_index) !== start + i) missingTile(level, start + i);
+  });
+  if (rows.length !== end - start) missingTile(level, start + rows.length);
+  return Buffer.concat(rows.map((row) => row.root));
+}
+
+async function readLastHash(client: pg.PoolClient, ledger: Ledger, treeSize: number): Promise<string> {
+  return (await readLeafHashes(client, ledger, treeSize - 1, treeSize)).toString('hex', 0, HASH_BYTES);
+}
+
+function missingEntry(leafIndex: number): never {
+  throw new ChainFault('ENTRY_MISSING', `entry ${leafIndex} is not there`, { leafIndex });
+}
+
+function missingTile(level: number, tileIndex: number): never {
+  const leafIndex = tileIndex * TILE_WIDTH ** (level + 1);
+  throw new ChainFault('TILE_MISSING', `tile ${tileIndex} of level ${level} is not there`, { leafIndex });
+}

@@ -1,0 +1,212 @@
+import { ChainFault } from './fault.js';
+import { genesisHash, HASH_BYTES, sha256Hex } from './hash.js';
+import { RightEdge, type FullTile } from './right-edge.js';
+import { leafHashHex, scanEntry, scanParts, type ScannedPart } from './verify-entry.js';
+
+/** An entry as some store or file holds it; nothing of it is believed. */
+export interface StoredEntry {
+  /** The key under which it is stored, if the store has one of its own. */
+  readonly leafIndex?: number;
+  /** The event id under which it is stored, if the store has a column for it. */
+  readonly eventId?: string;
+  readonly entry: Buffer;
+  /** Stored bytes of the `data` part; null when there is none or it was destroyed. */
+  readonly data: Uint8Array | null;
+  /** Stored bytes of each `personal` part, null where destroyed. */
+  readonly personal: readonly (Uint8Array | null)[];
+}
+
+/** A verified state to go on from: everything before `index` was verified by whoever kept this. */
+export interface VerifiedState {
+  readonly index: number;
+  readonly previousEventHash: string;
+  readonly recordedAt: string;
+  readonly edge: RightEdge;
+}
+
+interface PartMismatch {
+  readonly leafIndex: number;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+/** Two entries that do not join: one of them was altered, and the entry after them tells which. */
+interface BrokenLink {
+  readonly leafIndex: number;
+  readonly previousHash: string;
+  readonly claimedHash: string;
+  readonly entryHash: string;
+}
+
+const PART_MISMATCHES_MAX = 1_000;
+
+/**
+ * Recomputes a ledger from its stored entries, one by one from the first or from a verified state: shape, index,
+ * tenant, link, leaf hash, parts and tree. The first thing that does not hold is thrown as a ChainFault whose
+ * `detail.leafIndex` is the first bad entry. What holds here still has to be held against a signed checkpoint:
+ * somebody who rewrites everything makes a chain that is whole.
+ */
+export class ChainVerifier {
+  private edge: RightEdge;
+  private index: number;
+  private lastHash: string;
+  private lastRecordedAt: string;
+  private broken: BrokenLink | undefined;
+  private readonly partMismatches: PartMismatch[] = [];
+  private penultimate: RightEdge | undefined;
+
+  /** `treeSize`, when it is known beforehand, lets {@link finish} tell which of the last two entries was altered. */
+  constructor(
+    private readonly tenant: string,
+    origin: string,
+    start?: VerifiedState,
+    private readonly treeSize?: number,
+  ) {
+    this.edge = start?.edge.clone() ?? RightEdge.empty();
+    this.index = start?.index ?? 0;
+    this.lastHash = start?.previousEventHash ?? genesisHash(origin);
+    this.lastRecordedAt = start?.recordedAt ?? '';
+  }
+
+  /** Index of the entry that comes next. */
+  get nextIndex(): number {
+    return this.index;
+  }
+
+  /** Verifies the next entry. Returns the full tiles that it completed, as recomputed. */
+  add(stored: StoredEntry): readonly FullTile[] {
+    try {
+      return this.verify(stored);
+    } catch (fault) {
+      throw this.firstOf(fault);
+    }
+  }
+
+  private verify(stored: StoredEntry): readonly FullTile[] {
+    const leafIndex = this.index;
+    if (stored.leafIndex !== undefined && stored.leafIndex !== leafIndex) this.wrongKey(stored.leafIndex);
+    const scanned = scanEntry(stored.entry, leafIndex);
+    if (scanned.index !== leafIndex) fail('ENTRY_INDEX_MISMATCH', leafIndex, `says that it is entry ${scanned.index}`);
+    if (scanned.tenant !== this.tenant) fail('ENTRY_TENANT_MISMATCH', leafIndex, 'belongs to another ledger');
+    if (stored.eventId !== undefined && stored.eventId !== scanned.id) {
+      fail('EVENT_ID_MISMATCH', leafIndex, 'is stored under another event id than its own');
+    }
+    const entryHash = leafHashHex(stored.entry);
+    this.judgeBrokenLink(scanned.previousEventHash);
+    if (scanned.previousEventHash !== this.lastHash) {
+      const claimedHash = scanned.previousEventHash;
+      this.broken = { leafIndex, previousHash: this.lastHash, claimedHash, entryHash };
+    }
+    if (scanned.recordedAt < this.lastRecordedAt) fail('RECORDED_AT_DECREASES', leafIndex, 'was recorded before the entry that it follows');
+    this.verifyParts(stored, scanned.parts, leafIndex);
+    if (leafIndex + 2 === this.treeSize) this.penultimate = this.edge.clone();
+    leaf.write(entryHash, 0, HASH_BYTES, 'hex');
+    this.index = leafIndex + 1;
+    this.lastHash = entryHash;
+    this.lastRecordedAt = scanned.recordedAt;
+    return this.edge.append(leaf);
+  }
+
+  /**
+   * Ends the pass and throws what was still open. `root`, from a verified checkpoint of exactly this size, decides
+   * between the last two entries when they do not join.
+   */
+  finish(root?: Uint8Array): void {
+    if (this.broken !== undefined) {
+      const { leafIndex, claimedHash, entryHash } = this.broken;
+      const last = root === undefined || this.penultimate === undefined || !rootWith(this.penultimate, claimedHash, entryHash).equals(root);
+      throw this.firstOf(altered(last ? leafIndex : leafIndex - 1));
+    }
+    const first = this.firstPartFault();
+    if (first !== undefined) throw first;
+  }
+
+  /** Root over everything added so far. */
+  root(): Buffer {
+    return this.edge.root();
+  }
+
+  /** Hashes of the partial tile at `level`, as recomputed. */
+  partialTile(level: number): Buffer {
+    return this.edge.partialTile(level);
+  }
+
+  /** What a later pass may start from. Only meaningful once everything so far was held against a checkpoint. */
+  state(): VerifiedState {
+    return { index: this.index, previousEventHash: this.lastHash, recordedAt: this.lastRecordedAt, edge: this.edge.clone() };
+  }
+
+  /**
+   * Entry k does not carry the hash of entry k-1. If entry k+1 carries the hash of k, then k stands as it was written
+   * and k-1 was altered; if not, k itself was.
+   */
+  private judgeBrokenLink(nextClaim: string): void {
+    if (this.broken === undefined) return;
+    const { leafIndex, entryHash } = this.broken;
+    this.broken = undefined;
+    throw altered(nextClaim === entryHash ? leafIndex - 1 : leafIndex);
+  }
+
+  private wrongKey(storedUnder: number): never {
+    const leafIndex = this.index;
+    if (storedUnder > leafIndex) fail('ENTRY_MISSING', leafIndex, 'is not there');
+    fail('ENTRY_INDEX_MISMATCH', leafIndex, `is stored under ${storedUnder}`);
+  }
+
+  private verifyParts(stored: StoredEntry, parts: string, leafIndex: number): void {
+    let personal = 0;
+    let data = 0;
+    if (parts !== '') {
+      for (const part of scanParts(parts, leafIndex)) {
+        const bytes = part.name === 'data' ? stored.data : stored.personal[personal];
+        if (part.name === 'data') data += 1;
+        else personal += 1;
+        if (bytes === null || bytes === undefined) fail('PART_MISSING', leafIndex, 'lacks a part that it lists');
+        this.verifyPart(part, bytes, leafIndex);
+      }
+    }
+    if (stored.personal.length > personal || (stored.data !== null && data !== 1)) {
+      fail('PART_UNEXPECTED', leafIndex, 'has a part that it does not list');
+    }
+  }
+
+  private verifyPart(part: ScannedPart, bytes: Uint8Array, leafIndex: number): void {
+    const actual = sha256Hex(bytes);
+    if (actual === part.digest && bytes.length === part.bytes) return;
+    // Kept, not thrown: a part found under another entry is a swap, and only the rest of the pass can tell.
+    if (this.partMismatches.length < PART_MISMATCHES_MAX) this.partMismatches.push({ leafIndex, expected: part.digest, actual });
+  }
+
+  private firstPartFault(): ChainFault | undefined {
+    const first = this.partMismatches[0];
+    if (first === undefined) return undefined;
+    const swapped = this.partMismatches.some((other) => other !== first && other.expected === first.actual);
+    const { leafIndex } = first;
+    return swapped
+      ? new ChainFault('PART_SWAPPED', `a part of entry ${leafIndex} is another entry's`, { leafIndex })
+      : new ChainFault('PART_ALTERED', `a part of entry ${leafIndex} has not the digest that the entry lists`, { leafIndex });
+  }
+
+  /** The fault of the lower index: a part that did not fit may have been met before `fault` was. */
+  private firstOf(fault: unknown): unknown {
+    const part = this.firstPartFault();
+    if (part === undefined || !(fault instanceof ChainFault)) return fault;
+    return part.detail.leafIndex! <= (fault.detail.leafIndex ?? Infinity) ? part : fault;
+  }
+}
+
+const leaf = Buffer.alloc(HASH_BYTES);
+
+function rootWith(edge: RightEdge, ...hexHashes: readonly string[]): Buffer {
+  const extended = edge.clone();
+  for (const hex of hexHashes) extended.append(Buffer.from(hex, 'hex'));
+  return extended.root();
+}
+
+function altered(leafIndex: number): ChainFault {
+  return new ChainFault('ENTRY_ALTERED', `entry ${leafIndex} is not the one that was chained`, { leafIndex });
+}
+
+function fail(code: ChainFault['code'], leafIndex: number, what: string): never {
+  throw new ChainFault(code, `entry ${leafIndex} ${what}`, { leafIndex });
+}
