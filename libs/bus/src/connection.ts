@@ -124,7 +124,9 @@ const message = (msg: Msg): BusMessage => ({
   subject: msg.subject,
   data: msg.data,
   headers: msg.headers,
-  respond: (data) => void msg.respond(data),
+  respond: (data) => {
+    msg.respond(data);
+  },
 });
 
 /**
@@ -144,7 +146,7 @@ class NatsBus implements BusConnection {
   readonly #waiting = new Set<(error: BusError) => void>();
 
   constructor(readonly nats: NatsConnection) {
-    void this.#follow();
+    this.#follow().catch(() => this.#tell({ type: 'closed', detail: '' }));
   }
 
   get connected(): boolean {

@@ -64,6 +64,7 @@ export class PullLoop {
   #lastSign = 0;
   #failures = 0;
   #recovering = false;
+  #recovery: Promise<void> = Promise.resolve();
   #stopping = false;
   /** Counts streams: a stale ack must never reach a new stream, where its sequence is another message. */
   #incarnation = 0;
@@ -93,10 +94,11 @@ export class PullLoop {
   /** Begins; resolves when the first pull is open, or when stopped before. Call once. */
   async start(): Promise<void> {
     this.#unlisten = this.#bus.onStatus(({ type }) => {
-      if (type === 'disconnected' || type === 'reconnected') void this.#recover(type);
+      if (type === 'disconnected' || type === 'reconnected') this.#recover(type);
     });
     this.#watchdog = setInterval(() => this.#checkSigns(), HEARTBEAT_MS);
-    await this.#recover('start');
+    this.#recover('start');
+    await this.#recovery;
   }
 
   /**
@@ -114,12 +116,20 @@ export class PullLoop {
     return this.inFlight;
   }
 
-  async #recover(reason: string): Promise<void> {
+  #recover(reason: string): void {
     if (this.#recovering || this.#stopping) return;
     this.#recovering = true;
     this.#expected = 0;
     this.#subscription?.unsubscribe();
     this.#options.onEvent?.({ type: 'recovering', reason });
+    // A listener that throws must not end the loop for good: the watchdog's silence check begins anew.
+    this.#recovery = this.#untilPulling().catch(() => {
+      this.#recovering = false;
+      this.#expected = 1;
+    });
+  }
+
+  async #untilPulling(): Promise<void> {
     for (; !this.#stopping; this.#failures += 1) {
       await sleep(this.#retryDelayMs());
       while (!this.#bus.connected && !this.#stopping) await sleep(RETRY_MS_MIN);
@@ -156,7 +166,7 @@ export class PullLoop {
     this.#subscription = this.#bus.nats.subscribe(inbox, {
       callback: (error, msg) => {
         if (inbox !== this.#inbox) return;
-        if (error !== null) void this.#recover(error.message);
+        if (error !== null) this.#recover(error.message);
         else if (msg.subject === inbox) this.#onStatusMessage(msg);
         else this.#onMessage(msg);
       },
@@ -191,7 +201,7 @@ export class PullLoop {
       this.#pull();
       return;
     }
-    void this.#recover(`${String(code)} ${description}`.trim());
+    this.#recover(`${String(code)} ${description}`.trim());
   }
 
   #onMessage(msg: Msg): void {
@@ -202,16 +212,19 @@ export class PullLoop {
     this.#inFlightBytes += message.data.length;
     this.#expected = Math.max(0, this.#expected - 1);
     if (this.#stopping) message.nak(0);
-    else void this.#handOver(message);
+    else this.#handOver(message);
     this.#pull();
   }
 
-  async #handOver(message: IntakeMessage): Promise<void> {
-    try {
-      await this.#options.onMessage(message);
-    } catch (error) {
+  #handOver(message: IntakeMessage): void {
+    const failed = (error: unknown): void => {
       this.#options.onEvent?.({ type: 'handler-failed', error });
       message.nak(FAILED_HANDLER_DELAY_MS);
+    };
+    try {
+      Promise.resolve(this.#options.onMessage(message)).catch(failed);
+    } catch (error) {
+      failed(error);
     }
   }
 
@@ -227,6 +240,6 @@ export class PullLoop {
   }
 
   #checkSigns(): void {
-    if (this.#expected > 0 && performance.now() - this.#lastSign > SILENCE_MS_MAX) void this.#recover('silence');
+    if (this.#expected > 0 && performance.now() - this.#lastSign > SILENCE_MS_MAX) this.#recover('silence');
   }
 }

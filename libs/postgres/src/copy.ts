@@ -16,28 +16,42 @@ export const COPY_BINARY_TRAILER: Uint8Array = Buffer.from('ffff', 'hex');
 export async function copyBinary(client: pg.ClientBase, sql: string, buffers: Uint8Array | readonly Uint8Array[]): Promise<number> {
   const parts = buffers instanceof Uint8Array ? [buffers] : buffers;
   const stream = client.query(from(sql));
-  const done = new Promise<void>((resolve, reject) => {
+  let isOver = false;
+  // The listener stays: a connection that breaks after the server's own error reports a second one.
+  const outcome = new Promise<void>((resolve, reject) => {
     stream.once('finish', resolve);
-    stream.once('error', reject);
+    stream.on('error', reject);
   });
-  const failed = done.then(
+  const over = outcome.then(
     () => undefined,
-    () => undefined,
+    () => {
+      isOver = true;
+    },
   );
   for (const part of parts) {
-    if (stream.destroyed || stream.errored !== null) break;
-    if (!stream.write(part)) await Promise.race([new Promise<void>((resolve) => stream.once('drain', () => resolve())), failed]);
+    if (isOver) break;
+    if (!stream.write(part)) await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), over]);
   }
-  if (!stream.destroyed && stream.errored === null) stream.end();
-  await done;
+  if (!isOver) stream.end();
+  await outcome;
   return stream.rowCount;
 }
 
 /**
  * Runs `COPY … TO STDOUT (FORMAT BINARY)` and yields the bytes as they come, header and trailer included; chunk borders
- * fall anywhere. The server waits while the reader is slow. Leaving the loop early ends the connection's COPY.
+ * fall anywhere. The server waits while the reader is slow. Leaving the loop early closes the connection, because the
+ * protocol has no other way to stop a COPY; a pool replaces it when it is released.
  */
 export async function* copyOutBinary(client: pg.ClientBase, sql: string): AsyncGenerator<Buffer, void, undefined> {
   const stream = client.query(to(sql));
-  for await (const chunk of stream) yield chunk as Buffer;
+  let isOver = false;
+  stream.on('error', () => {
+    isOver = true;
+  });
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+    isOver = true;
+  } finally {
+    if (!isOver) await (client as pg.Client).end().catch(() => undefined);
+  }
 }

@@ -65,7 +65,9 @@ export function gracefulShutdown(options: ShutdownOptions): Shutdown {
     return running;
   };
 
-  const onSignal = (name: NodeJS.Signals): void => void begin(name);
+  const onSignal = (name: NodeJS.Signals): void => {
+    begin(name).catch((error: unknown) => options.log.error({ err: error }, 'shutdown failed'));
+  };
   for (const name of signals) process.on(name, onSignal);
   return {
     begin,
