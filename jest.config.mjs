@@ -1,6 +1,6 @@
 export default {
   testEnvironment: '<rootDir>/tools/jest-environment.mjs',
-  testEnvironmentOptions: { customExportConditions: ['@countersign/source', 'node', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['@countersign/source', 'node', 'default'] },
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

@@ -1,16 +1,18 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 
 /**
  * - NO_RESPONDERS: nobody listens there; for the intake, its stream does not exist (the ledger makes it)
  * - TIMEOUT: no answer in time; what was asked may have happened
  * - STREAM_FULL: the intake is full; try again later
+ * - STORE_FAILED: JetStream cannot write its files; only an operator or the ledger can mend that
  * - PAYLOAD_TOO_LARGE: more bytes than the server or the stream takes; trying again is useless
  * - DISCONNECTED: there is no connection now, or it broke while waiting; what was asked may have happened
  * - FORBIDDEN: this user may not publish or subscribe there
  * - UNAUTHORIZED: the server does not know this user's key
  * - REFUSED: JetStream answered with another error, named in the message
  */
-export type BusErrorCode = 'NO_RESPONDERS' | 'TIMEOUT' | 'STREAM_FULL' | 'PAYLOAD_TOO_LARGE' | 'DISCONNECTED' | 'FORBIDDEN' | 'UNAUTHORIZED' | 'REFUSED';
+export type BusErrorCode = 'NO_RESPONDERS' | 'TIMEOUT' | 'STREAM_FULL' | 'STORE_FAILED' | 'PAYLOAD_TOO_LARGE' | 'DISCONNECTED' | 'FORBIDDEN' | 'UNAUTHORIZED' | 'REFUSED';
 
 export class BusError extends Error {
   constructor(
@@ -23,27 +25,22 @@ export class BusError extends Error {
   }
 }
 
-const NAMES: readonly (readonly [string, BusErrorCode])[] = [
-  ['NoRespondersError', 'NO_RESPONDERS'],
-  ['TimeoutError', 'TIMEOUT'],
-  ['PermissionViolationError', 'FORBIDDEN'],
-  ['AuthorizationError', 'UNAUTHORIZED'],
-  ['UserAuthenticationExpiredError', 'UNAUTHORIZED'],
-  ['ClosedConnectionError', 'DISCONNECTED'],
-  ['DrainingConnectionError', 'DISCONNECTED'],
-  ['ConnectionError', 'DISCONNECTED'],
+const KINDS: readonly (readonly [abstract new (...args: never[]) => Error, BusErrorCode])[] = [
+  [errors.NoRespondersError, 'NO_RESPONDERS'],
+  [errors.TimeoutError, 'TIMEOUT'],
+  [errors.PermissionViolationError, 'FORBIDDEN'],
+  [errors.AuthorizationError, 'UNAUTHORIZED'],
+  [errors.UserAuthenticationExpiredError, 'UNAUTHORIZED'],
+  [JetStreamApiError, 'REFUSED'],
 ];
 
-/** Our error for one of the NATS client's, looking through its wrappers. */
+/** Our error for one of the NATS client's, looking through its wrappers. What it does not name is a broken connection. */
 export function busError(error: unknown, what: string): BusError {
   if (error instanceof BusError) return error;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const name = at.name;
-    const known = NAMES.find(([client]) => client === name);
-    if (known !== undefined) return new BusError(known[1], `${what}: ${at.message}`, { cause: error });
-    if (at instanceof errors.InvalidArgumentError && at.message.includes('max_payload')) {
-      return new BusError('PAYLOAD_TOO_LARGE', `${what}: more bytes than the server takes`, { cause: error });
-    }
+    const problem = at;
+    const known = KINDS.find(([kind]) => problem instanceof kind);
+    if (known !== undefined) return new BusError(known[1], `${what}: ${problem.message}`, { cause: error });
   }
   const message = error instanceof Error ? error.message : String(error);
   return new BusError('DISCONNECTED', `${what}: ${message}`, { cause: error });

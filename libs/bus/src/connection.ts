@@ -11,6 +11,7 @@ const RECONNECT_JITTER_MS = 400;
 const PING_INTERVAL_MS = 10_000;
 const PINGS_UNANSWERED_MAX = 2;
 const DRAIN_LIMIT_MS = 5_000;
+const INBOX_PREFIX = '_INBOX.';
 
 export interface BusOptions {
   /** One server, or several separated by commas. */
@@ -36,7 +37,7 @@ export interface BusMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: MsgHdrs | undefined;
-  /** Answers a request; does nothing when the sender asked for no answer. */
+  /** Answers a request; does nothing when the sender asked for no answer in an inbox. */
   respond(data: Uint8Array | string): void;
 }
 
@@ -125,7 +126,8 @@ const message = (msg: Msg): BusMessage => ({
   data: msg.data,
   headers: msg.headers,
   respond: (data) => {
-    msg.respond(data);
+    // A requester names the subject of the answer: one who names `intake.<source>.<tenant>` would have us speak there.
+    if (msg.reply?.startsWith(INBOX_PREFIX) === true) msg.respond(data);
   },
 });
 

@@ -21,11 +21,17 @@ interface PubAckBody {
 
 // JetStream error codes (nats-server, server/errors.json).
 const JETSTREAM_CODES: ReadonlyMap<number, BusErrorCode> = new Map([
-  [10077, 'STREAM_FULL'], // store failed: maximum bytes or messages exceeded
+  [10077, 'STORE_FAILED'], // store failed: the description says why
   [10047, 'STREAM_FULL'], // insufficient storage resources
   [10023, 'STREAM_FULL'], // insufficient resources
   [10054, 'PAYLOAD_TOO_LARGE'], // message size exceeds maximum allowed
 ]);
+
+function refusal(subject: string, { err_code: number, description = 'refused' }: NonNullable<PubAckBody['error']>): BusError {
+  const code = JETSTREAM_CODES.get(number ?? 0) ?? 'REFUSED';
+  const isFull = code === 'STORE_FAILED' && /^maximum (bytes|messages)/.test(description);
+  return new BusError(isFull ? 'STREAM_FULL' : code, `${subject}: ${description}`);
+}
 
 const decoder = new TextDecoder();
 
@@ -39,15 +45,15 @@ function parse(subject: string, data: Uint8Array): PubAckBody {
 
 /**
  * Sends one message to the intake and waits until JetStream has it. Works from another account through its import.
- * @throws {BusError} NO_RESPONDERS, TIMEOUT, STREAM_FULL, PAYLOAD_TOO_LARGE, DISCONNECTED, FORBIDDEN, REFUSED.
+ * @throws {BusError} NO_RESPONDERS, TIMEOUT, STREAM_FULL, STORE_FAILED, PAYLOAD_TOO_LARGE, DISCONNECTED,
+ * FORBIDDEN, REFUSED.
  * After TIMEOUT and DISCONNECTED the message may be there: sending it again is right, the ledger records an id once.
  */
 export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array, options: PublishIntakeOptions): Promise<PubAck> {
   const answer = await bus.request(subject, data, options);
   const body = parse(subject, answer.data);
   if (body.error !== undefined) {
-    const code = JETSTREAM_CODES.get(body.error.err_code ?? 0) ?? 'REFUSED';
-    throw new BusError(code, `${subject}: ${body.error.description ?? 'JetStream refused'}`);
+    throw refusal(subject, body.error);
   }
   if (typeof body.stream !== 'string' || typeof body.seq !== 'number') throw new BusError('REFUSED', `${subject}: the answer is no PubAck`);
   return { stream: body.stream, sequence: body.seq };

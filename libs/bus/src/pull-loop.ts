@@ -5,6 +5,7 @@ import { busError, type BusError } from './bus-error.js';
 import type { BusConnection } from './connection.js';
 import { intakeMessage, type IntakeMessage, type Settlement } from './intake-message.js';
 import { ensureIntakeStream, type IntakeStreamOptions } from './intake-stream.js';
+import { dropLostStream, intakeStoreIsGone, PROBE_SUBJECT } from './store-probe.js';
 
 const NEXT_SUBJECT = `$JS.API.CONSUMER.MSG.NEXT.${INTAKE_STREAM}.${INTAKE_CONSUMER}`;
 const NANOS_PER_MS = 1_000_000;
@@ -40,6 +41,8 @@ export type PullLoopEvent =
   | { readonly type: 'recovery-failed'; readonly error: BusError }
   | { readonly type: 'handler-failed'; readonly error: unknown };
 
+const isProbe = (msg: Msg): boolean => msg.subject === PROBE_SUBJECT && msg.data.length === 0;
+
 export interface InFlight {
   readonly messages: number;
   readonly bytes: number;
@@ -62,6 +65,7 @@ export class PullLoop {
   #inFlightMessages = 0;
   #inFlightBytes = 0;
   #lastSign = 0;
+  #lastMessage = 0;
   #failures = 0;
   #recovering = false;
   #recovery: Promise<void> = Promise.resolve();
@@ -206,12 +210,14 @@ export class PullLoop {
 
   #onMessage(msg: Msg): void {
     this.#lastSign = performance.now();
+    if (!isProbe(msg)) this.#lastMessage = this.#lastSign;
     this.#failures = 0;
     const message = intakeMessage(msg, this.#incarnation, this.#settlement);
     this.#inFlightMessages += 1;
     this.#inFlightBytes += message.data.length;
     this.#expected = Math.max(0, this.#expected - 1);
-    if (this.#stopping) message.nak(0);
+    if (isProbe(msg)) message.ack();
+    else if (this.#stopping) message.nak(0);
     else this.#handOver(message);
     this.#pull();
   }
@@ -240,6 +246,18 @@ export class PullLoop {
   }
 
   #checkSigns(): void {
-    if (this.#expected > 0 && performance.now() - this.#lastSign > SILENCE_MS_MAX) this.#recover('silence');
+    if (this.#recovering || this.#stopping || this.#expected === 0) return;
+    const now = performance.now();
+    if (now - this.#lastSign > SILENCE_MS_MAX) this.#recover('silence');
+    else if (this.#inFlightMessages === 0 && now - this.#lastMessage > HEARTBEAT_MS) {
+      this.#probeStore().catch((error: unknown) => this.#options.onEvent?.({ type: 'recovery-failed', error: busError(error, 'probe') }));
+    }
+  }
+
+  async #probeStore(): Promise<void> {
+    const created = this.#streamCreated;
+    if (!(await intakeStoreIsGone(this.#bus)) || this.#recovering || this.#stopping) return;
+    await dropLostStream(this.#bus, created);
+    this.#recover('store lost');
   }
 }

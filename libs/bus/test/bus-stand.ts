@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectBus, ensureIntakeStream, publishIntake, type BusConnection } from '@countersign/bus';
+import { startNats, type NatsServer } from '@countersign/devstack';
+
+const WAIT_LIMIT_MS = 30_000;
+
+/** A nats-server of its own with one connection of each account. */
+export interface BusStand {
+  nats: NatsServer;
+  readonly ledger: BusConnection;
+  readonly services: BusConnection;
+  /** Sends texts to `intake.<source>.acme`, one after the other. */
+  send(...texts: string[]): Promise<void>;
+  /** Starts the server again on the same port after it was killed. */
+  restart(): Promise<void>;
+  /** Takes away everything that JetStream holds. */
+  emptyStream(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openStand(): Promise<BusStand> {
+  const dir = await mkdtemp(join(tmpdir(), 'countersign-bus-'));
+  const nats = await startNats({ dir });
+  const ledger = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
+  const services = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'services' });
+  const stand: BusStand = {
+    nats,
+    ledger,
+    services,
+    async send(...texts) {
+      for (const text of texts) await publishIntake(services, 'intake.shop.acme', new TextEncoder().encode(text), { timeoutMs: 2_000 });
+    },
+    async restart() {
+      stand.nats = await startNats({ dir, port: nats.port });
+      await until(() => ledger.connected && services.connected);
+    },
+    async emptyStream() {
+      await ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 2_000 });
+      await ensureIntakeStream(ledger);
+    },
+    async close() {
+      await ledger.close();
+      await services.close();
+      await stand.nats.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  return stand;
+}
+
+/** Waits until the condition holds; fails after 30 s, saying what it waited for. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + WAIT_LIMIT_MS;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`never true: ${condition.toString()}`);
+    await sleep(10);
+  }
+}
+
+export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
