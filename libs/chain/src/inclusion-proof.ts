@@ -10,6 +10,7 @@ export const PROOF_HASHES_MAX = 53;
 
 export interface InclusionClaim {
   readonly leafIndex: number;
+  /** From a signed checkpoint, with the root: a proof alone can fit several sizes. */
   readonly treeSize: number;
   /** SHA-256(0x00 || entry), 32 bytes. */
   readonly leafHash: Uint8Array;

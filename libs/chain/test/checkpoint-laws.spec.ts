@@ -8,11 +8,13 @@ import {
   formatCheckpoint,
   formatCheckpointBody,
   formatVkey,
+  isNoteSignatureValid,
   mlDsa44Cosignature,
   parseCheckpoint,
   parseVkey,
   verifyCheckpoint,
   verifyCosignatures,
+  vkeyOf,
 } from '../src/index.js';
 import type { TreeHead } from '../src/index.js';
 import { faultOf } from './vectors.js';
@@ -112,5 +114,15 @@ describe('witnesses', () => {
       { name: 'witness.example/w6', keyId: witnesses[1]!.keyId, type: 0x06 },
     ]);
     expect(verifyCheckpoint(cosigned, keys).treeSize).toBe(12_345);
+    const byAll = verifyCheckpoint(cosigned, { origin: ORIGIN, vkeys: [...keys.vkeys, ...witnesses] });
+    expect(byAll.verifiedBy.map(({ timestampSeconds }) => timestampSeconds)).toEqual([undefined, 1_764_547_200, 17, undefined]);
+    expect(byAll.timestampSeconds).toBe(17);
+  });
+
+  it('a plain note signature never passes for another type of the same key', () => {
+    const { text, signatures } = parseCheckpoint(note);
+    const witness = vkeyOf(ORIGIN, SIGNATURE_TYPE.ed25519Cosignature, ed25519);
+    expect(isNoteSignatureValid(keys.vkeys[0]!, text, signatures[0]!.signature)).toBe(true);
+    expect(isNoteSignatureValid(witness, text, signatures[0]!.signature)).toBe(false);
   });
 });
