@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connectBus, type BusStatus } from '@countersign/bus';
+import { createUser } from '@nats-io/nkeys';
+import { openStand, text, until, type BusStand } from './bus-stand.js';
+
+let stand: BusStand;
+
+beforeAll(async () => {
+  stand = await openStand();
+});
+afterAll(() => stand.close());
+
+describe('connecting', () => {
+  it('UNAUTHORIZED at once with a key that the server does not know', async () => {
+    const nkeySeed = text(createUser().getSeed());
+    await expect(connectBus({ url: stand.nats.url, nkeySeed, name: 'stranger' })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  it('UNAUTHORIZED without a key', async () => {
+    await expect(connectBus({ url: stand.nats.url, name: 'stranger' })).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  it('DISCONNECTED when no server answers in time', async () => {
+    const before = performance.now();
+    await expect(connectBus({ url: 'nats://127.0.0.1:9', name: 'nobody', firstConnectLimitMs: 300 })).rejects.toMatchObject({ code: 'DISCONNECTED' });
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
+  it('tells that it lost the server and came back, and subscriptions come back with it', async () => {
+    const told: BusStatus['type'][] = [];
+    const received: string[] = [];
+    const stop = stand.services.onStatus(({ type }) => told.push(type));
+    const subscription = stand.services.subscribe('ledger.receipt.shop', (message) => received.push(text(message.data)));
+    await stand.services.flush();
+    await stand.nats.kill('SIGKILL');
+    await until(() => told.includes('disconnected'));
+    expect(stand.services.connected).toBe(false);
+    expect(() => stand.services.publish('_INBOX.x', 'lost')).toThrow(expect.objectContaining({ code: 'DISCONNECTED' }));
+    await expect(stand.services.flush()).rejects.toMatchObject({ code: 'DISCONNECTED' });
+    await stand.restart();
+    expect(told).toContain('reconnected');
+    await stand.services.flush();
+    stand.ledger.publish('ledger.receipt.shop', 'after');
+    await until(() => received.length === 1);
+    expect(received).toEqual(['after']);
+    subscription.unsubscribe();
+    stop();
+  });
+
+  it('may be closed twice, and nothing is sent afterwards', async () => {
+    const bus = await connectBus({ url: stand.nats.url, nkeySeedFile: stand.nats.users.services, name: 'short' });
+    await bus.close();
+    await bus.close();
+    expect(bus.connected).toBe(false);
+    await expect(bus.request('_INBOX.x', '', { timeoutMs: 100 })).rejects.toMatchObject({ code: 'DISCONNECTED' });
+  });
+});
+
+describe('request and reply', () => {
+  it('carries a question and its answer', async () => {
+    stand.ledger.subscribe('keys.sign', (message) => message.respond(`signed ${text(message.data)}`));
+    await stand.ledger.flush();
+    const answer = await stand.ledger.request('keys.sign', 'this', { timeoutMs: 1_000 });
+    expect(text(answer.data)).toBe('signed this');
+  });
+
+  it('gives each question to one of a queue group', async () => {
+    const answered: number[] = [0, 0];
+    for (const instance of [0, 1]) {
+      stand.ledger.subscribe('keys.list', (message) => {
+        answered[instance] = (answered[instance] ?? 0) + 1;
+        message.respond('');
+      }, { queue: 'keys' });
+    }
+    await stand.ledger.flush();
+    for (let i = 0; i < 20; i += 1) await stand.ledger.request('keys.list', '', { timeoutMs: 1_000 });
+    expect((answered[0] ?? 0) + (answered[1] ?? 0)).toBe(20);
+  });
+
+  it('NO_RESPONDERS when nobody listens', async () => {
+    await expect(stand.services.request('_INBOX.nobody', '', { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+  });
+
+  it('TIMEOUT when nobody answers', async () => {
+    stand.ledger.subscribe('keys.silent', () => undefined);
+    await stand.ledger.flush();
+    await expect(stand.ledger.request('keys.silent', '', { timeoutMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+
+  it('never answers on a subject outside the inboxes, whatever the requester names', async () => {
+    const seen: string[] = [];
+    stand.ledger.subscribe('ledger.receipt.>', (message) => seen.push(message.subject));
+    stand.ledger.subscribe('keys.echo', (message) => message.respond(message.data));
+    await stand.ledger.flush();
+    stand.ledger.nats.publish('keys.echo', 'forged receipt', { reply: 'ledger.receipt.shop' });
+    await stand.ledger.request('keys.echo', 'fence', { timeoutMs: 1_000 });
+    expect(seen).toEqual([]);
+  });
+});
