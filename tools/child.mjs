@@ -3,12 +3,17 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const SAME_SIGNAL_MS = 500;
 const running = new Set();
+const forwardedAt = new Map();
 
 function forward(signal) {
   if (running.size === 0) process.exit(128 + constants.signals[signal]);
   // Ctrl-C in a terminal reaches the whole process group already: a second SIGINT would look like a second Ctrl-C.
   if (signal === 'SIGINT' && process.stdin.isTTY) return;
+  // npm forwards what its whole group may have got as well: one signal, seen twice.
+  if (performance.now() - (forwardedAt.get(signal) ?? -Infinity) < SAME_SIGNAL_MS) return;
+  forwardedAt.set(signal, performance.now());
   for (const child of running) child.kill(signal);
 }
 
