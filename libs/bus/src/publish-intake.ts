@@ -49,7 +49,7 @@ function parse(subject: string, data: Uint8Array): PubAckBody {
  * FORBIDDEN, REFUSED.
  * After TIMEOUT and DISCONNECTED the message may be there: sending it again is right, the ledger records an id once.
  */
-export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array, options: PublishIntakeOptions): Promise<PubAck> {
+export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array | string, options: PublishIntakeOptions): Promise<PubAck> {
   const answer = await bus.request(subject, data, options);
   const body = parse(subject, answer.data);
   if (body.error !== undefined) {

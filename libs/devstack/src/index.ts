@@ -1,5 +1,6 @@
 export { DevstackError } from './state-files.js';
 export { startPostgres, removePostgres, type PostgresOptions, type PostgresServer } from './postgres.js';
 export { startNats, type NatsOptions, type NatsServer } from './nats.js';
+export { natsServerProgram } from './nats-binary.js';
 export { natsConfig, type NatsConfig } from './nats-config.js';
 export { startDevstack, startTestStack, type Devstack, type DevstackOptions } from './devstack.js';

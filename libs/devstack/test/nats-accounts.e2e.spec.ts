@@ -1,0 +1,141 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectBus, ensureIntakeStream, publishIntake, type BusConnection } from '@countersign/bus';
+import { natsServerProgram, startNats, type NatsServer } from '@countersign/devstack';
+import { createUser } from '@nats-io/nkeys';
+
+const LIMIT = { timeoutMs: 1_000 };
+let dir: string;
+let nats: NatsServer;
+let ledger: BusConnection;
+let services: BusConnection;
+let other: BusConnection;
+
+const json = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
+const streamState = async (): Promise<unknown> => {
+  const { state } = json((await ledger.request('$JS.API.STREAM.INFO.INTAKE', '', LIMIT)).data) as { state: { messages: number; last_seq: number } };
+  return { messages: state.messages, lastSequence: state.last_seq };
+};
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'countersign-nats-'));
+  nats = await startNats({ dir });
+  ledger = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
+  services = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'services' });
+  other = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'another service' });
+});
+afterAll(async () => {
+  for (const bus of [ledger, services, other]) await bus.close();
+  await nats.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  await ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT).catch(() => undefined);
+  await ensureIntakeStream(ledger);
+});
+
+describe('a service', () => {
+  it('gets a PubAck through the import', async () => {
+    expect(await publishIntake(services, 'intake.shop.acme', 'event', LIMIT)).toEqual({ stream: 'INTAKE', sequence: 1 });
+  });
+
+  it.each(['receipt', 'refused', 'checkpoint', 'integrity'])('hears ledger.%s.x from the ledger', async (kind) => {
+    const heard = new Promise<string>((resolve) => other.subscribe(`ledger.${kind}.>`, (message) => resolve(`${message.subject} ${String(message.data)}`)));
+    await other.flush();
+    ledger.publish(`ledger.${kind}.x`, 'A');
+    expect(await heard).toBe(`ledger.${kind}.x A`);
+  });
+
+  it('cannot publish on ledger.> so that the ledger or another service sees it', async () => {
+    const seen: string[] = [];
+    for (const bus of [ledger, other]) {
+      bus.subscribe('ledger.>', (message) => seen.push(String(message.data)));
+      await bus.flush();
+    }
+    for (const kind of ['receipt', 'refused', 'checkpoint', 'integrity']) services.publish(`ledger.${kind}.x`, 'forged');
+    await services.flush();
+    await ledger.flush();
+    await other.flush();
+    expect(seen).toEqual([]);
+  });
+
+  it.each([
+    '$JS.API.STREAM.INFO.INTAKE',
+    '$JS.API.STREAM.PURGE.INTAKE',
+    '$JS.API.STREAM.DELETE.INTAKE',
+    '$JS.API.STREAM.UPDATE.INTAKE',
+    '$JS.API.STREAM.CREATE.MINE',
+    '$JS.API.STREAM.MSG.GET.INTAKE',
+    '$JS.API.CONSUMER.DELETE.INTAKE.ledger',
+    '$JS.API.CONSUMER.MSG.NEXT.INTAKE.ledger',
+    '$JS.ACK.INTAKE.ledger.1.1.1.1.0',
+    '$JS.LEDGER.API.STREAM.PURGE.INTAKE',
+    '$SYS.REQ.SERVER.PING',
+    '$SYS.ACCOUNT.LEDGER.CONNECT',
+  ])('cannot reach %s', async (subject) => {
+    await publishIntake(services, 'intake.shop.acme', 'event', LIMIT);
+    await expect(services.request(subject, '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(await streamState()).toEqual({ messages: 1, lastSequence: 1 });
+  });
+
+  // JetStream ignores a message that names an ack subject for its reply.
+  it.each([
+    ['intake.other.acme', 2],
+    ['$JS.API.STREAM.PURGE.INTAKE', 2],
+    ['$JS.API.STREAM.DELETE.INTAKE', 2],
+    ['$JS.ACK.INTAKE.ledger.1.1.1.1.0', 1],
+  ])(
+    'stores and changes nothing else by naming %s as its reply subject',
+    async (reply, messages) => {
+      services.nats.publish('intake.shop.acme', 'event', { reply });
+      services.nats.publish('_INBOX.nobody', 'event', { reply });
+      await services.flush();
+      await publishIntake(services, 'intake.shop.acme', 'fence', LIMIT);
+      expect(await streamState()).toEqual({ messages, lastSequence: messages });
+    },
+  );
+
+  it('cannot make a receipt by naming its subject for the PubAck: only the PubAck arrives', async () => {
+    const seen: unknown[] = [];
+    other.subscribe('ledger.receipt.other', (message) => seen.push(json(message.data)));
+    await other.flush();
+    services.nats.publish('intake.shop.acme', '{"recorded":[],"repeated":[]}', { reply: 'ledger.receipt.other' });
+    await services.flush();
+    await publishIntake(services, 'intake.shop.acme', 'fence', LIMIT);
+    await other.flush();
+    expect(seen).toEqual([{ stream: 'INTAKE', seq: 1 }]);
+  });
+
+  it.each(['intake.>', 'intake.shop.acme', '>', '$JS.>', '$SYS.>'])('cannot listen on %s', async (subject) => {
+    const heard: string[] = [];
+    const refused = new Promise<string>((resolve) => other.subscribe(subject, (message) => heard.push(message.subject), { onError: (error) => resolve(error.code) }));
+    expect(await refused).toBe('FORBIDDEN');
+    await publishIntake(services, 'intake.shop.acme', 'event', LIMIT);
+    await other.flush();
+    expect(heard).toEqual([]);
+  });
+});
+
+describe('secrets', () => {
+  it('are in files that only their owner reads, not in the configuration and not on the command line', async () => {
+    const visible = [await readFile(join(dir, 'nats.conf'), 'utf8'), await readFile(`/proc/${String(nats.pid)}/cmdline`, 'utf8')].join('\n');
+    for (const file of Object.values(nats.users)) {
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+      expect(visible).not.toContain((await readFile(file, 'utf8')).trim());
+    }
+  });
+});
+
+describe('the template for production', () => {
+  it('is a configuration that the server accepts', () => {
+    const template = fileURLToPath(new URL('../../../deploy/nats/nats-server.conf', import.meta.url));
+    const key = (): string => createUser().getPublicKey();
+    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_SYSTEM: key() };
+    const check = spawnSync(natsServerProgram(join(dir, 'program'), () => undefined), ['--config', template, '-t'], { env, encoding: 'utf8' });
+    expect([check.status, check.stderr]).toEqual([0, expect.stringContaining('is valid')]);
+  });
+});
