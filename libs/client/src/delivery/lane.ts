@@ -1,0 +1,139 @@
+import type { Batch, Entry } from './entry.js';
+
+const COMPACT_ENTRIES_MIN = 1_024;
+
+/** The events of one tenant, in the order in which they must reach the ledger. */
+export class Lane {
+  readonly entryById = new Map<string, Entry>();
+  /** Durable entries that wait to be sent (again). */
+  unsent = 0;
+  unsentBytes = 0;
+  messagesInFlight = 0;
+  /** After a failed publish: one message at a time, so that a retry cannot overtake what follows it. */
+  recovering = false;
+  loading = false;
+  heldSinceMs: number | undefined = undefined;
+  resendDelayMs: number;
+  resendBatches = 1;
+  /** A receipt came since the last resend: somebody is listening. */
+  progressed = false;
+  /** When the oldest entry was cleared last. */
+  advancedAtMs = 0;
+  #order: Entry[] = [];
+  #head = 0;
+  #cursor = 0;
+  #clearedInOrder = 0;
+
+  constructor(
+    readonly tenant: string,
+    resendAfterMs: number,
+  ) {
+    this.resendDelayMs = resendAfterMs;
+  }
+
+  /** Makes a durable entry ready to be sent, after all earlier ones. */
+  push(entry: Entry): void {
+    entry.durable = true;
+    this.#order.push(entry);
+    this.unsent++;
+    this.unsentBytes += entry.bytes;
+  }
+
+  /** Takes the oldest unsent entries, in order, within the limits of one message. */
+  take(eventsMax: number, bytesMax: number, nowMs: number): Batch | undefined {
+    const entries: Entry[] = [];
+    let bytes = 2;
+    const order = this.#order;
+    let at = this.#cursor;
+    for (; at < order.length && entries.length < eventsMax; at++) {
+      const entry = order[at] as Entry;
+      if (entry.cleared || entry.batch !== undefined) continue;
+      if (bytes + entry.bytes + 1 > bytesMax) break;
+      bytes += entry.bytes + 1;
+      entries.push(entry);
+    }
+    this.#cursor = at;
+    if (entries.length === 0) return undefined;
+    const batch: Batch = { lane: this, entries, sentAtMs: nowMs, inFlight: false };
+    for (const entry of entries) entry.batch = batch;
+    this.unsent -= entries.length;
+    for (const entry of entries) this.unsentBytes -= entry.bytes;
+    return batch;
+  }
+
+  /** Makes what this message carried unsent again, except what was cleared or sent otherwise since. Returns how many. */
+  restore(batch: Batch): number {
+    let restored = 0;
+    for (const entry of batch.entries) {
+      if (!entry.cleared && entry.batch === batch) {
+        this.#unsend(entry);
+        restored++;
+      }
+    }
+    if (restored > 0) this.#cursor = this.#head;
+    return restored;
+  }
+
+  /** Makes up to `countMax` of the oldest sent entries unsent again if they were sent before `sentBeforeMs`. Returns how many. */
+  rewind(countMax: number, sentBeforeMs: number, inFlightToo: boolean): number {
+    let rewound = 0;
+    for (let at = this.#head; at < this.#order.length && rewound < countMax; at++) {
+      const entry = this.#order[at] as Entry;
+      const batch = entry.batch;
+      if (entry.cleared || batch === undefined || (batch.inFlight && !inFlightToo) || batch.sentAtMs > sentBeforeMs) continue;
+      this.#unsend(entry);
+      rewound++;
+    }
+    if (rewound > 0) this.#cursor = this.#head;
+    return rewound;
+  }
+
+  /** Forgets an entry whose receipt or refusal came. Returns whether it had been sent. */
+  clear(entry: Entry, nowMs: number): boolean {
+    this.entryById.delete(entry.id);
+    entry.cleared = true;
+    const wasSent = entry.batch !== undefined;
+    if (!wasSent) {
+      this.unsent--;
+      this.unsentBytes -= entry.bytes;
+    }
+    this.#clearedInOrder++;
+    if (this.#order[this.#head] === entry) this.#advance(nowMs);
+    else if (this.#clearedInOrder >= COMPACT_ENTRIES_MIN && this.#clearedInOrder * 2 > this.#order.length) this.#compact();
+    return wasSent;
+  }
+
+  /** The oldest entry without a receipt. */
+  get oldest(): Entry | undefined {
+    return this.#order[this.#head];
+  }
+
+  #unsend(entry: Entry): void {
+    entry.batch = undefined;
+    this.unsent++;
+    this.unsentBytes += entry.bytes;
+  }
+
+  #advance(nowMs: number): void {
+    this.advancedAtMs = nowMs;
+    const order = this.#order;
+    while (this.#head < order.length && (order[this.#head] as Entry).cleared) this.#head++;
+    if (this.#cursor < this.#head) this.#cursor = this.#head;
+    if (this.#head >= COMPACT_ENTRIES_MIN && this.#head * 2 > order.length) this.#compact();
+    else if (this.#head === order.length) this.#compact();
+  }
+
+  #compact(): void {
+    const kept: Entry[] = [];
+    let cursor: number | undefined;
+    for (let at = this.#head; at < this.#order.length; at++) {
+      if (at === this.#cursor) cursor = kept.length;
+      const entry = this.#order[at] as Entry;
+      if (!entry.cleared) kept.push(entry);
+    }
+    this.#order = kept;
+    this.#cursor = cursor ?? kept.length;
+    this.#head = 0;
+    this.#clearedInOrder = 0;
+  }
+}

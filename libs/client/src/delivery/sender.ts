@@ -1,0 +1,289 @@
+import { intakeSubject } from '@countersign/contracts';
+import { RESEND_AFTER_MS_MAX, type DeliverySettings } from '../options.js';
+import type { EmitterTransport } from '../transport.js';
+import type { Batch, Entry } from './entry.js';
+import { Lane } from './lane.js';
+
+const TICK_MS = 50;
+const BACK_OFF_MS_MIN = 50;
+const BACK_OFF_MS_MAX = 5_000;
+/** A resend goes on only when the oldest entry has not moved for this long: receipts that still flow need no help. */
+const QUIET_MS = 250;
+const RESEND_BATCHES_MAX = 64;
+
+export interface SenderCounts {
+  /** Events sent, every time counted. */
+  sent: number;
+  messages: number;
+  resent: number;
+  publishErrors: number;
+}
+
+export interface SenderDuties {
+  /** Reads back the JSON of entries; undefined for what was cleared meanwhile or cannot be read any more. */
+  load(entries: readonly Entry[]): Promise<(string | undefined)[]>;
+  /** The bus confirmed a message. */
+  confirmed(batch: Batch): void;
+  /** The entry's JSON is gone; it must be cleared. */
+  unreadable(entry: Entry): void;
+}
+
+/**
+ * Sends the entries of all lanes in order within each lane, packed into messages, and sends them again until they are cleared.
+ * A PubAck only opens the window; it clears nothing.
+ */
+export class Sender {
+  readonly counts: SenderCounts = { sent: 0, messages: 0, resent: 0, publishErrors: 0 };
+  readonly lanes = new Map<string, Lane>();
+  readonly #ready = new Set<Lane>();
+  #messagesInFlight = 0;
+  /** Sent, without a receipt. */
+  #unreceipted = 0;
+  /** Completions of publishes from before a reconnect belong to an older epoch and count no more. */
+  #epoch = 0;
+  #backOffMs = 0;
+  #backOffTimer: NodeJS.Timeout | undefined;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  readonly #ticker: NodeJS.Timeout;
+  readonly #stopStatus: () => void;
+  #stopped = false;
+
+  constructor(
+    readonly source: string,
+    readonly transport: EmitterTransport,
+    readonly settings: DeliverySettings,
+    readonly duties: SenderDuties,
+    readonly random: () => number = Math.random,
+  ) {
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker.unref();
+    this.#stopStatus = transport.onStatus((connected) => (connected ? this.#reconnected() : undefined));
+  }
+
+  lane(tenant: string): Lane {
+    let lane = this.lanes.get(tenant);
+    if (lane === undefined) {
+      lane = new Lane(tenant, this.settings.resendAfterMs);
+      this.lanes.set(tenant, lane);
+    }
+    return lane;
+  }
+
+  /** Queues a durable entry. Call `pump` after the last of a group. */
+  push(entry: Entry): void {
+    entry.lane.push(entry);
+    this.#ready.add(entry.lane);
+  }
+
+  /** Takes note of a receipt or refusal. Call `pump` after the last of a group. */
+  clear(entry: Entry, nowMs: number): void {
+    const lane = entry.lane;
+    if (lane.clear(entry, nowMs)) this.#unreceipted--;
+    lane.progressed = true;
+    lane.resendDelayMs = this.settings.resendAfterMs;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopStatus();
+    clearInterval(this.#ticker);
+    clearTimeout(this.#backOffTimer);
+    clearTimeout(this.#lingerTimer);
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    let passed = 0;
+    while (passed < this.#ready.size && this.#mayPublish()) {
+      const lane = this.#ready.values().next().value as Lane;
+      this.#ready.delete(lane);
+      if (lane.unsent === 0) continue;
+      this.#ready.add(lane);
+      if (this.#publishNext(lane)) passed = 0;
+      else passed++;
+    }
+  }
+
+  #mayPublish(): boolean {
+    return (
+      !this.#stopped &&
+      this.#backOffTimer === undefined &&
+      this.transport.connected &&
+      this.#messagesInFlight < this.settings.messagesInFlightMax &&
+      this.#unreceipted < this.settings.unreceiptedEventsMax
+    );
+  }
+
+  #publishNext(lane: Lane): boolean {
+    const nowMs = performance.now();
+    if (lane.loading || (lane.messagesInFlight > 0 && (lane.recovering || this.#holds(lane, nowMs)))) return false;
+    const batch = lane.take(this.settings.batchEventsMax, this.settings.batchBytesMax, nowMs);
+    if (batch === undefined) return false;
+    lane.heldSinceMs = undefined;
+    lane.messagesInFlight++;
+    this.#messagesInFlight++;
+    this.#unreceipted += batch.entries.length;
+    batch.inFlight = true;
+    const texts = residentTexts(batch.entries);
+    if (texts !== undefined) this.#publish(batch, texts, this.#epoch);
+    else void this.#loadThenPublish(batch, this.#epoch);
+    return true;
+  }
+
+  /** A partial message waits for company while another is on its way, at most lingerMs: messages grow with load. */
+  #holds(lane: Lane, nowMs: number): boolean {
+    const { batchEventsMax, batchBytesMax, lingerMs } = this.settings;
+    if (lane.unsent >= batchEventsMax || lane.unsentBytes + lane.unsent + 2 >= batchBytesMax) return false;
+    lane.heldSinceMs ??= nowMs;
+    const waitMs = lane.heldSinceMs + lingerMs - nowMs;
+    if (waitMs <= 0) return false;
+    this.#lingerTimer ??= setTimeout(() => {
+      this.#lingerTimer = undefined;
+      this.pump();
+    }, Math.max(1, waitMs));
+    return true;
+  }
+
+  async #loadThenPublish(batch: Batch, epoch: number): Promise<void> {
+    batch.lane.loading = true;
+    try {
+      const texts = this.#readable(batch, await this.duties.load(batch.entries));
+      batch.lane.loading = false;
+      if (epoch !== this.#epoch || this.#stopped) this.#failed(batch, epoch, undefined);
+      else if (texts.length > 0) this.#publish(batch, texts, epoch);
+      else this.#acknowledged(batch, epoch);
+    } catch (error) {
+      batch.lane.loading = false;
+      this.#failed(batch, epoch, error);
+    }
+    this.pump();
+  }
+
+  #readable(batch: Batch, texts: readonly (string | undefined)[]): string[] {
+    const readable: string[] = [];
+    batch.entries.forEach((entry, at) => {
+      const text = texts[at];
+      if (entry.cleared) return;
+      if (text === undefined) this.duties.unreadable(entry);
+      else readable.push(text);
+    });
+    return readable;
+  }
+
+  #publish(batch: Batch, texts: readonly string[], epoch: number): void {
+    this.counts.messages++;
+    this.counts.sent += texts.length;
+    for (const entry of batch.entries) if (++entry.sends > 1) this.counts.resent++;
+    const body = Buffer.from(`[${texts.join(',')}]`);
+    this.transport.publish(intakeSubject(this.source, batch.lane.tenant), body).then(
+      () => this.#acknowledged(batch, epoch),
+      (error: unknown) => this.#failed(batch, epoch, error),
+    );
+  }
+
+  #acknowledged(batch: Batch, epoch: number): void {
+    this.duties.confirmed(batch);
+    batch.inFlight = false;
+    if (epoch !== this.#epoch || this.#stopped) return;
+    this.#messagesInFlight--;
+    batch.lane.messagesInFlight--;
+    batch.lane.recovering = false;
+    this.#backOffMs = 0;
+    this.pump();
+  }
+
+  #failed(batch: Batch, epoch: number, error: unknown): void {
+    batch.inFlight = false;
+    if (this.#stopped) return;
+    this.#restore(batch);
+    if (epoch !== this.#epoch) return;
+    const lane = batch.lane;
+    this.#messagesInFlight--;
+    lane.messagesInFlight--;
+    lane.recovering = true;
+    this.counts.publishErrors++;
+    this.settings.log.warn({ err: error, tenant: lane.tenant, events: batch.entries.length }, 'publish failed; it will be tried again');
+    this.#backOff();
+  }
+
+  #backOff(): void {
+    if (this.#backOffTimer !== undefined) return;
+    this.#backOffMs = Math.min(Math.max(BACK_OFF_MS_MIN, this.#backOffMs * 2), BACK_OFF_MS_MAX);
+    // Between half and all of it, so that producers that failed together do not come back together.
+    const waitMs = this.#backOffMs * (0.5 + this.random() / 2);
+    this.#backOffTimer = setTimeout(() => {
+      this.#backOffTimer = undefined;
+      this.pump();
+    }, waitMs);
+  }
+
+  /** What was sent before may be gone with the connection or the stream: everything without a receipt goes again, in order. */
+  #reconnected(): void {
+    this.#epoch++;
+    this.#messagesInFlight = 0;
+    this.#backOffMs = 0;
+    clearTimeout(this.#backOffTimer);
+    this.#backOffTimer = undefined;
+    for (const lane of this.lanes.values()) {
+      lane.messagesInFlight = 0;
+      lane.recovering = true;
+      this.#rewind(lane, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, true);
+    }
+    this.pump();
+  }
+
+  #tick(): void {
+    if (!this.transport.connected) return;
+    const nowMs = performance.now();
+    for (const lane of this.lanes.values()) {
+      if (lane.oldest !== undefined) this.#resendOverdue(lane, nowMs);
+      else if (lane.entryById.size === 0 && lane.messagesInFlight === 0) this.#forget(lane);
+    }
+    this.pump();
+  }
+
+  /**
+   * While the ledger is silent only one message is sent again, at growing intervals: a long outage must not fill the
+   * stream with copies. Once receipts come the amount doubles each time until nothing is overdue.
+   */
+  #resendOverdue(lane: Lane, nowMs: number): void {
+    const batch = (lane.oldest as Entry).batch;
+    if (batch === undefined || batch.inFlight) return;
+    const overdue = nowMs - batch.sentAtMs >= lane.resendDelayMs && nowMs - lane.advancedAtMs >= QUIET_MS;
+    if (!overdue) return;
+    const sentBeforeMs = nowMs - lane.resendDelayMs;
+    if (lane.progressed) {
+      lane.resendBatches = Math.min(lane.resendBatches * 2, RESEND_BATCHES_MAX);
+    } else {
+      lane.resendBatches = 1;
+      lane.resendDelayMs = Math.min(lane.resendDelayMs * 2, RESEND_AFTER_MS_MAX);
+    }
+    lane.progressed = false;
+    this.#rewind(lane, lane.resendBatches * this.settings.batchEventsMax, sentBeforeMs, false);
+  }
+
+  #rewind(lane: Lane, countMax: number, sentBeforeMs: number, inFlightToo: boolean): void {
+    this.#unreceipted -= lane.rewind(countMax, sentBeforeMs, inFlightToo);
+    if (lane.unsent > 0) this.#ready.add(lane);
+  }
+
+  #restore(batch: Batch): void {
+    this.#unreceipted -= batch.lane.restore(batch);
+    if (batch.lane.unsent > 0) this.#ready.add(batch.lane);
+  }
+
+  #forget(lane: Lane): void {
+    this.lanes.delete(lane.tenant);
+    this.#ready.delete(lane);
+  }
+}
+
+/** The JSON of entries, if all of it is in memory. */
+function residentTexts(entries: readonly Entry[]): string[] | undefined {
+  const texts: string[] = [];
+  for (const entry of entries) {
+    if (entry.json === undefined) return undefined;
+    texts.push(entry.json);
+  }
+  return texts;
+}

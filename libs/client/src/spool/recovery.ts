@@ -1,0 +1,163 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Log } from '../transport.js';
+import { scanFrames, type Frame, type FrameScan } from './frame.js';
+import { Segment, syncFolder } from './segment.js';
+
+/** An event found in the spool: its `emit` resolved, or was about to. */
+export interface RecoveredEvent {
+  readonly id: string;
+  readonly tenant: string;
+  readonly sequence: number | undefined;
+  readonly bytes: number;
+  readonly segment: Segment;
+  readonly offset: number;
+  /** Undefined once the memory for recovered events is used up. */
+  readonly json: string | undefined;
+}
+
+/** Who writes into a spool: stored in each segment's header. */
+export interface SpoolOwner {
+  readonly source: string;
+  readonly producerId: string;
+}
+
+export interface Recovery {
+  readonly owner: SpoolOwner | undefined;
+  /** Highest sequence that was ever durable here. */
+  readonly lastSequence: number;
+  /** Above every number that was ever in use here. */
+  readonly nextNumber: number;
+  /** Oldest first. Those without events may go once a newer header keeps the highest sequence. */
+  readonly segments: readonly Segment[];
+  /** In the order in which they were emitted. */
+  readonly events: readonly RecoveredEvent[];
+  readonly spares: readonly string[];
+  /** Byte ranges that were damaged after they were written. Their bytes are kept in the `damaged` folder. */
+  readonly damagedRanges: number;
+}
+
+interface SegmentContent {
+  readonly segment: Segment;
+  readonly owner: SpoolOwner | undefined;
+  readonly lastSequence: number;
+  readonly events: readonly RecoveredEvent[];
+  readonly damagedRanges: number;
+}
+
+/**
+ * Reads a spool as a crash left it. A commit that never finished is passed over; damage before a later commit is
+ * reported and set aside, never skipped in silence. Segments are synced: what is read here must not be lost later.
+ */
+export async function recoverSpool(folder: string, residentBytesMax: number, log: Log): Promise<Recovery> {
+  const files = await spoolFiles(folder);
+  const contents: SegmentContent[] = [];
+  let residentBytes = 0;
+  for (const { number, file } of files.segments) {
+    const content = await readSegment(folder, number, file, residentBytesMax - residentBytes, log);
+    for (const event of content.events) if (event.json !== undefined) residentBytes += event.bytes;
+    contents.push(content);
+  }
+  return {
+    owner: contents.findLast((content) => content.owner !== undefined)?.owner,
+    lastSequence: contents.reduce((highest, content) => Math.max(highest, content.lastSequence), 0),
+    nextNumber: files.numberMax + 1,
+    segments: contents.map((content) => content.segment),
+    events: contents.flatMap((content) => content.events),
+    spares: files.spares,
+    damagedRanges: contents.reduce((sum, content) => sum + content.damagedRanges, 0),
+  };
+}
+
+async function readSegment(folder: string, number: number, file: string, residentBytesMax: number, log: Log): Promise<SegmentContent> {
+  const buffer = await readFile(file);
+  const scan = scanFrames(buffer, number);
+  if (scan.damage.length > 0) await setDamageAside(folder, number, buffer, scan, log);
+  const segment = new Segment(number, file, buffer.length, undefined);
+  // Recovered segments are read-only: nothing is appended after a torn commit.
+  segment.used = buffer.length;
+  let owner: SpoolOwner | undefined;
+  let lastSequence = 0;
+  let residentBytes = 0;
+  const events: RecoveredEvent[] = [];
+  for (const frame of scan.frames) {
+    lastSequence = Math.max(lastSequence, frame.lastSequence);
+    if (frame.kind === 'header') {
+      owner = JSON.parse(buffer.toString('utf8', frame.from, frame.to)) as SpoolOwner;
+      continue;
+    }
+    owner ??= ownerInEvents(buffer, frame);
+    const resident = residentBytes < residentBytesMax;
+    for (const event of readEvents(buffer, frame, segment, resident)) events.push(event);
+    if (resident) residentBytes += frame.to - frame.from;
+  }
+  segment.live = events.length;
+  if (events.length > 0) await segment.sync();
+  return { segment, owner, lastSequence, events, damagedRanges: scan.damage.length };
+}
+
+/** A damaged header must not stop a service from starting: its numbered events name the owner too. */
+function ownerInEvents(buffer: Buffer, frame: Frame): SpoolOwner | undefined {
+  for (const line of buffer.toString('utf8', frame.from, frame.to).trimEnd().split('\n')) {
+    const event = JSON.parse(line) as { source: string; producer?: { id: string } };
+    if (event.producer !== undefined) return { source: event.source, producerId: event.producer.id };
+  }
+  return undefined;
+}
+
+function readEvents(buffer: Buffer, frame: Frame, segment: Segment, resident: boolean): RecoveredEvent[] {
+  const events: RecoveredEvent[] = [];
+  let offset = frame.from;
+  while (offset < frame.to) {
+    const end = buffer.indexOf(LINE_FEED, offset);
+    const json = buffer.toString('utf8', offset, end);
+    const event = JSON.parse(json) as { id: string; tenant: string; producer?: { sequence: number } };
+    events.push({
+      id: event.id,
+      tenant: event.tenant,
+      sequence: event.producer?.sequence,
+      bytes: end - offset,
+      segment,
+      offset,
+      json: resident ? json : undefined,
+    });
+    offset = end + 1;
+  }
+  return events;
+}
+
+const LINE_FEED = 0x0a;
+
+/** Events in the range cannot be trusted any more, yet people may still read them there. */
+async function setDamageAside(folder: string, number: number, buffer: Buffer, scan: FrameScan, log: Log): Promise<void> {
+  const aside = path.join(folder, 'damaged');
+  await mkdir(aside, { recursive: true });
+  for (const { from, to } of scan.damage) {
+    const file = path.join(aside, `${String(number).padStart(10, '0')}-${from}.bin`);
+    await writeFile(file, buffer.subarray(from, to), { flush: true });
+    log.error({ file, segment: number, from, to }, 'spool damaged: events in this range will not be sent');
+  }
+  await syncFolder(aside);
+}
+
+async function spoolFiles(folder: string): Promise<{
+  segments: { number: number; file: string }[];
+  spares: string[];
+  numberMax: number;
+}> {
+  const segments: { number: number; file: string }[] = [];
+  const spares: string[] = [];
+  let numberMax = 0;
+  for (const name of await readdir(folder)) {
+    const match = /^(\d{10})\.(seg|spare|seg\.new)$/.exec(name);
+    if (match === null) continue;
+    const number = Number(match[1]);
+    const file = path.join(folder, name);
+    numberMax = Math.max(numberMax, number);
+    if (match[2] === 'seg') segments.push({ number, file });
+    else if (match[2] === 'spare') spares.push(file);
+    else await rm(file, { force: true });
+  }
+  segments.sort((a, b) => a.number - b.number);
+  return { segments, spares, numberMax };
+}
