@@ -6,8 +6,10 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SAME_SIGNAL_MS = 500;
 const running = new Set();
 const forwardedAt = new Map();
+let lastSignal;
 
 function forward(signal) {
+  lastSignal = signal;
   if (running.size === 0) process.exit(128 + constants.signals[signal]);
   // Ctrl-C in a terminal reaches the whole process group already: a second SIGINT would look like a second Ctrl-C.
   if (signal === 'SIGINT' && process.stdin.isTTY) return;
@@ -15,6 +17,11 @@ function forward(signal) {
   if (performance.now() - (forwardedAt.get(signal) ?? -Infinity) < SAME_SIGNAL_MS) return;
   forwardedAt.set(signal, performance.now());
   for (const child of running) child.kill(signal);
+}
+
+/** @returns {number | undefined} the exit code of a run that was told to stop, undefined while it was not */
+export function stopCode() {
+  return lastSignal === undefined ? undefined : 128 + constants.signals[lastSignal];
 }
 
 /** The runner outlives its children's shutdown, so that it can pass on their exit code. */

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runVisibly } from './child.mjs';
+import { runVisibly, stopCode } from './child.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
 const SEED_MAX = 2 ** 31;
@@ -46,8 +46,9 @@ export async function testAll(_args, { node, env, step }) {
   clearReports();
   const nx = (...args) => runVisibly(node, ['node_modules/nx/dist/bin/nx.js', 'run-many', ...args], { cwd: ROOT, env });
   const pure = await step('lint, types, boundaries, style and pure tests', () => nx('-t', 'lint', 'types', 'boundaries', 'test', '--parallel=2', '--output-style=static'));
+  if (stopCode() !== undefined) return stopCode();
   const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', 'e2e', '--parallel=1', '--output-style=stream'));
-  return close([pure, e2e]);
+  return stopCode() ?? close([pure, e2e]);
 }
 
 /**
