@@ -94,9 +94,11 @@ export class ExportDecoder {
   private frame(line: Buffer): ExportRecord {
     const text = this.text(line);
     switch (this.expected) {
-      case 'header':
+      case 'header': {
+        const header = this.header(text);
         this.expected = 'entry';
-        return { kind: 'header', header: this.header(text) };
+        return { kind: 'header', header };
+      }
       case 'entry': {
         const note = this.checkpoint(line, text);
         this.expected = 'digest';
