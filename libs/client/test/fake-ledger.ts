@@ -29,6 +29,8 @@ export class FakeLedger implements EmitterTransport {
   /** What the ledger holds: first arrivals, in order. */
   readonly recorded: Stored[] = [];
   messages = 0;
+  /** Messages between the emitter and the bus. */
+  underway = 0;
   readonly #receipts = new Map<string, Receipt>();
   readonly #waiting: { subject: string; body: Uint8Array }[] = [];
   readonly #statusListeners = new Set<(connected: boolean) => void>();
@@ -46,7 +48,9 @@ export class FakeLedger implements EmitterTransport {
   }
 
   async publish(subject: string, body: Uint8Array): Promise<void> {
+    this.underway++;
     await new Promise((resolve) => setImmediate(resolve));
+    this.underway--;
     if (!this.connected) throw new Error('DISCONNECTED');
     if (this.publishError !== undefined) throw this.publishError;
     this.messages++;
