@@ -57,6 +57,8 @@ CREATE TABLE quarantine (
   quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   received_at   timestamptz NOT NULL DEFAULT now(),
   subject       text  NOT NULL,
+  -- Third token of intake.<source>.<tenant>: whose list of refusals this belongs to.
+  tenant        text  GENERATED ALWAYS AS (split_part(subject, '.', 3)) STORED,
   event_id      text,
   code          text  NOT NULL,
   field         text,
@@ -65,6 +67,7 @@ CREATE TABLE quarantine (
   body_digest   bytea NOT NULL,
   UNIQUE (body_digest, subject, code)
 );
+CREATE INDEX quarantine_tenant ON quarantine (tenant, quarantine_id);
 
 -- Messages for a ledger that has stopped: kept here so that it holds up nobody else, replayed when it goes on.
 CREATE TABLE parked_messages (
@@ -83,9 +86,12 @@ CREATE TABLE verifications (
   kind        text NOT NULL CHECK (kind IN ('tail', 'full', 'range')),
   verdict     text NOT NULL CHECK (verdict IN ('intact', 'broken')),
   finished_at timestamptz NOT NULL,
-  result      jsonb NOT NULL
+  result      jsonb NOT NULL,
+  -- To be recorded in the system ledger under the event id `verification_id`.
+  to_ledger   boolean NOT NULL
 );
 CREATE INDEX verifications_latest ON verifications (ledger_id, finished_at DESC);
+CREATE INDEX verifications_to_ledger ON verifications (finished_at) WHERE to_ledger;
 
 -- The search index, kept up after the fact by the indexer; it can be dropped and built again.
 CREATE TABLE event_index (
@@ -102,20 +108,24 @@ CREATE TABLE event_index (
 CREATE INDEX event_index_type     ON event_index (ledger_id, type, leaf_index);
 CREATE INDEX event_index_actor    ON event_index (ledger_id, actor_id, leaf_index);
 CREATE INDEX event_index_resource ON event_index (ledger_id, resource_id, leaf_index) WHERE resource_id IS NOT NULL;
-CREATE INDEX event_index_severity ON event_index (ledger_id, severity, leaf_index) WHERE severity >= 2;
+CREATE INDEX event_index_severity ON event_index (ledger_id, severity, leaf_index) WHERE severity >= 1;
 CREATE INDEX event_index_time     ON event_index (ledger_id, time, leaf_index);
 
 CREATE TABLE index_cursors (
-  ledger_id    integer PRIMARY KEY,
-  indexed_size bigint NOT NULL
+  ledger_id       integer PRIMARY KEY,
+  indexed_size    bigint NOT NULL,
+  gaps_checked_at timestamptz
 );
 
--- Which sequence numbers of each producer arrived; what lacks below the highest is a gap.
+-- Which sequence numbers of each producer arrived; what lacks below the highest is a gap. A number is overdue when it
+-- was missing at two checks in a row: one that is merely late, or waits for the indexer, is not reported.
 CREATE TABLE producers (
   ledger_id    integer NOT NULL,
   source       text NOT NULL,
   producer_id  text NOT NULL,
   seen         int8multirange NOT NULL,
+  missing_before int8multirange NOT NULL DEFAULT '{}',
+  overdue      int8multirange NOT NULL DEFAULT '{}',
   last_seen_at timestamptz NOT NULL,
   PRIMARY KEY (ledger_id, source, producer_id)
 );

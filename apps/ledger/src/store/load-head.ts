@@ -18,7 +18,7 @@ export async function loadHead(pool: pg.Pool, ledger: Ledger): Promise<Head> {
   return withTransaction(pool, (client) => readHead(client, ledger), { isolation: 'REPEATABLE READ', readOnly: true });
 }
 
-async function readHead(client: pg.PoolClient, ledger: Ledger): Promise<Head> {
+export async function readHead(client: pg.PoolClient, ledger: Ledger): Promise<Head> {
   const { rows } = await client.query<HeadRow>(
     'SELECT tree_size, root_hash, last_event_hash, last_recorded_at FROM heads WHERE ledger_id = $1',
     [ledger.ledgerId],
@@ -37,7 +37,7 @@ async function readHead(client: pg.PoolClient, ledger: Ledger): Promise<Head> {
   return { treeSize, lastEventHash, lastRecordedAt: row.last_recorded_at, edge };
 }
 
-async function readPartialTiles(client: pg.PoolClient, ledger: Ledger, treeSize: number): Promise<Buffer[]> {
+export async function readPartialTiles(client: pg.ClientBase, ledger: Ledger, treeSize: number): Promise<Buffer[]> {
   const partials: Buffer[] = [];
   for (let level = 0, span = 1; span <= treeSize; level++, span *= TILE_WIDTH) {
     const end = Math.floor(treeSize / span);

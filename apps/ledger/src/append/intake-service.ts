@@ -1,0 +1,238 @@
+import { ChainFault, type Receipt } from '@countersign/chain';
+import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
+import type { Logger } from '@countersign/runtime';
+import type { AppendStore } from './append-store.js';
+import { Appender, type Settled } from './appender.js';
+import type { RandomBytes } from './batch.js';
+import type { ContentDigester } from './content-digest.js';
+import type { Head, Ledger } from './head.js';
+import { admitMessage, parseIntakeSubject } from './intake-message.js';
+import type { IntakeMetrics } from './intake-metrics.js';
+import { encodeReceipts } from './encode-receipts.js';
+import type { PendingMessage } from './settle.js';
+
+const PARKED_BATCH = 100;
+const MESSAGE_RETRY_DELAY_MS = 1_000;
+const RECEIPTS_A_MESSAGE_MAX = 500;
+
+/** A message as the bus hands it over. */
+export interface BusMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly redelivered: boolean;
+  ack(): void;
+  nak(delayMs: number): void;
+}
+
+export interface IntakeDependencies {
+  readonly store: AppendStore;
+  readonly digester: ContentDigester;
+  readonly publish: (subject: string, data: string) => void;
+  readonly now: () => Date;
+  readonly randomBytes: RandomBytes;
+  readonly metrics: IntakeMetrics;
+  readonly log: Logger;
+  /** A ledger was opened by this instance. */
+  readonly onOpened: (ledger: Ledger) => Promise<{ stopped: boolean }>;
+  readonly onGrown: (ledger: Ledger, head: Head) => void;
+  readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
+}
+
+interface OpenLedger {
+  readonly ledger: Ledger;
+  appender: Appender | undefined;
+}
+
+/** Routes messages to the appender of their ledger, and tells their producers what became of them. */
+export class IntakeService {
+  private readonly ledgers = new Map<string, Promise<OpenLedger>>();
+
+  constructor(private readonly deps: IntakeDependencies) {}
+
+  /** Takes one message from the bus. Acks it once it is committed, quarantined or parked; naks what could not be begun. */
+  async receive(message: BusMessage): Promise<void> {
+    try {
+      const address = this.addressOf(message.subject);
+      if (address === undefined) return await this.refuseSubject(message);
+      const open = await this.open(address.tenant);
+      if (open.appender === undefined) {
+        await this.deps.store.park(open.ledger, message.subject, message.data);
+        this.deps.metrics.parked.inc({ tenant: open.ledger.tenant });
+        message.ack();
+        return;
+      }
+      open.appender.offer(this.pending(message, address));
+    } catch (error) {
+      this.deps.log.warn({ err: error, subject: message.subject }, 'message put back: it could not be begun');
+      message.nak(MESSAGE_RETRY_DELAY_MS);
+    }
+  }
+
+  /** Opens a ledger, creating it if need be. */
+  async openLedger(tenant: string): Promise<Ledger> {
+    return (await this.open(tenant)).ledger;
+  }
+
+  get backlogEvents(): number {
+    return this.backlog;
+  }
+
+  /** Stops appending to a ledger; what is queued and what comes is parked until {@link resume}. */
+  async stopLedger(tenant: string): Promise<void> {
+    const open = await this.open(tenant);
+    const { appender } = open;
+    if (appender === undefined) return;
+    open.appender = undefined;
+    for (const message of await appender.stop()) await this.parkPending(open.ledger, message);
+  }
+
+  /** Appends again, the parked messages first. */
+  async resume(tenant: string): Promise<void> {
+    const open = await this.open(tenant);
+    if (open.appender !== undefined) return;
+    const appender = this.newAppender(open.ledger);
+    await this.replayParked(open.ledger, appender);
+    open.appender = appender;
+  }
+
+  async stop(): Promise<void> {
+    for (const opening of this.ledgers.values()) {
+      const open = await opening.catch(() => undefined);
+      // What was not begun is not acknowledged: the bus sends it again.
+      await open?.appender?.stop();
+    }
+  }
+
+  private backlog = 0;
+
+  private open(tenant: string): Promise<OpenLedger> {
+    let opening = this.ledgers.get(tenant);
+    if (opening === undefined) {
+      opening = this.begin(tenant);
+      opening.catch(() => this.ledgers.delete(tenant));
+      this.ledgers.set(tenant, opening);
+    }
+    return opening;
+  }
+
+  private async begin(tenant: string): Promise<OpenLedger> {
+    const ledger = await this.deps.store.ensureLedger(tenant);
+    const { stopped } = await this.deps.onOpened(ledger);
+    if (stopped) return { ledger, appender: undefined };
+    const appender = this.newAppender(ledger);
+    await this.replayParked(ledger, appender);
+    return { ledger, appender };
+  }
+
+  private newAppender(ledger: Ledger): Appender {
+    return new Appender(ledger, {
+      store: this.deps.store,
+      now: this.deps.now,
+      randomBytes: this.deps.randomBytes,
+      onCommitted: (_, head, settled) => this.committed(ledger, head, settled),
+      onBroken: (_, fault) => this.deps.onBroken(ledger, fault),
+      onRetry: (_, error) => {
+        this.deps.metrics.retries.inc({ tenant: ledger.tenant });
+        this.deps.log.warn({ err: error, tenant: ledger.tenant }, 'append failed, the batch is kept and tried again');
+      },
+    });
+  }
+
+  private pending(message: BusMessage, address: { readonly source: string; readonly tenant: string }): PendingMessage {
+    const admissions = admitMessage(address, message.data);
+    this.backlog += admissions.length;
+    return {
+      subject: message.subject,
+      source: address.source,
+      admissions,
+      digests: admissions.map((a) => ('admitted' in a ? this.deps.digester.digest(a.admitted.content) : undefined)),
+      redelivered: message.redelivered,
+      byteLength: message.data.length,
+      receivedAtMs: this.deps.now().getTime(),
+      ack: () => {
+        this.backlog -= admissions.length;
+        message.ack();
+      },
+    };
+  }
+
+  private committed(ledger: Ledger, head: Head, settled: readonly Settled[]): void {
+    const { tenant } = ledger;
+    const bySource = new Map<string, { recorded: Receipt[]; repeated: Receipt[]; refusals: Refusal[] }>();
+    let grown = 0;
+    for (const { message, settlement } of settled) {
+      let out = bySource.get(message.source);
+      if (out === undefined) bySource.set(message.source, (out = { recorded: [], repeated: [], refusals: [] }));
+      out.recorded.push(...settlement.recorded);
+      out.repeated.push(...settlement.repeated);
+      out.refusals.push(...settlement.refusals);
+      grown += settlement.recorded.length;
+    }
+    for (const [source, out] of bySource) this.tell(tenant, source, out);
+    this.deps.metrics.batch.observe({ tenant }, grown);
+    this.deps.metrics.size.set({ tenant }, head.treeSize);
+    if (grown > 0) this.deps.onGrown(ledger, head);
+  }
+
+  private tell(tenant: string, source: string, out: { recorded: Receipt[]; repeated: Receipt[]; refusals: Refusal[] }): void {
+    const { metrics, publish } = this.deps;
+    metrics.recorded.inc({ tenant, source }, out.recorded.length);
+    if (out.repeated.length > 0) metrics.repeated.inc({ tenant, source }, out.repeated.length);
+    for (let at = 0; at < out.recorded.length; at += RECEIPTS_A_MESSAGE_MAX) {
+      publish(receiptSubject(source), encodeReceipts(out.recorded.slice(at, at + RECEIPTS_A_MESSAGE_MAX), []));
+    }
+    for (let at = 0; at < out.repeated.length; at += RECEIPTS_A_MESSAGE_MAX) {
+      publish(receiptSubject(source), encodeReceipts([], out.repeated.slice(at, at + RECEIPTS_A_MESSAGE_MAX)));
+    }
+    for (let at = 0; at < out.refusals.length; at += RECEIPTS_A_MESSAGE_MAX) {
+      const refusals = out.refusals.slice(at, at + RECEIPTS_A_MESSAGE_MAX);
+      publish(refusedSubject(source), JSON.stringify({ refusals }));
+    }
+    for (const { code, field } of out.refusals) {
+      metrics.refused.inc({ tenant, source, code });
+      this.deps.log.warn({ tenant, source, code, field }, 'event refused and quarantined');
+    }
+  }
+
+  private addressOf(subject: string): { source: string; tenant: string } | undefined {
+    try {
+      return parseIntakeSubject(subject);
+    } catch (fault) {
+      if (fault instanceof ChainFault) return undefined;
+      throw fault;
+    }
+  }
+
+  /** No ledger can be told from the subject: kept in quarantine, beside the system ledger. */
+  private async refuseSubject(message: BusMessage): Promise<void> {
+    const fault = new ChainFault('SUBJECT_INVALID', 'the subject must be intake.<source>.<tenant>', { field: 'subject' });
+    const open = await this.open('system');
+    const row = { subject: message.subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body: message.data };
+    const head = await this.deps.store.loadHead(open.ledger);
+    await this.deps.store.commit({ ledger: open.ledger, base: head, next: head, entries: undefined, tiles: [], quarantine: [row], accounted: [] });
+    this.deps.metrics.refused.inc({ tenant: 'none', source: 'none', code: fault.code });
+    this.deps.log.warn({ code: fault.code }, 'message refused and quarantined');
+    message.ack();
+  }
+
+  private async parkPending(ledger: Ledger, message: PendingMessage): Promise<void> {
+    const bodies = message.admissions.map((a) => ('admitted' in a ? JSON.stringify(a.admitted.event) : undefined)).filter((b) => b !== undefined);
+    if (bodies.length > 0) await this.deps.store.park(ledger, message.subject, Buffer.from(`[${bodies.join(',')}]`));
+    message.ack();
+  }
+
+  private async replayParked(ledger: Ledger, appender: Appender): Promise<void> {
+    for (;;) {
+      const parked = await this.deps.store.parked(ledger, PARKED_BATCH);
+      if (parked.length === 0) return;
+      await Promise.all(parked.map(({ subject, body }) => this.replay(appender, subject, body)));
+      await this.deps.store.unpark(ledger, parked.map((p) => p.parkedId));
+    }
+  }
+
+  private replay(appender: Appender, subject: string, body: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      appender.offer(this.pending({ subject, data: body, redelivered: true, ack: resolve, nak: () => undefined }, parseIntakeSubject(subject)));
+    });
+  }
+}

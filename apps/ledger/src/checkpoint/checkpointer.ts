@@ -1,0 +1,117 @@
+import {
+  buildConsistencyProof,
+  ChainFault,
+  formatCheckpoint,
+  treeRoot,
+  verifyCheckpoint,
+  verifyConsistency,
+  type HashSource,
+  type TreeHead,
+} from '@countersign/chain';
+import type { Ledger } from '../append/head.js';
+import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
+import type { CheckpointArchive } from './archive.js';
+
+/** At most this long after an append its checkpoint is signed; the interval of two signings of one ledger. */
+export const CHECKPOINT_INTERVAL_MS = 500;
+
+export interface CheckpointDependencies {
+  readonly signer: CheckpointSigner;
+  readonly archive: CheckpointArchive;
+  /** Stored tiles, read back: what is signed is what is stored, not what some process remembers. */
+  readonly hashSource: (ledger: Ledger) => HashSource;
+  /** Durable on return; the same checkpoint again is fine. */
+  readonly store: (ledger: Ledger, head: TreeHead, note: string, signedAt: Date) => Promise<void>;
+  readonly publish: (ledger: Ledger, note: string, head: TreeHead) => void;
+  readonly now: () => Date;
+}
+
+/**
+ * Signs one checkpoint: proves that `head` extends the last one, signs, checks its own signatures, archives outside
+ * the database, stores, publishes. Throws ChainFault (CONSISTENCY_*, LEDGER_ROLLED_BACK) and signs nothing when the
+ * tree does not extend what was signed before. Returns undefined when the tree has not grown.
+ */
+export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: CheckpointDependencies): Promise<string | undefined> {
+  const vkeys = await deps.signer.vkeys(ledger.origin);
+  const previousNote = await deps.archive.latest(ledger.tenant);
+  if (previousNote !== undefined) {
+    const previous = verifyCheckpoint(previousNote, { origin: ledger.origin, vkeys });
+    if (previous.treeSize > head.treeSize) {
+      throw new ChainFault('LEDGER_ROLLED_BACK', `a checkpoint of size ${previous.treeSize} was signed, the tree has ${head.treeSize}`, { treeSize: head.treeSize });
+    }
+    if (previous.treeSize === head.treeSize && previous.root.equals(head.root)) return undefined;
+    const proof = await buildConsistencyProof(deps.hashSource(ledger), previous.treeSize, head.treeSize);
+    verifyConsistency({ oldSize: previous.treeSize, oldRoot: previous.root, newSize: head.treeSize, newRoot: head.root, proof });
+  } else if (!(await treeRoot(deps.hashSource(ledger), head.treeSize)).equals(head.root)) {
+    throw new ChainFault('ROOT_MISMATCH', 'the stored tiles give another root than the head', { treeSize: head.treeSize });
+  }
+  const signedAt = deps.now();
+  const note = formatCheckpoint(head, await deps.signer.sign(head, Math.floor(signedAt.getTime() / 1000)));
+  // Never hand out what was not checked: a fault in the signer must not become a fork in the world.
+  verifyCheckpoint(note, { origin: ledger.origin, vkeys });
+  // The archive first: from here on nobody can take this checkpoint back.
+  await deps.archive.save(ledger.tenant, note, { treeSize: head.treeSize, root: head.root.toString('hex'), signedAt: signedAt.toISOString() });
+  await deps.store(ledger, head, note, signedAt);
+  deps.publish(ledger, note, head);
+  return note;
+}
+
+export interface CheckpointerEvents {
+  readonly onSigned: (ledger: Ledger, head: TreeHead) => void;
+  readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
+  /** The signer, archive or store failed; it is tried again. */
+  readonly onRetry: (ledger: Ledger, error: unknown) => void;
+}
+
+/** Decides when to sign: soon after an append, never twice within the interval, never without growth. */
+export class Checkpointer {
+  private readonly due = new Map<number, { ledger: Ledger; head: TreeHead }>();
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly deps: CheckpointDependencies,
+    private readonly events: CheckpointerEvents,
+    private readonly intervalMs = CHECKPOINT_INTERVAL_MS,
+  ) {}
+
+  /** The committed tree is now `head`. */
+  grew(ledger: Ledger, head: TreeHead): void {
+    this.due.set(ledger.ledgerId, { ledger, head });
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.round = this.round.then(() => this.signAllDue());
+    }, this.intervalMs);
+  }
+
+  /** Signs what is due and stops. */
+  async stop(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    await this.round;
+    await this.signAllDue();
+    clearTimeout(this.timer);
+  }
+
+  private async signAllDue(): Promise<void> {
+    const due = [...this.due.values()];
+    this.due.clear();
+    for (const { ledger, head } of due) {
+      await this.sign(ledger, head);
+    }
+  }
+
+  private async sign(ledger: Ledger, head: TreeHead): Promise<void> {
+    try {
+      const note = await signCheckpoint(ledger, head, this.deps);
+      if (note !== undefined) this.events.onSigned(ledger, head);
+    } catch (error) {
+      if (error instanceof ChainFault) {
+        this.events.onBroken(ledger, error);
+        return;
+      }
+      this.events.onRetry(ledger, error);
+      if (!this.due.has(ledger.ledgerId)) this.grew(ledger, head);
+    }
+  }
+}

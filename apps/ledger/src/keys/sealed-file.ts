@@ -1,0 +1,129 @@
+import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeFileDurably } from '@countersign/runtime';
+
+const FORMAT = 'countersign-sealed/1';
+const KEY_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+// OWASP Password Storage Cheat Sheet: scrypt N = 2^17, r = 8, p = 1.
+const SCRYPT = { N: 131_072, r: 8, p: 1, maxmem: 256 * 1024 * 1024 };
+
+interface Sealed {
+  readonly format: typeof FORMAT;
+  /** Base64; present when the key comes from a passphrase. */
+  readonly salt?: string;
+  readonly iv: string;
+  readonly tag: string;
+  readonly ciphertext: string;
+}
+
+/** The sealed file cannot be used; the message says why and what to do, never what is inside. */
+export class SealedFileError extends Error {
+  override readonly name = 'SealedFileError';
+  constructor(
+    readonly code: 'SEALED_FILE_PERMISSIONS' | 'SEALED_FILE_MALFORMED' | 'SEALED_FILE_WRONG_KEY' | 'SEALED_FILE_KEY_MISSING',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface SealedFileOptions {
+  readonly path: string;
+  /** File of 32 random bytes that seals the other one; made on first use. Keep it on another volume in production. */
+  readonly keyPath: string;
+  /** Takes the place of `keyPath`. */
+  readonly passphrase?: string;
+}
+
+/** A JSON value kept encrypted (AES-256-GCM) in one file that is replaced whole and durably. */
+export class SealedFile<T> {
+  private constructor(
+    private readonly options: SealedFileOptions,
+    private readonly key: Buffer,
+    private readonly salt: Buffer | undefined,
+    readonly initial: T | undefined,
+  ) {}
+
+  /** Opens or begins the file. Throws SealedFileError. */
+  static async open<T>(options: SealedFileOptions): Promise<SealedFile<T>> {
+    await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
+    const text = await readIfThere(options.path);
+    const sealed = text === undefined ? undefined : parseSealed(text, options.path);
+    if (sealed !== undefined) await refuseLoosePermissions(options.path);
+    const salt = options.passphrase === undefined ? undefined : sealed?.salt === undefined ? randomBytes(16) : Buffer.from(sealed.salt, 'base64');
+    const key = salt === undefined ? await sealingKey(options.keyPath, sealed !== undefined) : scryptSync(options.passphrase!, salt, KEY_BYTES, SCRYPT);
+    const initial = sealed === undefined ? undefined : (unseal(sealed, key, options.path) as T);
+    return new SealedFile<T>(options, key, salt, initial);
+  }
+
+  /** Replaces the content. Durable on return. */
+  async write(value: T): Promise<void> {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.key, iv, { authTagLength: TAG_BYTES });
+    cipher.setAAD(Buffer.from(FORMAT));
+    const ciphertext = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()]);
+    const sealed: Sealed = {
+      format: FORMAT,
+      ...(this.salt === undefined ? {} : { salt: this.salt.toString('base64') }),
+      iv: iv.toString('base64'),
+      tag: cipher.getAuthTag().toString('base64'),
+      ciphertext: ciphertext.toString('base64'),
+    };
+    await writeFileDurably(this.options.path, JSON.stringify(sealed), 0o600);
+  }
+}
+
+function unseal(sealed: Sealed, key: Buffer, path: string): unknown {
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(sealed.iv, 'base64'), { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(FORMAT));
+    decipher.setAuthTag(Buffer.from(sealed.tag, 'base64'));
+    const text = Buffer.concat([decipher.update(Buffer.from(sealed.ciphertext, 'base64')), decipher.final()]).toString('utf8');
+    return JSON.parse(text);
+  } catch {
+    throw new SealedFileError('SEALED_FILE_WRONG_KEY', `${path} does not open with this key: it was altered, or belongs to another key`);
+  }
+}
+
+function parseSealed(text: string, path: string): Sealed {
+  try {
+    const sealed = JSON.parse(text) as Sealed;
+    if (sealed.format === FORMAT && typeof sealed.iv === 'string' && typeof sealed.tag === 'string' && typeof sealed.ciphertext === 'string') return sealed;
+  } catch {
+    // Told below, without the parser's excerpt of the content.
+  }
+  throw new SealedFileError('SEALED_FILE_MALFORMED', `${path} is not a sealed file of format ${FORMAT}`);
+}
+
+async function sealingKey(path: string, needed: boolean): Promise<Buffer> {
+  const known = await readIfThere(path);
+  if (known !== undefined) {
+    await refuseLoosePermissions(path);
+    return Buffer.from(known, 'base64');
+  }
+  // A new key could never open what the lost one sealed: the keys inside sign for years of history.
+  if (needed) throw new SealedFileError('SEALED_FILE_KEY_MISSING', `${path} is missing, but the file that it seals is there: restore it`);
+  const key = randomBytes(KEY_BYTES);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFileDurably(path, key.toString('base64'), 0o600);
+  return key;
+}
+
+async function refuseLoosePermissions(path: string): Promise<void> {
+  const { mode } = await stat(path);
+  if ((mode & 0o077) !== 0) {
+    throw new SealedFileError('SEALED_FILE_PERMISSIONS', `${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600`);
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+import { Piscina } from 'piscina';
+import type { CheckpointsJob, CheckpointsResult } from './verify-checkpoints.js';
+import type { SegmentJob, SegmentResult } from './verify-segment.js';
+
+/** Where the heavy part of a verification runs. */
+export interface VerifyRunner {
+  segment(job: SegmentJob): Promise<SegmentResult>;
+  checkpoints(job: CheckpointsJob): Promise<CheckpointsResult>;
+  readonly threads: number;
+  close(): Promise<void>;
+}
+
+const IDLE_MS = 30_000;
+
+/** Worker threads: recomputing a history must never hold up the event loop that takes events in. */
+export function threadRunner(threads: number): VerifyRunner {
+  const pool = new Piscina({
+    filename: new URL('./verify-worker.js', import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: IDLE_MS,
+  });
+  return {
+    segment: (job) => pool.run(job, { name: 'verifySegment' }) as Promise<SegmentResult>,
+    checkpoints: (job) => pool.run(job, { name: 'verifyCheckpoints' }) as Promise<CheckpointsResult>,
+    threads,
+    close: () => pool.destroy(),
+  };
+}

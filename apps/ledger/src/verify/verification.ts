@@ -1,0 +1,191 @@
+import { ChainFault } from '@countersign/chain';
+import type { Verdict } from '@countersign/contracts';
+import type { Ledger } from '../append/head.js';
+import { claimedState } from './claimed-state.js';
+import { runPass, type PassDependencies, type PassOutcome } from './pass.js';
+import type { SavedState } from './saved-state.js';
+import type { VerifyProgress, VerifyProgressStore } from './progress-store.js';
+
+/** A grown tail waits at most about this long for its verification (requirement: 60 s). */
+export const TAIL_INTERVAL_MS = 15_000;
+const TICK_MS = 1_000;
+
+export interface VerificationOptions {
+  readonly pass: PassDependencies;
+  readonly progress: VerifyProgressStore;
+  /** Time between two passes over the whole history. */
+  readonly fullIntervalMs: number;
+  readonly tailIntervalMs?: number;
+  /** Durable on return: stored, published, and if `toLedger` recorded in the system ledger in time. */
+  readonly record: (ledger: Ledger, verdict: Verdict, toLedger: boolean) => Promise<void>;
+  readonly onBroken: (ledger: Ledger, verdict: Verdict) => Promise<void>;
+  /** A full pass found a broken ledger intact again. */
+  readonly onIntactAgain: (ledger: Ledger) => Promise<void>;
+  readonly onError: (ledger: Ledger, error: unknown) => void;
+}
+
+/** What is known about one ledger between passes. */
+interface Watch {
+  readonly ledger: Ledger;
+  progress: VerifyProgress;
+  latest: Verdict | undefined;
+  /** When the oldest event that no pass has covered was recorded; undefined when all are covered. */
+  unverifiedSinceMs: number | undefined;
+  lastTailMs: number;
+  queue: Promise<unknown>;
+  queued: number;
+}
+
+/** Verifies every ledger by itself: the tail soon after it grew, the whole history on a cycle, a range when asked. */
+export class Verification {
+  private readonly watches = new Map<string, Watch>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: VerificationOptions) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await Promise.allSettled([...this.watches.values()].map((w) => w.queue));
+  }
+
+  /** Begins to watch a ledger. `latest` is the verdict it had when the service stopped. */
+  async watch(ledger: Ledger, latest: Verdict | undefined): Promise<void> {
+    if (this.watches.has(ledger.tenant)) return;
+    const progress = await this.options.progress.load(ledger.tenant);
+    const watch: Watch = { ledger, progress, latest, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0 };
+    this.watches.set(ledger.tenant, watch);
+  }
+
+  /** Events were committed that no pass has seen. */
+  grew(ledger: Ledger): void {
+    const watch = this.watches.get(ledger.tenant);
+    if (watch !== undefined) watch.unverifiedSinceMs ??= this.nowMs();
+  }
+
+  latest(tenant: string): Verdict | undefined {
+    return this.watches.get(tenant)?.latest;
+  }
+
+  /** For the metrics: verdict, age of the oldest unverified event in seconds, last full pass. */
+  *status(): Generator<{ tenant: string; intact: boolean | undefined; unverifiedSeconds: number; lastFullAt: string | undefined }> {
+    for (const { ledger, latest, unverifiedSinceMs, progress } of this.watches.values()) {
+      const unverifiedSeconds = unverifiedSinceMs === undefined ? 0 : Math.max(0, (this.nowMs() - unverifiedSinceMs) / 1000);
+      yield { tenant: ledger.tenant, intact: latest === undefined ? undefined : latest.verdict === 'intact', unverifiedSeconds, lastFullAt: progress.lastFullAt };
+    }
+  }
+
+  /** Verifies leaves [fromIndex, toIndex) now; everything when both are absent. Throws RangeError for a range that is none. */
+  async verifyNow(tenant: string, range: { readonly fromIndex?: number; readonly toIndex?: number }): Promise<Verdict> {
+    const watch = this.watches.get(tenant);
+    if (watch === undefined) throw new RangeError(`no ledger ${tenant}`);
+    if (range.fromIndex === undefined && range.toIndex === undefined) return this.inTurn(watch, () => this.full(watch, true));
+    return this.inTurn(watch, () => this.range(watch, range.fromIndex ?? 0, range.toIndex));
+  }
+
+  /** An invariant broke outside a pass (an append, a checkpoint): a full pass says what and where. */
+  async investigate(tenant: string): Promise<Verdict> {
+    return this.verifyNow(tenant, {});
+  }
+
+  private tick(): void {
+    const now = this.nowMs();
+    for (const watch of this.watches.values()) {
+      if (watch.queued > 0) continue;
+      const lastFullMs = watch.progress.lastFullAt === undefined ? 0 : Date.parse(watch.progress.lastFullAt);
+      const tailDue = watch.unverifiedSinceMs !== undefined && now - watch.lastTailMs >= (this.options.tailIntervalMs ?? TAIL_INTERVAL_MS);
+      if (now - lastFullMs >= this.options.fullIntervalMs) this.inBackground(watch, () => this.full(watch, false));
+      else if (tailDue && watch.latest?.verdict !== 'broken') this.inBackground(watch, () => this.tail(watch));
+    }
+  }
+
+  private inBackground(watch: Watch, pass: () => Promise<Verdict>): void {
+    this.inTurn(watch, pass).catch((error: unknown) => this.options.onError(watch.ledger, error));
+  }
+
+  /** One pass at a time a ledger. */
+  private inTurn<T>(watch: Watch, pass: () => Promise<T>): Promise<T> {
+    watch.queued += 1;
+    const turn = watch.queue.then(pass, pass).finally(() => (watch.queued -= 1));
+    watch.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async tail(watch: Watch): Promise<Verdict> {
+    const startedMs = this.nowMs();
+    watch.lastTailMs = startedMs;
+    const start = watch.progress.verified;
+    const outcome = await runPass({ ledger: watch.ledger, kind: 'tail', start, fromIndex: start?.index ?? 0 }, this.options.pass);
+    await this.settle(watch, outcome, startedMs, false);
+    return outcome.verdict;
+  }
+
+  /** From leaf 0; a pass that was interrupted goes on where it stopped, unless a fresh one is wanted. */
+  private async full(watch: Watch, fresh: boolean): Promise<Verdict> {
+    const startedMs = this.nowMs();
+    const resume = fresh || watch.latest?.verdict === 'broken' ? undefined : watch.progress.full;
+    const outcome = await runPass(
+      {
+        ledger: watch.ledger,
+        kind: 'full',
+        start: resume,
+        fromIndex: resume?.index ?? 0,
+        onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
+      },
+      this.options.pass,
+    );
+    await this.settle(watch, outcome, startedMs, true);
+    return outcome.verdict;
+  }
+
+  private async range(watch: Watch, fromIndex: number, toIndex: number | undefined): Promise<Verdict> {
+    if (toIndex !== undefined && toIndex <= fromIndex) throw new RangeError('toIndex must be above fromIndex');
+    const { pool } = this.options.pass;
+    const client = await pool.connect();
+    let start: SavedState | undefined;
+    try {
+      start = await claimedState(client, watch.ledger, fromIndex);
+    } catch (error) {
+      // What cannot even be started from is for the whole pass to name.
+      if (!(error instanceof ChainFault)) throw error;
+    } finally {
+      client.release();
+    }
+    const from = start?.index ?? 0;
+    const outcome = await runPass({ ledger: watch.ledger, kind: 'range', start, fromIndex: from, toIndex }, this.options.pass);
+    await this.settle(watch, outcome, undefined, false);
+    return outcome.verdict;
+  }
+
+  private async settle(watch: Watch, { verdict, end }: PassOutcome, startedMs: number | undefined, full: boolean): Promise<void> {
+    const before = watch.latest?.verdict;
+    const intact = verdict.verdict === 'intact';
+    // A good tail or range does not undo a break: only the whole history does.
+    const stillBroken = before === 'broken' && intact && !full;
+    if (!stillBroken) watch.latest = verdict;
+    if (intact && startedMs !== undefined && !stillBroken) {
+      if (watch.unverifiedSinceMs !== undefined) watch.unverifiedSinceMs = watch.unverifiedSinceMs <= startedMs ? undefined : watch.unverifiedSinceMs;
+      const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
+      await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, full: full ? undefined : watch.progress.full });
+    } else if (!intact && full) {
+      await this.save(watch, { ...watch.progress, lastFullAt: verdict.finishedAt, full: undefined });
+    }
+    const changed = !stillBroken && before !== undefined && before !== verdict.verdict;
+    const firstBreak = before === undefined && !intact;
+    await this.options.record(watch.ledger, verdict, full || changed || firstBreak);
+    if (!intact) await this.options.onBroken(watch.ledger, verdict);
+    else if (full && before === 'broken') await this.options.onIntactAgain(watch.ledger);
+  }
+
+  private async save(watch: Watch, progress: VerifyProgress): Promise<void> {
+    watch.progress = progress;
+    await this.options.progress.save(watch.ledger.tenant, progress);
+  }
+
+  private nowMs(): number {
+    return this.options.pass.now().getTime();
+  }
+}

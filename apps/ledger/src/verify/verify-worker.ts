@@ -1,0 +1,3 @@
+/** Entry of the verifying threads: the jobs by name. */
+export { verifyCheckpoints } from './verify-checkpoints.js';
+export { verifySegment } from './verify-segment.js';
