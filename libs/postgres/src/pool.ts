@@ -11,6 +11,11 @@ export interface PoolOptions {
   readonly applicationName: string;
   /** A statement is cancelled by the server after this time; 0 means never. Default 0. */
   readonly statementTimeoutMs?: number;
+  /**
+   * A query fails after this time even when the server is frozen or unreachable; 0 means never. Default 0. Its
+   * connection is unusable afterwards: withTransaction throws it away.
+   */
+  readonly queryTimeoutMs?: number;
   /** The session is ended when a transaction stays open without a statement; 0 means never. Default 0. */
   readonly idleInTransactionTimeoutMs?: number;
   /** Waiting for a connection fails after this time. Default 10 s. */
@@ -26,6 +31,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     max: options.max,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs ?? 0,
+    query_timeout: options.queryTimeoutMs ?? 0,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 0,
     connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: IDLE_TIMEOUT_MS,

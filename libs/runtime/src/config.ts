@@ -18,9 +18,9 @@ export class ConfigError extends Error {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 function problem(issue: z.core.$ZodIssue, value: string | undefined): string {
-  if (value === undefined) return 'is missing';
+  if (value === undefined && issue.path.length > 0) return 'is missing';
   // Messages of the schema's own checks may quote the value.
-  const quotes = value !== '' && issue.message.includes(value);
+  const quotes = value !== undefined && issue.message.includes(value);
   return quotes ? `is invalid (${issue.code})` : `is invalid: ${issue.message}`;
 }
 

@@ -1,0 +1,328 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { removePostgres, startPostgres, type PostgresServer } from '@countersign/devstack';
+import {
+  assertDurable,
+  COPY_BINARY_HEADER,
+  COPY_BINARY_TRAILER,
+  copyBinary,
+  copyOutBinary,
+  createPool,
+  ensureDatabase,
+  ensureRole,
+  migrate,
+  withClient,
+  withTransaction,
+} from '@countersign/postgres';
+
+let dir: string;
+let server: PostgresServer;
+let pool: ReturnType<typeof createPool>;
+let idleErrors: string[] = [];
+
+const urlOf = (database: string, user = 'postgres', password?: string): string => {
+  const url = new URL(server.superuserUrl);
+  url.pathname = `/${database}`;
+  url.username = user;
+  if (password !== undefined) url.password = password;
+  return url.href;
+};
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'countersign-postgres-'));
+  await chmod(dir, 0o711);
+  server = await startPostgres({ dir, durable: false });
+  await withClient(server.superuserUrl, (client) => ensureDatabase(client, 'shop'));
+  pool = createPool({ url: urlOf('shop'), max: 4, applicationName: 'spec', onIdleError: (error) => idleErrors.push(error.message) });
+  await pool.query('CREATE TABLE rows (n int PRIMARY KEY, body bytea NOT NULL)');
+});
+afterEach(async () => {
+  idleErrors = [];
+  await pool.query('TRUNCATE rows');
+});
+afterAll(async () => {
+  await pool.end();
+  await server.stop();
+  await removePostgres(dir);
+});
+
+const count = async (): Promise<number> => Number((await pool.query<{ n: string }>('SELECT count(*) AS n FROM rows')).rows[0]?.n);
+
+describe('a pool', () => {
+  it('names itself and limits statements', async () => {
+    const strict = createPool({ url: urlOf('shop'), max: 1, applicationName: 'strict', statementTimeoutMs: 100 });
+    const { rows } = await strict.query<{ application_name: string }>('SHOW application_name');
+    expect(rows[0]?.application_name).toBe('strict');
+    await expect(strict.query('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: '57014' });
+    await strict.end();
+  });
+
+  it('replaces an idle connection that the server ended, and tells', async () => {
+    await pool.query('SELECT 1');
+    await withClient(server.superuserUrl, (client) => client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spec'`));
+    await sleep(200);
+    expect(idleErrors).toEqual(['terminating connection due to administrator command']);
+    const { rows } = await pool.query<{ one: number }>('SELECT 1 AS one');
+    expect(rows).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('a transaction', () => {
+  it('commits what resolves and returns its value', async () => {
+    const value = await withTransaction(pool, async (client) => {
+      await client.query(`INSERT INTO rows VALUES (1, 'a')`);
+      return 'done';
+    });
+    expect([value, await count()]).toEqual(['done', 1]);
+  });
+
+  it('rolls back what rejects and passes the error on', async () => {
+    const work = withTransaction(pool, async (client) => {
+      await client.query(`INSERT INTO rows VALUES (1, 'a')`);
+      throw new RangeError('no');
+    });
+    await expect(work).rejects.toThrow(new RangeError('no'));
+    expect([await count(), pool.idleCount]).toEqual([0, pool.totalCount]);
+  });
+
+  it('rolls back after a refused statement and keeps the connection', async () => {
+    const work = withTransaction(pool, (client) => client.query('INSERT INTO rows VALUES (1, NULL)'));
+    await expect(work).rejects.toMatchObject({ code: '23502' });
+    expect(await withTransaction(pool, async () => 'next')).toBe('next');
+  });
+
+  it('may be read-only and repeatable', async () => {
+    const options = { isolation: 'REPEATABLE READ', readOnly: true } as const;
+    const level = await withTransaction(pool, async (client) => (await client.query<{ transaction_isolation: string }>('SHOW transaction_isolation')).rows[0]?.transaction_isolation, options);
+    expect(level).toBe('repeatable read');
+    await expect(withTransaction(pool, (client) => client.query(`INSERT INTO rows VALUES (1, 'a')`), options)).rejects.toMatchObject({ code: '25006' });
+  });
+
+  it('throws a connection away that broke inside, and nothing was committed', async () => {
+    const work = withTransaction(pool, async (client) => {
+      await client.query(`INSERT INTO rows VALUES (1, 'a')`);
+      await client.query('SELECT pg_terminate_backend(pg_backend_pid())');
+    });
+    await expect(work).rejects.toMatchObject({ code: '57P01' });
+    expect(await count()).toBe(0);
+  });
+});
+
+describe('a frozen server', () => {
+  it('fails a query in time when the pool has a limit, and serves the next one when it is back', async () => {
+    const limited = createPool({ url: urlOf('shop'), max: 1, applicationName: 'limited', queryTimeoutMs: 300 });
+    await limited.query('SELECT 1');
+    await server.kill('SIGSTOP');
+    try {
+      await expect(withTransaction(limited, (client) => client.query('SELECT 1'))).rejects.toThrow('Query read timeout');
+    } finally {
+      await server.kill('SIGCONT');
+    }
+    expect(await withTransaction(limited, async (client) => (await client.query<{ one: number }>('SELECT 1 AS one')).rows)).toEqual([{ one: 1 }]);
+    await limited.end();
+  });
+});
+
+function row(n: number, body: Uint8Array): Buffer {
+  const head = Buffer.alloc(14);
+  head.writeInt16BE(2, 0);
+  head.writeInt32BE(4, 2);
+  head.writeInt32BE(n, 6);
+  head.writeInt32BE(body.length, 10);
+  return Buffer.concat([head, body]);
+}
+
+const IN = 'COPY rows FROM STDIN (FORMAT BINARY)';
+const OUT = 'COPY (SELECT * FROM rows ORDER BY n) TO STDOUT (FORMAT BINARY)';
+
+async function readAll(): Promise<Buffer> {
+  const client = await pool.connect();
+  const chunks: Buffer[] = [];
+  for await (const chunk of copyOutBinary(client, OUT)) chunks.push(chunk);
+  client.release();
+  return Buffer.concat(chunks);
+}
+
+describe('binary COPY', () => {
+  it('writes one buffer and reads the same bytes back', async () => {
+    const bytes = Buffer.concat([COPY_BINARY_HEADER, row(1, Buffer.from('one')), row(2, Buffer.alloc(0)), COPY_BINARY_TRAILER]);
+    expect(await withTransaction(pool, (client) => copyBinary(client, IN, bytes))).toBe(2);
+    expect(await readAll()).toEqual(bytes);
+  });
+
+  it('writes many large buffers, more than a socket takes at once', async () => {
+    const body = Buffer.alloc(1_000_000, 7);
+    const rows = Array.from({ length: 30 }, (_, n) => row(n, body));
+    expect(await withTransaction(pool, (client) => copyBinary(client, IN, [COPY_BINARY_HEADER, ...rows, COPY_BINARY_TRAILER]))).toBe(30);
+    expect((await readAll()).length).toBe(COPY_BINARY_HEADER.length + 30 * (14 + body.length) + COPY_BINARY_TRAILER.length);
+  });
+
+  it('reports a row that a constraint refuses; the connection goes on', async () => {
+    const twice = [COPY_BINARY_HEADER, row(1, Buffer.from('a')), row(1, Buffer.from('b')), COPY_BINARY_TRAILER];
+    const client = await pool.connect();
+    await expect(copyBinary(client, IN, twice)).rejects.toMatchObject({ code: '23505', constraint: 'rows_pkey' });
+    expect((await client.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    client.release();
+  });
+
+  it('reports a refusal while it still has much to send', async () => {
+    const body = Buffer.alloc(2_000_000, 7);
+    const rows = Array.from({ length: 30 }, () => row(1, body));
+    const client = await pool.connect();
+    await expect(copyBinary(client, IN, [COPY_BINARY_HEADER, ...rows, COPY_BINARY_TRAILER])).rejects.toMatchObject({ code: '23505' });
+    expect((await client.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    client.release();
+  });
+
+  it('reports bytes that are no COPY and a statement that is no SQL', async () => {
+    const client = await pool.connect();
+    await expect(copyBinary(client, IN, Buffer.from('nonsense that is long enough'))).rejects.toMatchObject({ code: '22P04' });
+    await expect(copyBinary(client, 'COPY nowhere FROM STDIN (FORMAT BINARY)', COPY_BINARY_HEADER)).rejects.toMatchObject({ code: '42P01' });
+    client.release();
+  });
+
+  it('rejects when the connection breaks while much is left to send', async () => {
+    await pool.query(`
+      CREATE TABLE slow (LIKE rows);
+      CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;
+      CREATE TRIGGER wait BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait();`);
+    const client = await pool.connect();
+    client.on('error', () => undefined);
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const body = Buffer.alloc(1_000_000);
+    const parts = [COPY_BINARY_HEADER, ...Array.from({ length: 30 }, (_, n) => row(n, body)), COPY_BINARY_TRAILER];
+    const copied = copyBinary(client, 'COPY slow FROM STDIN (FORMAT BINARY)', parts).catch((error: unknown) => error);
+    await sleep(200);
+    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    expect(await copied).toMatchObject({ message: expect.stringMatching(/terminat|ECONNRESET|EPIPE/) });
+    client.release(true);
+    expect((await pool.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  it('may be left early: the server stops and the pool replaces the connection', async () => {
+    await pool.query(`INSERT INTO rows SELECT n, decode(repeat('00', 100000), 'hex') FROM generate_series(1, 300) AS n`);
+    const client = await pool.connect();
+    client.on('error', () => undefined);
+    const before = pool.totalCount;
+    for await (const chunk of copyOutBinary(client, OUT)) {
+      expect(chunk.length).toBeGreaterThan(0);
+      break;
+    }
+    client.release();
+    expect(pool.totalCount).toBe(before - 1);
+    expect(await count()).toBe(300);
+  });
+
+  it('reports a refused read', async () => {
+    const client = await pool.connect();
+    const read = async (): Promise<number> => {
+      let bytes = 0;
+      for await (const chunk of copyOutBinary(client, 'COPY (SELECT 1 / (n - 5) FROM generate_series(1, 9) AS n) TO STDOUT (FORMAT BINARY)')) bytes += chunk.length;
+      return bytes;
+    };
+    await expect(read()).rejects.toMatchObject({ code: '22012' });
+    expect((await client.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    client.release();
+  });
+});
+
+describe('migrations', () => {
+  let folder: string;
+  const write = (name: string, sql: string): Promise<void> => writeFile(join(folder, name), sql);
+  const fresh = async (database: string): Promise<string> => {
+    folder = await mkdtemp(join(dir, 'migrations-'));
+    await withClient(server.superuserUrl, (client) => ensureDatabase(client, database));
+    await write('0001_notes.sql', `CREATE TABLE notes (id int);\nCREATE FUNCTION two() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 2; END $$;`);
+    await write('0002_more.sql', 'ALTER TABLE notes ADD COLUMN body text;');
+    return urlOf(database);
+  };
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('run once, in the order of their names', async () => {
+    const ownerUrl = await fresh('migrate_once');
+    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0001_notes', '0002_more']);
+    expect(await migrate({ ownerUrl, dir: folder })).toEqual([]);
+    await write('0003_last.sql', 'INSERT INTO notes VALUES (two(), NULL);');
+    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0003_last']);
+  });
+
+  it('run once when several instances start together', async () => {
+    const ownerUrl = await fresh('migrate_together');
+    const runs = await Promise.all([1, 2, 3, 4].map(() => migrate({ ownerUrl, dir: folder })));
+    expect(runs.flat()).toEqual(['0001_notes', '0002_more']);
+  });
+
+  it('leave nothing behind when one fails', async () => {
+    const ownerUrl = await fresh('migrate_failing');
+    await write('0003_bad.sql', 'ALTER TABLE nowhere ADD COLUMN x int;');
+    await expect(migrate({ ownerUrl, dir: folder })).rejects.toMatchObject({ code: '42P01' });
+    await rm(join(folder, '0003_bad.sql'));
+    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0001_notes', '0002_more']);
+  });
+
+  it('refuse a file that sorts before one that ran', async () => {
+    const ownerUrl = await fresh('migrate_order');
+    await migrate({ ownerUrl, dir: folder });
+    await write('0000_late.sql', 'SELECT 1;');
+    await expect(migrate({ ownerUrl, dir: folder })).rejects.toThrow(/0000_late is preceding already run migration 0001_notes/);
+  });
+});
+
+describe('roles and databases', () => {
+  it('are made once; the password is the last one set', async () => {
+    await withClient(server.superuserUrl, async (client) => {
+      await ensureRole(client, { name: 'shop-writer', password: 'first' });
+      await ensureRole(client, { name: 'shop-writer', password: "second ' \\ pass" });
+      await ensureDatabase(client, 'owned', 'shop-writer');
+      await ensureDatabase(client, 'owned', 'shop-writer');
+    });
+    const who = await withClient(urlOf('owned', 'shop-writer', encodeURIComponent("second ' \\ pass")), async (client) => (await client.query<{ current_user: string }>('SELECT current_user')).rows);
+    expect(who).toEqual([{ current_user: 'shop-writer' }]);
+    await expect(withClient(urlOf('owned', 'shop-writer', 'first'), async () => 'in')).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('lose rights that somebody gave them', async () => {
+    await withClient(server.superuserUrl, async (client) => {
+      await ensureRole(client, { name: 'reader', password: 'x' });
+      await client.query('ALTER ROLE reader SUPERUSER CREATEDB CREATEROLE');
+      await ensureRole(client, { name: 'reader', password: 'x' });
+      const { rows } = await client.query('SELECT rolsuper, rolcreatedb, rolcreaterole, rolcanlogin FROM pg_roles WHERE rolname = $1', ['reader']);
+      expect(rows).toEqual([{ rolsuper: false, rolcreatedb: false, rolcreaterole: false, rolcanlogin: true }]);
+    });
+  });
+
+  it('cannot log in without a password', async () => {
+    await withClient(server.superuserUrl, async (client) => {
+      await ensureRole(client, { name: 'group', password: 'x' });
+      await ensureRole(client, { name: 'group' });
+      expect((await client.query('SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = $1', ['group'])).rows).toEqual([{ rolcanlogin: false, rolpassword: null }]);
+    });
+  });
+});
+
+describe('durability', () => {
+  it('is refused with synchronous_commit off, whatever tests allow', async () => {
+    await withClient(urlOf('shop'), async (client) => {
+      await client.query('SET synchronous_commit = off');
+      await expect(assertDurable(client, { allowFsyncOff: true })).rejects.toMatchObject({ code: 'NOT_DURABLE', setting: 'synchronous_commit' });
+    });
+  });
+
+  it('is refused with fsync off, unless a test says so', async () => {
+    await withClient(urlOf('shop'), async (client) => {
+      await expect(assertDurable(client)).rejects.toMatchObject({ code: 'NOT_DURABLE', setting: 'fsync' });
+      await expect(assertDurable(client, { allowFsyncOff: true })).resolves.toBeUndefined();
+    });
+  });
+
+  it('is given by a durable server', async () => {
+    await pool.end();
+    await server.stop();
+    server = await startPostgres({ dir, durable: true });
+    await withClient(server.superuserUrl, (client) => expect(assertDurable(client)).resolves.toBeUndefined());
+    pool = createPool({ url: urlOf('shop'), max: 4, applicationName: 'spec' });
+  });
+});
