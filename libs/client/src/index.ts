@@ -5,3 +5,6 @@ export type { EmitInput } from './event-input.js';
 export { EmitError, RefusedError, type EmitErrorCode } from './errors.js';
 export type { OnRefused } from './options.js';
 export type { EmitterTransport, Log } from './transport.js';
+export { openOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.js';
+export { outboxMigrationSql } from './outbox/schema.js';
+export type { SqlClient } from './outbox/enqueue.js';

@@ -1,0 +1,82 @@
+import type { Receipt } from '@countersign/chain';
+import type { createPool } from '@countersign/postgres';
+import type { RefusedEntry } from '../delivery/delivery.js';
+
+export type Pool = ReturnType<typeof createPool>;
+
+export interface OutboxRow {
+  readonly position: number;
+  readonly tenant: string;
+  readonly id: string;
+  readonly event: string;
+}
+
+export interface SettledRow {
+  readonly position: number;
+  readonly receipt: Receipt;
+}
+
+/** The outbox's rows of one source. */
+export class OutboxRows {
+  readonly #table: string;
+
+  constructor(
+    readonly pool: Pool,
+    schema: string,
+    readonly source: string,
+  ) {
+    this.#table = `${schema}.event_outbox`;
+  }
+
+  /** Rows after `position` that have neither receipt nor refusal, oldest first. */
+  async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
+    const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string }>(
+      `SELECT position, tenant, event_id, event FROM ${this.#table}
+       WHERE source = $1 AND position > $2 AND receipt IS NULL AND refused_code IS NULL
+       ORDER BY position LIMIT $3`,
+      [this.source, position, limit],
+    );
+    return rows.map((row) => ({ position: Number(row.position), tenant: row.tenant, id: row.event_id, event: row.event }));
+  }
+
+  /** Durable on return. Doing it again changes nothing. */
+  async settle(settled: readonly SettledRow[], keepReceipts: boolean): Promise<void> {
+    const positions = settled.map(({ position }) => position);
+    if (!keepReceipts) {
+      await this.pool.query(`DELETE FROM ${this.#table} WHERE source = $1 AND position = ANY ($2::bigint[])`, [this.source, positions]);
+      return;
+    }
+    const receipts = settled.map(({ receipt }) => JSON.stringify(receipt));
+    await this.pool.query(
+      `UPDATE ${this.#table} AS o SET receipt = s.receipt FROM unnest($2::bigint[], $3::jsonb[]) AS s (position, receipt)
+       WHERE o.source = $1 AND o.position = s.position`,
+      [this.source, positions, receipts],
+    );
+  }
+
+  /** Durable on return. A refused row stays until somebody looks at it. */
+  async refuse(refused: readonly RefusedEntry[], positionOf: (entry: RefusedEntry['entry']) => number): Promise<void> {
+    await this.pool.query(
+      `UPDATE ${this.#table} AS o SET refused_code = s.code, refused_field = s.field, refused_message = s.message
+       FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) AS s (position, code, field, message)
+       WHERE o.source = $1 AND o.position = s.position AND o.receipt IS NULL`,
+      [
+        this.source,
+        refused.map(({ entry }) => positionOf(entry)),
+        refused.map(({ refusal }) => refusal.code),
+        refused.map(({ refusal }) => refusal.field ?? null),
+        refused.map(({ refusal }) => refusal.message),
+      ],
+    );
+  }
+
+  /** Rows without receipt or refusal, and the age of the oldest. */
+  async backlog(): Promise<{ readonly rows: number; readonly oldestAgeSeconds: number }> {
+    const { rows } = await this.pool.query<{ rows: string; age: string | null }>(
+      `SELECT count(*) AS rows, extract(epoch FROM clock_timestamp() - min(enqueued_at)) AS age FROM ${this.#table}
+       WHERE source = $1 AND receipt IS NULL AND refused_code IS NULL`,
+      [this.source],
+    );
+    return { rows: Number(rows[0]?.rows), oldestAgeSeconds: Number(rows[0]?.age ?? 0) };
+  }
+}

@@ -1,0 +1,116 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectBus, PullLoop, type BusConnection } from '@countersign/bus';
+import { startNats, type NatsServer } from '@countersign/devstack';
+import type { Emitter } from '../src/emitter.js';
+import { openEmitter, type EmitterOptions } from '../src/open-emitter.js';
+import { LedgerBook } from './ledger-book.js';
+import { rejection, sampleEvent, until } from './samples.js';
+import { temporaryFolder } from './temp-folder.js';
+
+let dir: string;
+let nats: NatsServer;
+let book: LedgerBook;
+let ledgerBus: BusConnection | undefined;
+let loop: PullLoop | undefined;
+
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'countersign-client-nats-'));
+  nats = await startNats({ dir });
+  book = new LedgerBook();
+});
+afterEach(async () => {
+  await stopLedger();
+  await nats.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function startLedger(): Promise<void> {
+  const bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
+  ledgerBus = bus;
+  loop = new PullLoop({
+    bus,
+    onMessage: (message) => {
+      const answers = book.enter(message.subject, message.data);
+      message.ack();
+      for (const { subject, body } of answers) bus.publish(subject, body);
+    },
+  });
+  await loop.start();
+}
+
+async function stopLedger(): Promise<void> {
+  await loop?.stop(500);
+  await ledgerBus?.close();
+  loop = undefined;
+  ledgerBus = undefined;
+}
+
+async function open(change: Partial<EmitterOptions> = {}): Promise<Emitter> {
+  return openEmitter({
+    source: 'identity',
+    spoolDir: await temporaryFolder(),
+    bus: { url: nats.url, nkeySeedFile: nats.users.services, name: 'identity' },
+    resendAfterMs: 500,
+    ...change,
+  });
+}
+
+const emitMany = (emitter: Emitter, count: number): Promise<unknown> =>
+  Promise.all(Array.from({ length: count }, (_, at) => emitter.emit(sampleEvent({ tenant: `t${at % 3}` }))));
+
+describe('emitter on a real nats-server', () => {
+  it('delivers, takes receipts and refusals across the accounts, and closes clean', async () => {
+    await startLedger();
+    const emitter = await open();
+    const { receipt, repeated } = await emitter.emitAndWait(sampleEvent());
+    expect({ id: receipt.id, repeated }).toEqual({ id: book.recorded[0]?.id, repeated: false });
+    const id = '01890a5d-ac96-774b-bcce-b302099a8057';
+    book.refusing.set(id, 'EVENT_ID_REUSED');
+    expect(await rejection(emitter.emitAndWait(sampleEvent({ id })))).toMatchObject({ code: 'EVENT_ID_REUSED' });
+    await emitMany(emitter, 5_000);
+    await emitter.flush();
+    expect(emitter.stats()).toMatchObject({ pending: 0, receipted: 5_001, refused: 1, connected: true });
+    expect(book.recorded).toHaveLength(5_001);
+    await emitter.close();
+  }, 60_000);
+
+  it('opens and emits before there is a ledger, and before there is a bus', async () => {
+    await nats.stop();
+    const emitter = await open();
+    await emitMany(emitter, 100);
+    expect(emitter.stats().connected).toBe(false);
+    nats = await startNats({ dir, port: nats.port });
+    await until('the emitter connects', () => emitter.stats().connected);
+    await emitMany(emitter, 100);
+    await startLedger();
+    await emitter.flush();
+    expect(new Set(book.recorded.map(({ id }) => id)).size).toBe(200);
+    await emitter.close();
+  }, 60_000);
+
+  it('survives kill -9 of the server and the loss of the whole JetStream store', async () => {
+    await startLedger();
+    const emitter = await open();
+    await emitMany(emitter, 1_000);
+    await emitter.flush();
+    await stopLedger();
+    await emitMany(emitter, 1_000);
+    await until('the stream has them', () => emitter.stats().sent >= 2_000);
+    await nats.kill('SIGKILL');
+    await rm(nats.storeDir, { recursive: true, force: true });
+    await emitMany(emitter, 500);
+    nats = await startNats({ dir, port: nats.port });
+    await startLedger();
+    await emitMany(emitter, 500);
+    await emitter.flush();
+    expect(book.recorded).toHaveLength(3_000);
+    for (const tenant of ['t0', 't1', 't2']) {
+      const sequences = book.recorded.filter((stored) => stored.tenant === tenant).map(({ sequence }) => sequence as number);
+      expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
+    }
+    await emitter.close();
+  }, 60_000);
+});
