@@ -1,6 +1,6 @@
-// Installs the locked dependencies when they are missing or the lock file changed since the last install.
+// Installs the locked dependencies when they are missing or what they depend on changed since the last install.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { runQuietly } from './child.mjs';
 import { ROOT } from './workspace.mjs';
@@ -12,10 +12,18 @@ const PLATFORM_LINE = `${process.platform}-${process.arch}\n`;
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
-/** What an install depends on: the lock file and the platform whose binaries were chosen. */
+/** The manifests of the root and of every workspace. */
+function manifests() {
+  const below = (folder) => (existsSync(join(ROOT, folder)) ? readdirSync(join(ROOT, folder)).map((name) => join(folder, name)) : []);
+  const folders = ['.', 'bench', ...below('apps'), ...below('libs')];
+  return folders.map((folder) => join(ROOT, folder, 'package.json')).filter((file) => existsSync(file));
+}
+
+/** What an install depends on: the lock file, the manifests, and the platform whose binaries were chosen. */
 function wantedStamp() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
-  return `${lock} ${PLATFORM_LINE}`;
+  const hash = createHash('sha256');
+  for (const file of [join(ROOT, 'package-lock.json'), ...manifests().sort()]) hash.update(readFileSync(file));
+  return `${hash.digest('hex')} ${PLATFORM_LINE}`;
 }
 
 /**
