@@ -1,1 +1,15 @@
-export {};
+import 'reflect-metadata';
+import { ConfigError, gracefulShutdown } from '@countersign/runtime';
+import { readConfig } from './config.js';
+import { startLedger } from './service.js';
+
+const SHUTDOWN_LIMIT_MS = 20_000;
+
+try {
+  const ledger = await startLedger(readConfig(process.env));
+  gracefulShutdown({ log: ledger.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: ledger.shutdown });
+} catch (error) {
+  // Configuration and start-up errors are for a person at a terminal: one line, no stack.
+  process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? 78 : 1);
+}

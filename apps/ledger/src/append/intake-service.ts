@@ -46,6 +46,7 @@ interface OpenLedger {
 /** Routes messages to the appender of their ledger, and tells their producers what became of them. */
 export class IntakeService {
   private readonly ledgers = new Map<string, Promise<OpenLedger>>();
+  private backlog = 0;
 
   constructor(private readonly deps: IntakeDependencies) {}
 
@@ -73,6 +74,7 @@ export class IntakeService {
     return (await this.open(tenant)).ledger;
   }
 
+  /** Events taken from the bus and not yet settled. */
   get backlogEvents(): number {
     return this.backlog;
   }
@@ -102,8 +104,6 @@ export class IntakeService {
       await open?.appender?.stop();
     }
   }
-
-  private backlog = 0;
 
   private open(tenant: string): Promise<OpenLedger> {
     let opening = this.ledgers.get(tenant);
@@ -147,8 +147,7 @@ export class IntakeService {
       admissions,
       digests: admissions.map((a) => ('admitted' in a ? this.deps.digester.digest(a.admitted.content) : undefined)),
       redelivered: message.redelivered,
-      byteLength: message.data.length,
-      receivedAtMs: this.deps.now().getTime(),
+      body: message.data,
       ack: () => {
         this.backlog -= admissions.length;
         message.ack();
@@ -216,8 +215,7 @@ export class IntakeService {
   }
 
   private async parkPending(ledger: Ledger, message: PendingMessage): Promise<void> {
-    const bodies = message.admissions.map((a) => ('admitted' in a ? JSON.stringify(a.admitted.event) : undefined)).filter((b) => b !== undefined);
-    if (bodies.length > 0) await this.deps.store.park(ledger, message.subject, Buffer.from(`[${bodies.join(',')}]`));
+    await this.deps.store.park(ledger, message.subject, message.body);
     message.ack();
   }
 

@@ -13,8 +13,7 @@ export interface PendingMessage {
   readonly digests: readonly (string | undefined)[];
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
-  readonly byteLength: number;
-  readonly receivedAtMs: number;
+  readonly body: Uint8Array;
   /** Tells the bus that it need not send this again. */
   ack(): void;
 }

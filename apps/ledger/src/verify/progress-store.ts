@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from '@countersign/runtime';
+import type { Verdict } from '@countersign/contracts';
 import type { SavedState } from './saved-state.js';
 
 /** How far verification has come; kept outside the database, which is what is being verified. */
@@ -10,6 +11,8 @@ export interface VerifyProgress {
   readonly lastFullAt?: string;
   /** Where an unfinished full pass stands. */
   readonly full?: SavedState;
+  /** The verdict that stopped the ledger; whoever owns the database cannot take it back. */
+  readonly broken?: Verdict;
 }
 
 export interface VerifyProgressStore {

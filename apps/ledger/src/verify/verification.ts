@@ -52,12 +52,16 @@ export class Verification {
     await Promise.allSettled([...this.watches.values()].map((w) => w.queue));
   }
 
-  /** Begins to watch a ledger. `latest` is the verdict it had when the service stopped. */
-  async watch(ledger: Ledger, latest: Verdict | undefined): Promise<void> {
-    if (this.watches.has(ledger.tenant)) return;
+  /** Begins to watch a ledger. Says whether it was broken when the service stopped: then a full pass begins at once. */
+  async watch(ledger: Ledger): Promise<{ readonly broken: boolean }> {
     const progress = await this.options.progress.load(ledger.tenant);
-    const watch: Watch = { ledger, progress, latest, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0 };
+    const { broken } = progress;
+    const known = this.watches.get(ledger.tenant);
+    if (known !== undefined) return { broken: known.latest?.verdict === 'broken' };
+    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0 };
     this.watches.set(ledger.tenant, watch);
+    if (broken !== undefined) this.inBackground(watch, () => this.full(watch, true));
+    return { broken: broken !== undefined };
   }
 
   /** Events were committed that no pass has seen. */
@@ -167,11 +171,12 @@ export class Verification {
     const stillBroken = before === 'broken' && intact && !full;
     if (!stillBroken) watch.latest = verdict;
     if (intact && startedMs !== undefined && !stillBroken) {
-      if (watch.unverifiedSinceMs !== undefined) watch.unverifiedSinceMs = watch.unverifiedSinceMs <= startedMs ? undefined : watch.unverifiedSinceMs;
+      if (watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = undefined;
       const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
       await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, full: full ? undefined : watch.progress.full });
-    } else if (!intact && full) {
-      await this.save(watch, { ...watch.progress, lastFullAt: verdict.finishedAt, full: undefined });
+    } else if (!intact) {
+      const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
+      await this.save(watch, { verified: watch.progress.verified, lastFullAt, broken: verdict });
     }
     const changed = !stillBroken && before !== undefined && before !== verdict.verdict;
     const firstBreak = before === undefined && !intact;

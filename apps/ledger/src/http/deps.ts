@@ -1,0 +1,50 @@
+import type { Verdict, VerifyRange } from '@countersign/contracts';
+import type { Logger } from '@countersign/runtime';
+import type { Registry } from 'prom-client';
+import type { Ledger } from '../append/head.js';
+import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
+import type { Prover } from '../prove/prover.js';
+import type { Searcher } from '../search/searcher.js';
+import type { PgProducers } from '../store/pg-producers.js';
+import type { PgReadStore } from '../store/pg-read-store.js';
+import { ReadFault } from '../store/read-fault.js';
+import type { TileCache } from '../store/tile-cache.js';
+
+/** Verification as readers may use it. */
+export interface VerificationView {
+  latest(tenant: string): Promise<Verdict | undefined>;
+  /** Latest first. */
+  history(tenant: string, limit: number): Promise<readonly Verdict[]>;
+  verifyRange(tenant: string, range: VerifyRange): Promise<Verdict>;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** What was looked at, and how it is: `ok` or what is wrong. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** Everything that the HTTP edge of the ledger uses. */
+export interface HttpDeps {
+  readonly store: PgReadStore;
+  readonly tiles: TileCache;
+  readonly prover: Prover;
+  readonly searcher: Searcher;
+  readonly producers: PgProducers;
+  readonly verification: VerificationView;
+  /** Knows the public keys of a ledger's own checkpoints; nothing is signed here. */
+  readonly signer: Pick<CheckpointSigner, 'vkeys'>;
+  readonly metrics: Registry;
+  readonly readiness: () => Promise<Readiness>;
+  readonly log: Logger;
+}
+
+/** Names {@link HttpDeps} for injection. */
+export const HTTP_DEPS = Symbol('HttpDeps');
+
+/** The ledger of a tenant. Throws LEDGER_UNKNOWN. */
+export async function requireLedger(deps: Pick<HttpDeps, 'store'>, tenant: string): Promise<Ledger> {
+  const ledger = await deps.store.ledger(tenant);
+  if (ledger === undefined) throw new ReadFault('LEDGER_UNKNOWN', 'there is no ledger of this name', 'tenant');
+  return ledger;
+}

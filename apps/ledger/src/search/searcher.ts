@@ -1,0 +1,31 @@
+import type { SearchPage, SearchQuery } from '@countersign/contracts';
+import type pg from 'pg';
+import type { Ledger } from '../append/head.js';
+import type { PgReadStore } from '../store/pg-read-store.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
+import { recordedEvent } from './recorded-event.js';
+import { searchSql } from './search-sql.js';
+
+/** Searches a ledger's events, newest first, over a pool of the role `ledger_reader`. */
+export class Searcher {
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly store: PgReadStore,
+  ) {}
+
+  /** One page. Throws CURSOR_MALFORMED or CURSOR_OF_OTHER_QUERY. */
+  async search(ledger: Ledger, query: SearchQuery): Promise<SearchPage> {
+    const { cursor, limit, ...filters } = query;
+    const belowIndex = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(ledger.tenant, filters, cursor);
+    // Read first: what is indexed meanwhile may be in the answer, but nothing that is said to be indexed may lack.
+    const { indexedSize } = await this.store.sizes(ledger);
+    // One more than asked for tells whether there is a next page.
+    const { text, values } = searchSql(ledger.ledgerId, filters, belowIndex, limit + 1);
+    const { rows } = await this.pool.query<{ leaf_index: string }>(text, values);
+    const indexes = rows.slice(0, limit).map((row) => Number(row.leaf_index));
+    const records = await this.store.entriesAt(ledger, indexes);
+    const events = records.map(recordedEvent);
+    if (rows.length <= limit) return { events, indexedSize };
+    return { events, indexedSize, next: encodeCursor(ledger.tenant, filters, indexes.at(-1)!) };
+  }
+}
