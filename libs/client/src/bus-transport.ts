@@ -3,7 +3,7 @@ import { BusError, connectBus, publishIntake, type BusConnection, type BusOption
 import type { EmitterTransport, Log } from './transport.js';
 
 const PUBLISH_TIMEOUT_MS = 5_000;
-const CONNECT_RETRY_MS_MAX = 5_000;
+const CONNECT_RETRY_MS_MAX = 2_000;
 
 interface Subscriber {
   readonly subject: string;
@@ -100,6 +100,6 @@ export function sharedBusTransport(bus: BusConnection, log: Log): EmitterTranspo
 /** Opens a connection of its own, in the background, and keeps trying. */
 export function ownBusTransport(options: BusOptions, log: Log): EmitterTransport {
   const transport = new BusTransport(log, true);
-  void transport.connect(options);
+  transport.connect(options).catch((error: unknown) => log.error({ err: error }, 'the connection to the bus was given up'));
   return transport;
 }

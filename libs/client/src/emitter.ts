@@ -1,7 +1,7 @@
 import type { Receipt } from '@countersign/chain';
 import { EmitError } from './errors.js';
 import { isoClock, prepareEvent, type EmitInput } from './event-input.js';
-import type { Outcome } from './delivery/entry.js';
+import type { Outcome } from './delivery/lane.js';
 import { Pipeline, type Emission, type Emitted, type PipelineParts } from './pipeline.js';
 
 /** What `emitAndWait` resolves with. `repeated`: the event had been recorded before. */

@@ -1,4 +1,4 @@
-import type { Entry } from './delivery/entry.js';
+import type { Entry } from './delivery/lane.js';
 import type { Spool } from './spool/spool.js';
 
 /** A group this large means load: the next one waits for company. */

@@ -1,6 +1,6 @@
 import { OPAQUE_ID_CHARS_MAX } from '@countersign/chain';
 import { Delivery, type RefusedEntry } from './delivery/delivery.js';
-import { Entry, type Batch, type Outcome } from './delivery/entry.js';
+import { Entry, type Batch, type Outcome } from './delivery/lane.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import { EmitError } from './errors.js';
 import { checkEventBytes, numberEvent, type PreparedEvent } from './event-input.js';
@@ -144,7 +144,7 @@ export class Pipeline {
     const lane = this.delivery.sender.lane(prepared.tenant);
     const twin = lane.entryById.get(prepared.id);
     if (twin !== undefined) {
-      void this.#join(twin, prepared, emission);
+      this.#join(twin, prepared, emission).catch(emission.reject);
       return;
     }
     const sequence = prepared.numbered ? ++this.#sequence : undefined;

@@ -3,7 +3,7 @@ import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contr
 import { RefusedError } from '../errors.js';
 import type { DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
-import type { Batch, Entry } from './entry.js';
+import type { Batch, Entry } from './lane.js';
 import { parseReceipts, parseRefusals } from './receipts.js';
 import { Sender } from './sender.js';
 
@@ -56,7 +56,9 @@ export class Delivery {
     // Before the first publish on the same connection, so that no receipt is missed.
     this.#stopSubscriptions = [
       transport.subscribe(receiptSubject(source), (body) => this.#onReceipts(body)),
-      transport.subscribe(refusedSubject(source), (body) => void this.#onRefusals(body)),
+      transport.subscribe(refusedSubject(source), (body) => {
+        this.#onRefusals(body).catch((error: unknown) => settings.log.error({ err: error }, 'refusals could not be handled'));
+      }),
     ];
   }
 

@@ -1,12 +1,11 @@
 import { intakeSubject } from '@countersign/contracts';
 import { RESEND_AFTER_MS_MAX, type DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
-import type { Batch, Entry } from './entry.js';
-import { Lane } from './lane.js';
+import { Lane, type Batch, type Entry } from './lane.js';
 
 const TICK_MS = 50;
 const BACK_OFF_MS_MIN = 50;
-const BACK_OFF_MS_MAX = 5_000;
+const BACK_OFF_MS_MAX = 2_000;
 /** A resend goes on only when the oldest entry has not moved for this long: receipts that still flow need no help. */
 const QUIET_MS = 250;
 const RESEND_BATCHES_MAX = 64;
@@ -126,7 +125,7 @@ export class Sender {
     batch.inFlight = true;
     const texts = residentTexts(batch.entries);
     if (texts !== undefined) this.#publish(batch, texts, this.#epoch);
-    else void this.#loadThenPublish(batch, this.#epoch);
+    else this.#loadThenPublish(batch, this.#epoch).catch((error: unknown) => this.settings.log.error({ err: error }, 'sending stopped'));
     return true;
   }
 

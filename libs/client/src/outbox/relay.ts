@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from '@countersign/chain';
 import { Delivery, type DeliveryCounts, type RefusedEntry } from '../delivery/delivery.js';
-import { Entry } from '../delivery/entry.js';
+import { Entry } from '../delivery/lane.js';
 import type { SenderCounts } from '../delivery/sender.js';
 import type { DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EVENT_BYTES_MAX } from '@countersign/chain';
-import type { Entry } from '../delivery/entry.js';
+import type { Entry } from '../delivery/lane.js';
 import { EmitError } from '../errors.js';
 import type { EmitterSettings } from '../options.js';
 import { FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, sealFrame } from './frame.js';

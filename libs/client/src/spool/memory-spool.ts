@@ -1,4 +1,4 @@
-import type { Entry } from '../delivery/entry.js';
+import type { Entry } from '../delivery/lane.js';
 import type { Spool } from './spool.js';
 
 /** `durability: 'bus'`: nothing survives the process. */

@@ -1,4 +1,4 @@
-import type { Entry } from '../delivery/entry.js';
+import type { Entry } from '../delivery/lane.js';
 import type { Segment } from './segment.js';
 
 /** Neighbours are read in one go if no more than this lies between them. */

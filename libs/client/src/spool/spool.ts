@@ -1,4 +1,4 @@
-import type { Entry } from '../delivery/entry.js';
+import type { Entry } from '../delivery/lane.js';
 
 /** Where events are kept between `emit` and their receipt. */
 export interface Spool {
