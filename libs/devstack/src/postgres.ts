@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killAtExit } from './exit-hook.js';
@@ -9,7 +8,7 @@ import { choosePort } from './free-port.js';
 import { pathHash, postgresBinaries, SYSTEM_STATE_DIR, type PostgresBinaries } from './postgres-binaries.js';
 import { createCluster } from './postgres-cluster.js';
 import { postgresConf } from './postgres-settings.js';
-import { childPids, commandLine, endProcess, signal, waitGone } from './process-file.js';
+import { commandLine, endProcess, processesIn, signal, waitGone } from './process-file.js';
 import { canReach, postgresUser, type RunAs } from './run-as.js';
 import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
 
@@ -62,15 +61,22 @@ async function choosePlace(dir: string, runAs: RunAs | undefined): Promise<Place
   return { home, runAs };
 }
 
-function livePostmaster(dataDir: string): number | undefined {
+async function endCluster(pid: number, dataDir: string): Promise<void> {
+  // A shutdown waits for every backend, and frozen ones would make it wait for ever.
+  for (const one of processesIn(dataDir)) signal(one, 'SIGCONT');
+  await endProcess(pid, STOP_STEPS);
+}
+
+/** Ends what an earlier owner left running on this data, so that nothing but a clean or crashed cluster remains. */
+async function clearTheWay(dataDir: string): Promise<void> {
   const file = join(dataDir, 'postmaster.pid');
-  if (!existsSync(file)) return undefined;
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  const command = commandLine(pid);
-  if (command?.includes(dataDir) === true) return pid;
-  // The id was given to another program: PostgreSQL itself would refuse to start because that program lives.
-  if (command !== undefined) rmSync(file);
-  return undefined;
+  const pid = Number((await readIfThere(file))?.split('\n')[0] ?? 0);
+  if (pid > 0 && commandLine(pid)?.includes(dataDir) === true) await endCluster(pid, dataDir);
+  // Backends of a killed server end by themselves, unless they are frozen; PostgreSQL starts beside none of them.
+  for (const backend of processesIn(dataDir)) await endProcess(backend, [['SIGTERM', 1_000], ['SIGKILL', 5_000]]);
+  // The file's id may belong to another program by now, or to a dead process that nobody has reaped: PostgreSQL would
+  // take either for a running server and refuse. No process has the data open at this point.
+  if (processesIn(dataDir).length === 0) await rm(file, { force: true });
 }
 
 const isReady = (dataDir: string, pid: number): boolean => {
@@ -117,11 +123,11 @@ function server(child: ChildProcess, dir: string, dataDir: string, port: number,
     pid,
     dataDir,
     async stop() {
-      await endProcess(pid, STOP_STEPS);
+      await endCluster(pid, dataDir);
       await rm(join(dir, 'owner'), { force: true });
     },
     async kill(name) {
-      const everyProcess = name === 'SIGSTOP' || name === 'SIGCONT' ? [pid, ...childPids(pid)] : [pid];
+      const everyProcess = name === 'SIGSTOP' || name === 'SIGCONT' ? processesIn(dataDir) : [pid];
       for (const one of everyProcess) signal(one, name);
       if (name === 'SIGKILL') await waitGone(pid, 5_000);
     },
@@ -147,12 +153,15 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const place = await choosePlace(dir, runAs);
   const dataDir = join(place.home, 'data');
   const passwordFile = join(dir, 'superuser.password');
-  const orphan = livePostmaster(dataDir);
-  if (orphan !== undefined) await endProcess(orphan, STOP_STEPS);
-
-  if ((await readIfThere(passwordFile)) === undefined) await writePrivate(passwordFile, randomBytes(24).toString('base64url'));
+  await clearTheWay(dataDir);
+  // A folder without PG_VERSION is what an interrupted initdb left.
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) {
+    const making = `${dataDir}.making`;
+    await writePrivate(passwordFile, await createCluster({ binaries, home: place.home, dataDir: making, runAs, durable: options.durable }));
+    await rm(dataDir, { recursive: true, force: true });
+    await rename(making, dataDir);
+  }
   const password = readFileSync(passwordFile, 'utf8').trim();
-  if (!existsSync(join(dataDir, 'PG_VERSION'))) await createCluster({ binaries, home: place.home, dataDir, runAs, password, durable: options.durable });
 
   const socketDir = Buffer.byteLength(place.home) <= SOCKET_PATH_BYTES_MAX ? place.home : undefined;
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {

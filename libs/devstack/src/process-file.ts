@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 15;
@@ -18,16 +18,17 @@ export function commandLine(pid: number): string | undefined {
   }
 }
 
-/** Direct children of a process (Linux). */
-export function childPids(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
-      .split(' ')
-      .filter((part) => part.trim() !== '')
-      .map(Number);
-  } catch {
-    return [];
-  }
+/** Live processes whose working folder is `folder` (Linux): all of a PostgreSQL cluster's, orphaned ones too. */
+export function processesIn(folder: string): number[] {
+  if (process.platform !== 'linux') return [];
+  const isThere = (pid: number): boolean => {
+    try {
+      return readlinkSync(`/proc/${String(pid)}/cwd`) === folder && commandLine(pid) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter(isThere);
 }
 
 /** Sends a signal; false when the process is gone already. */
@@ -50,7 +51,7 @@ export async function waitGone(pid: number, timeoutMs: number): Promise<boolean>
   return true;
 }
 
-/** Sends each signal in turn, waiting its time for the process to end. Frozen processes are woken first. */
+/** Sends each signal in turn, waiting its time for the process to end. A frozen process is woken to get it. */
 export async function endProcess(pid: number, steps: readonly (readonly [NodeJS.Signals, number])[]): Promise<void> {
   for (const [name, timeoutMs] of steps) {
     if (commandLine(pid) === undefined) return;
