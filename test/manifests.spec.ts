@@ -26,7 +26,8 @@ function peersOf(name: string): string[] {
 }
 
 describe('manifestFaults', () => {
-  const root: Manifest = { name: 'root', dependencies: { pg: '8.0.0', zod: '4.0.0' }, devDependencies: { jest: '30.0.0' } };
+  const PINNED = { pg: '8.0.0', zod: '4.0.0' };
+  const root: Manifest = { name: 'root', dependencies: PINNED, devDependencies: { jest: '30.0.0' } };
   const example = (text: string, dependencies: Record<string, string>, test = ''): WorkspacePackage => ({
     folder: 'libs/bus',
     manifest: { name: '@countersign/bus', dependencies },
@@ -39,16 +40,17 @@ describe('manifestFaults', () => {
     ['pg is imported but not declared', example("import type { Pool } from 'pg';", {})],
     ['pg is imported by tests but not declared', example('', {}, "import { Pool } from 'pg';")],
     ['zod is declared but not used', example('', { zod: '4.0.0' })],
-    ['pg has another version than the root pins', example("import 'pg';", { pg: '7.0.0' })],
+    ['pg has another version elsewhere', example("import 'pg';", { pg: '7.0.0' })],
+    ['uuid is not pinned to one version', example("import 'uuid';", { uuid: '^14.0.0' })],
     ['tsconfig.json does not reference @countersign/postgres', example("import '@countersign/postgres';", { '@countersign/postgres': '0.1.0' })],
   ])('says: %s', (fault, one) => {
-    expect(manifestFaults(one, root, () => [])).toEqual([fault]);
+    expect(manifestFaults(one, root, PINNED, () => [])).toEqual([fault]);
   });
 
   it('allows what is declared, what Node provides, and the peers of a dependency', () => {
     const text = "import 'pg';\nimport 'node:fs';\nimport 'fs';\nimport './a.js';\nimport '@countersign/chain';";
     const one = example(text, { pg: '8.0.0', zod: '4.0.0', '@countersign/chain': '0.1.0' }, "import 'jest';\nimport '@countersign/bus';");
-    expect(manifestFaults(one, root, (name) => (name === 'pg' ? ['zod'] : []))).toEqual([]);
+    expect(manifestFaults(one, root, PINNED, (name) => (name === 'pg' ? ['zod'] : []))).toEqual([]);
   });
 
   it.each([
@@ -68,7 +70,10 @@ describe('the packages of this repository', () => {
     expect([...withCode].sort()).toEqual([...folders].sort());
   });
 
+  const root = readJson<Manifest>('package.json');
+  const pinned = Object.assign({}, ...folders.map((folder) => readPackage(folder).manifest.dependencies), root.devDependencies, root.dependencies) as Record<string, string>;
+
   it.each(folders)('%s declares what it imports', (folder) => {
-    expect(manifestFaults(readPackage(folder), readJson<Manifest>('package.json'), peersOf)).toEqual([]);
+    expect(manifestFaults(readPackage(folder), root, pinned, peersOf)).toEqual([]);
   });
 });

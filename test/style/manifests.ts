@@ -2,6 +2,9 @@
 import { builtinModules } from 'node:module';
 import { type Source, importsOf } from './sources.js';
 
+// A range would let npm on an old Node choose an older release.
+const EXACT_VERSION = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
+
 export interface Manifest {
   readonly name: string;
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -31,22 +34,28 @@ function packagesUsedBy(sources: readonly Source[]): Set<string> {
 
 /**
  * Says how a manifest lies about its package.
- * @param root the manifest of the whole repository, which pins versions and declares what every test may use
+ * @param root the manifest of the whole repository, which declares what every test may use
+ * @param pinned the version of each package that another manifest of the repository names
  * @param peersOf names that an installed package expects its user to install beside it
  */
-export function manifestFaults(one: WorkspacePackage, root: Manifest, peersOf: (name: string) => readonly string[]): string[] {
+export function manifestFaults(
+  one: WorkspacePackage,
+  root: Manifest,
+  pinned: Readonly<Record<string, string>>,
+  peersOf: (name: string) => readonly string[],
+): string[] {
   const declared = one.manifest.dependencies ?? {};
   const forTests = { ...root.devDependencies, ...declared, ...one.manifest.devDependencies, [one.manifest.name]: '' };
   const used = packagesUsedBy(one.sources);
   // A package may also be found by its path (require.resolve): then its name stands in a string.
   const isNamed = (name: string): boolean => one.sources.some(({ text }) => text.includes(`'${name}`));
   const peers = new Set(Object.keys(declared).flatMap(peersOf));
-  const pinned: Readonly<Record<string, string>> = { ...root.dependencies, ...root.devDependencies };
   return [
     ...[...used].filter((name) => !(name in declared)).map((name) => `${name} is imported but not declared`),
     ...[...packagesUsedBy(one.tests)].filter((name) => !(name in forTests)).map((name) => `${name} is imported by tests but not declared`),
     ...Object.keys(declared).filter((name) => !used.has(name) && !peers.has(name) && !isNamed(name)).map((name) => `${name} is declared but not used`),
-    ...Object.entries(declared).filter(([name, version]) => !name.startsWith('@countersign/') && pinned[name] !== version).map(([name]) => `${name} has another version than the root pins`),
+    ...Object.entries(declared).filter(([, version]) => !EXACT_VERSION.test(version)).map(([name]) => `${name} is not pinned to one version`),
+    ...Object.entries(declared).filter(([name, version]) => version !== (pinned[name] ?? version)).map(([name]) => `${name} has another version elsewhere`),
     ...[...used].filter((name) => name.startsWith('@countersign/') && !one.references.includes(`libs/${name.slice('@countersign/'.length)}`)).map((name) => `tsconfig.json does not reference ${name}`),
   ];
 }
