@@ -7,6 +7,7 @@ import { importCommand } from './commands/import.js';
 import { keysCommand } from './commands/keys.js';
 import { proveCommand } from './commands/prove.js';
 import { searchCommand } from './commands/search.js';
+import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
 import type { ExitCode } from './exit-code.js';
@@ -23,7 +24,7 @@ Exit codes:
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL and
 COUNTERSIGN_NATS_SEED_FILE, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, benchCommand];
+const COMMANDS = [upCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

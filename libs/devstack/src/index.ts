@@ -4,3 +4,5 @@ export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { natsServerProgram } from './nats-binary.js';
 export { natsConfig, type NatsConfig } from './nats-config.js';
 export { startDevstack, startTestStack, type Devstack, type DevstackOptions } from './devstack.js';
+export { choosePort } from './free-port.js';
+export { commandLine, endProcess } from './process-file.js';

@@ -1,0 +1,54 @@
+import { count } from '../progress.js';
+import type { RunningStack } from '../stack/start-stack.js';
+import type { SentWorkload } from './send-workload.js';
+import type { VerifiedLedger } from './verify-everything.js';
+
+export interface Summary {
+  /** Absent without a demonstration. */
+  readonly sent: SentWorkload | undefined;
+  readonly ledgers: readonly VerifiedLedger[];
+  readonly stack: Pick<RunningStack, 'ledgerUrl' | 'natsUrl' | 'stateDir'>;
+  readonly seconds: number;
+}
+
+/** What a visitor sees first. */
+export function summaryLines({ sent, ledgers, stack, seconds }: Summary): string[] {
+  return [
+    '',
+    ...(sent === undefined ? [] : [sentLine(sent)]),
+    ...tableOf(ledgers),
+    `everything verified ${ledgers.length === 0 ? '(nothing is recorded yet)' : 'by the ledger and offline with its public keys'}; ${seconds.toFixed(1)} s since the start`,
+    '',
+    `  ledger  ${stack.ledgerUrl}/ledgers`,
+    `  metrics ${stack.ledgerUrl}/metrics`,
+    `  bus     ${stack.natsUrl}`,
+    `  state   ${stack.stateDir}`,
+    '',
+    ...nextCommands(sent),
+  ];
+}
+
+function sentLine({ sent, receipted, recovered, seconds }: SentWorkload): string {
+  const earlier = recovered === 0 ? '' : ` (${count(recovered)} left by an earlier run)`;
+  return `${count(sent)} events sent by 3 services, ${count(receipted)} receipts${earlier}, none refused, ${seconds.toFixed(1)} s`;
+}
+
+function tableOf(ledgers: readonly VerifiedLedger[]): string[] {
+  const rows = ledgers.map(({ tenant, treeSize, root, consistentWith }) => [tenant, count(treeSize), root, consistentWith === undefined ? '-' : count(consistentWith), 'intact']);
+  if (rows.length === 0) return [];
+  const table = [['ledger', 'events', 'root of the signed checkpoint', 'extends', 'verdict'], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  return table.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()}`);
+}
+
+function nextCommands(sent: SentWorkload | undefined): string[] {
+  const tenant = sent?.sample.tenant ?? 'acme';
+  return [
+    'Try, while it runs:',
+    `  npx countersign search --tenant ${tenant} --severity warning`,
+    `  npx countersign prove ${sent?.sample.id ?? '<event-id>'} --tenant ${tenant}`,
+    `  npx countersign verify --tenant ${tenant}`,
+    `  npx countersign export --tenant ${tenant} --out ${tenant}.csx`,
+    `  npx countersign verify --file ${tenant}.csx --key ${tenant}.csx.pub`,
+  ];
+}

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { commandLine, endProcess } from '@countersign/devstack';
+import { CliError, EXIT } from '../exit-code.js';
+import type { Environment } from '../target.js';
+import { WORKSPACE } from '../workspace.js';
+
+const LEDGER_MAIN = join(WORKSPACE, 'apps/ledger/dist/main.js');
+const PROVISION_MAIN = join(WORKSPACE, 'apps/ledger/dist/provision-main.js');
+const READY_LIMIT_MS = 60_000;
+const READY_POLL_MS = 50;
+const STOP_STEPS = [['SIGTERM', 25_000], ['SIGKILL', 5_000]] as const;
+const RESTART_MS_MIN = 500;
+const RESTART_MS_MAX = 10_000;
+const LOG_BYTES_MAX = 64 * 1024 * 1024;
+const LOG_LINES_SHOWN = 12;
+/** What a child may see of this process's environment besides its own variables. */
+const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV'];
+
+export interface LedgerProcessOptions {
+  readonly env: Environment;
+  /** The ledger's own variables. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly logFile: string;
+  readonly pidFile: string;
+  readonly url: string;
+  /** Told when the ledger ends unasked and is started again. */
+  readonly log: (line: string) => void;
+}
+
+export interface LedgerProcess {
+  /** Ends it as a deployment would, and waits. Calling it again is fine. */
+  stop(): Promise<void>;
+}
+
+/** Makes or updates the ledger's database in a process of its own, which alone gets the superuser's URL. Throws CliError. */
+export async function provisionLedger(options: Pick<LedgerProcessOptions, 'env' | 'config' | 'logFile'>): Promise<void> {
+  const child = launch(PROVISION_MAIN, options);
+  const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail));
+  if (code !== 0) throw failed(`the ledger's database could not be made (exit code ${code})`, options.logFile);
+}
+
+/** Starts the ledger, waits until it is ready, and starts it again whenever it ends unasked. Throws CliError. */
+export async function startLedgerProcess(options: LedgerProcessOptions): Promise<LedgerProcess> {
+  const supervisor = new Supervisor(options);
+  supervisor.start();
+  try {
+    await ready(options, supervisor);
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
+  supervisor.keepRunning();
+  return supervisor;
+}
+
+/** Ends a ledger whose `up` was killed: it would come back as a second instance. */
+export async function endOrphanLedger(pidFile: string): Promise<void> {
+  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
+  if (pid > 0 && commandLine(pid)?.includes(LEDGER_MAIN) === true) await endProcess(pid, STOP_STEPS);
+  rmSync(pidFile, { force: true });
+}
+
+class Supervisor implements LedgerProcess {
+  private child: ChildProcess | undefined;
+  private stopping: Promise<void> | undefined;
+  private isKept = false;
+  private restartMs = RESTART_MS_MIN;
+
+  constructor(private readonly options: LedgerProcessOptions) {
+    // If this process dies of an error, the ledger must not stay behind.
+    process.on('exit', () => this.child?.kill('SIGTERM'));
+  }
+
+  get exited(): boolean {
+    return this.child === undefined;
+  }
+
+  start(): void {
+    const child = launch(LEDGER_MAIN, this.options);
+    this.child = child;
+    if (child.pid !== undefined) writeFileSync(this.options.pidFile, String(child.pid));
+    const startedMs = performance.now();
+    child.once('error', (error) => this.options.log(`ledger: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      this.child = undefined;
+      if (performance.now() - startedMs > RESTART_MS_MAX) this.restartMs = RESTART_MS_MIN;
+      if (this.isKept && this.stopping === undefined) this.restart(`exit ${code ?? signal ?? ''}`);
+    });
+  }
+
+  keepRunning(): void {
+    this.isKept = true;
+    if (this.exited) this.restart('it ended while starting');
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= (async () => {
+      const pid = this.child?.pid;
+      if (pid !== undefined) await endProcess(pid, STOP_STEPS);
+      rmSync(this.options.pidFile, { force: true });
+    })();
+    return this.stopping;
+  }
+
+  private restart(why: string): void {
+    this.options.log(`the ledger ended (${why}); starting it again in ${this.restartMs} ms, see ${this.options.logFile}`);
+    setTimeout(() => {
+      if (this.stopping === undefined) this.start();
+    }, this.restartMs);
+    this.restartMs = Math.min(this.restartMs * 2, RESTART_MS_MAX);
+  }
+}
+
+function launch(program: string, { env, config, logFile }: Pick<LedgerProcessOptions, 'env' | 'config' | 'logFile'>): ChildProcess {
+  if (!existsSync(program)) throw new CliError(EXIT.usage, 'NOT_BUILT', `${program} is not there: run "npm run build" first`);
+  if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`);
+  const log = openSync(logFile, 'a', 0o600);
+  const passedOn = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith('LEDGER_')));
+  // Its own session: Ctrl-C in the terminal reaches this process alone, which then stops everything in order.
+  const child = spawn(process.execPath, [program], { env: { ...config, ...passedOn }, stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  return child;
+}
+
+async function ready({ url, logFile }: LedgerProcessOptions, supervisor: Supervisor): Promise<void> {
+  const untilMs = performance.now() + READY_LIMIT_MS;
+  while (performance.now() < untilMs) {
+    if (supervisor.exited) throw failed('the ledger ended while starting', logFile);
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+    if (answer?.ok === true) return;
+    await sleep(READY_POLL_MS);
+  }
+  throw failed(`the ledger was not ready within ${READY_LIMIT_MS / 1000} s`, logFile);
+}
+
+function failed(what: string, logFile: string): CliError {
+  const tail = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n') : '';
+  return new CliError(EXIT.usage, 'LEDGER_NOT_STARTED', `${what}; its log ${logFile} ends:\n${tail}`);
+}

@@ -1,0 +1,115 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DevstackError, choosePort, startDevstack } from '@countersign/devstack';
+import type { Devstack } from '@countersign/devstack';
+import { writeFileDurably } from '@countersign/runtime';
+import { CliError, EXIT } from '../exit-code.js';
+import { isAlive, localStackFile } from '../local-stack.js';
+import type { LocalStack } from '../local-stack.js';
+import type { Environment } from '../target.js';
+import { prepareFiles, rememberedPort, stackFiles, writeUrls } from './files.js';
+import type { StackFiles } from './files.js';
+import { endOrphanLedger, provisionLedger, startLedgerProcess } from './ledger-process.js';
+import type { LedgerProcess } from './ledger-process.js';
+
+/** Origin of the ledgers of a local stack: a name that cannot be anybody's on the Internet (RFC 6761 §6.3). */
+const LOCAL_ORIGIN_PREFIX = 'countersign.localhost';
+const DATABASE = 'ledger';
+const LOOPBACK = '127.0.0.1';
+
+export interface StackOptions {
+  readonly stateDir: string;
+  readonly env: Environment;
+  /** Told what is being done and what takes long. */
+  readonly log: (line: string) => void;
+}
+
+export interface RunningStack extends LocalStack {
+  readonly stateDir: string;
+  readonly files: StackFiles;
+  /** Ends ledger, bus and database, in this order. Calling it again is fine. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL, nats-server and the ledger on one state folder, durable, on the ports of the last start when they
+ * are free, and leaves `local.json` for other commands. Throws CliError; what had started is stopped again.
+ */
+export async function startStack(options: StackOptions): Promise<RunningStack> {
+  const stateDir = resolve(options.stateDir);
+  const files = stackFiles(stateDir);
+  mkdirSync(stateDir, { recursive: true });
+  refuseSecond(stateDir);
+  await endOrphanLedger(files.ledgerPid);
+  const devstack = await startServers(stateDir, options.log);
+  let ledger: LedgerProcess | undefined;
+  const stop = async (): Promise<void> => {
+    rmSync(localStackFile(stateDir), { force: true });
+    await ledger?.stop();
+    await devstack.stop();
+  };
+  try {
+    const port = await choosePort(rememberedPort(files));
+    const url = `http://${LOOPBACK}:${port}`;
+    await prepareDatabase(files, devstack, options);
+    ledger = await startLedgerProcess({ ...options, config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url });
+    const local: LocalStack = {
+      pid: process.pid,
+      ledgerUrl: url,
+      natsUrl: devstack.nats.url,
+      servicesSeedFile: devstack.nats.users.services,
+      readerUrlFile: files.readerUrl,
+      startedAt: new Date().toISOString(),
+    };
+    await writeFileDurably(files.ports, `${JSON.stringify({ ledger: port })}\n`);
+    await writeFileDurably(localStackFile(stateDir), `${JSON.stringify(local, null, 2)}\n`);
+    return { ...local, stateDir, files, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** A ledger that belongs to a living `up` must not be taken for an orphan. */
+function refuseSecond(stateDir: string): void {
+  const file = localStackFile(stateDir);
+  if (!existsSync(file)) return;
+  const { pid, ledgerUrl } = JSON.parse(readFileSync(file, 'utf8')) as LocalStack;
+  if (pid === process.pid || !isAlive(pid)) return;
+  throw new CliError(EXIT.usage, 'STACK_RUNNING', `a stack already runs in ${stateDir} (process ${pid}, ledger ${ledgerUrl}); stop it first, or use another --state-dir`);
+}
+
+async function startServers(stateDir: string, log: (line: string) => void): Promise<Devstack> {
+  try {
+    return await startDevstack({ stateDir, durable: true, log });
+  } catch (error) {
+    if (error instanceof DevstackError) throw new CliError(EXIT.usage, error.code, error.message);
+    throw error;
+  }
+}
+
+async function prepareDatabase(files: StackFiles, devstack: Devstack, { env }: StackOptions): Promise<void> {
+  await prepareFiles(files);
+  const databaseUrl = devstack.databaseUrl(DATABASE);
+  await writeUrls(files, databaseUrl);
+  await writeFileDurably(files.adminUrl, devstack.databaseUrl('postgres'));
+  const config = { LEDGER_ADMIN_DATABASE_URL_FILE: files.adminUrl, LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: files.passwordsDir };
+  try {
+    await provisionLedger({ env, config, logFile: files.ledgerLog });
+  } finally {
+    rmSync(files.adminUrl, { force: true });
+  }
+}
+
+function ledgerConfig(files: StackFiles, devstack: Devstack, port: number): Record<string, string> {
+  return {
+    LEDGER_DATABASE_URL_FILE: files.runtimeUrl,
+    LEDGER_READER_DATABASE_URL_FILE: files.readerUrl,
+    LEDGER_NATS_URL: devstack.nats.url,
+    LEDGER_NATS_SEED_FILE: devstack.nats.users.ledger,
+    LEDGER_STATE_DIR: files.ledgerState,
+    LEDGER_ORIGIN_PREFIX: LOCAL_ORIGIN_PREFIX,
+    LEDGER_HTTP_HOST: LOOPBACK,
+    LEDGER_HTTP_PORT: String(port),
+  };
+}
