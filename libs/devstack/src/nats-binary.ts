@@ -39,13 +39,24 @@ function installAsRoot(): string {
   return install.ok ? '' : `${update.output}\n${install.output}`;
 }
 
+// A machine that never ran "apt-get update" has no package lists, and only root may fetch the system's.
+function downloadWithOwnLists(folder: string): { ok: boolean; output: string } {
+  const own = join(folder, 'apt');
+  for (const name of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(own, name), { recursive: true });
+  const options = ['-qq', '-o', `Dir::State::lists=${join(own, 'lists')}`, '-o', `Dir::Cache=${join(own, 'cache')}`];
+  const update = apt('apt-get', [...options, 'update'], folder);
+  const download = apt('apt-get', [...options, 'download', NAME], folder);
+  return { ok: download.ok, output: `${update.output}\n${download.output}`.trim() };
+}
+
 function unpackAsUser(cacheDir: string): string {
   mkdirSync(cacheDir, { recursive: true });
   const folder = mkdtempSync(join(cacheDir, 'download-'));
   try {
-    const download = apt('apt-get', ['-qq', 'download', NAME], folder);
+    const first = apt('apt-get', ['-qq', 'download', NAME], folder);
+    const second = first.ok ? first : downloadWithOwnLists(folder);
     const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
-    if (file === undefined) return download.output;
+    if (file === undefined) return `${first.output}\n${second.output}`;
     const unpack = apt('dpkg', ['-x', join(folder, file), cacheDir]);
     return unpack.ok ? '' : unpack.output;
   } finally {

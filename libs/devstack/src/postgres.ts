@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-fi
 const START_LIMIT_MS = 60_000;
 const START_ATTEMPTS = 5;
 const POLL_MS = 10;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
 // A Unix socket's path has 108 bytes with its final zero (unix(7)); the longest name is `.s.PGSQL.65535`.
 const SOCKET_PATH_BYTES_MAX = 107 - '/.s.PGSQL.65535'.length;
 // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
@@ -50,14 +51,19 @@ interface Place {
   readonly runAs: RunAs | undefined;
 }
 
-async function choosePlace(dir: string, runAs: RunAs | undefined): Promise<Place> {
-  const remembered = await readIfThere(join(dir, 'location'));
-  const home = remembered?.trim() ?? (canReach(dir, runAs) ? join(dir, 'cluster') : join(SYSTEM_STATE_DIR, pathHash(dir)));
+// `location` names the home only when it lies outside, so that a state folder may be moved with what is in it.
+async function choosePlace(dir: string, user: RunAs | undefined): Promise<Place> {
+  const inside = join(dir, 'cluster');
+  const outside = (await readIfThere(join(dir, 'location')))?.trim();
+  const home = outside ?? (canReach(dir, user) ? inside : join(SYSTEM_STATE_DIR, pathHash(dir)));
   mkdirSync(dirname(home), { recursive: true, mode: 0o755 });
   mkdirSync(home, { recursive: true, mode: 0o700 });
+  const owner = statSync(join(home, 'data'), { throwIfNoEntry: false });
+  // A cluster that an ordinary user made is served for root as that user: PostgreSQL wants to own its files.
+  const runAs = user !== undefined && owner !== undefined && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : user;
   if (runAs !== undefined) chownSync(home, runAs.uid, runAs.gid);
   if (!canReach(home, runAs)) throw new DevstackError('START_FAILED', `${home} cannot be reached by the PostgreSQL user`);
-  await writePrivate(join(dir, 'location'), `${home}\n`);
+  if (home !== inside) await writePrivate(join(dir, 'location'), `${home}\n`);
   return { home, runAs };
 }
 
@@ -88,8 +94,22 @@ const isReady = (dataDir: string, pid: number): boolean => {
   }
 };
 
+// The folder belongs to the server's user, who could have put a link there for root to write through.
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+
+function openLog(path: string): number {
+  const isFull = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES_MAX;
+  return openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | (isFull ? O_TRUNC : O_APPEND), 0o600);
+}
+
+function writeConf(path: string, text: string): void {
+  const file = openSync(path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+  writeFileSync(file, text);
+  closeSync(file);
+}
+
 async function launch(binaries: PostgresBinaries, place: Place, dataDir: string): Promise<ChildProcess | undefined> {
-  const log = openSync(join(place.home, 'postgres.log'), 'a', 0o600);
+  const log = openLog(join(place.home, 'postgres.log'));
   // Its own session: Ctrl-C in the terminal must reach the services first, which stop the database last.
   const child = spawn(join(binaries.root, 'bin', 'postgres'), ['-D', dataDir], {
     ...place.runAs,
@@ -111,7 +131,7 @@ async function launch(binaries: PostgresBinaries, place: Place, dataDir: string)
   return undefined;
 }
 
-function server(child: ChildProcess, dir: string, dataDir: string, port: number, socketDir: string | undefined, password: string): PostgresServer {
+function server(child: ChildProcess, home: string, dataDir: string, port: number, socketDir: string | undefined, password: string): PostgresServer {
   const pid = child.pid ?? 0;
   const forget = killAtExit(pid, 'SIGINT');
   child.once('exit', forget);
@@ -124,7 +144,7 @@ function server(child: ChildProcess, dir: string, dataDir: string, port: number,
     dataDir,
     async stop() {
       await endCluster(pid, dataDir);
-      await rm(join(dir, 'owner'), { force: true });
+      await rm(join(home, 'owner'), { force: true });
     },
     async kill(name) {
       const everyProcess = name === 'SIGSTOP' || name === 'SIGCONT' ? processesIn(dataDir) : [pid];
@@ -147,10 +167,11 @@ function lastLogLines(home: string): string {
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
-  await claimOwner(join(dir, 'owner'));
-  const runAs = postgresUser();
+  const place = await choosePlace(dir, postgresUser());
+  const { runAs } = place;
+  // In the home, not in the state folder: a copied state folder may name the same home.
+  await claimOwner(join(place.home, 'owner'));
   const binaries = await postgresBinaries(runAs, dir);
-  const place = await choosePlace(dir, runAs);
   const dataDir = join(place.home, 'data');
   const passwordFile = join(dir, 'superuser.password');
   await clearTheWay(dataDir);
@@ -166,9 +187,9 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const socketDir = Buffer.byteLength(place.home) <= SOCKET_PATH_BYTES_MAX ? place.home : undefined;
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
-    writeFileSync(join(dataDir, 'postgresql.conf'), postgresConf({ port, socketDir, durable: options.durable }));
+    writeConf(join(dataDir, 'postgresql.conf'), postgresConf({ port, socketDir, durable: options.durable }));
     const child = await launch(binaries, place, dataDir);
-    if (child !== undefined) return server(child, dir, dataDir, port, socketDir, password);
+    if (child !== undefined) return server(child, place.home, dataDir, port, socketDir, password);
     // Backends of a killed server end a moment after it and keep its shared memory until then.
     await sleep(200 * attempt);
   }
@@ -177,8 +198,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 
 /** Deletes everything of a stopped server, wherever it lies. */
 export async function removePostgres(dir: string): Promise<void> {
-  const home = (await readIfThere(join(resolve(dir), 'location')))?.trim();
-  if (home !== undefined) await rm(home, { recursive: true, force: true });
+  const outside = (await readIfThere(join(resolve(dir), 'location')))?.trim();
+  if (outside !== undefined) await rm(outside, { recursive: true, force: true });
   await rm(dir, { recursive: true, force: true });
 }
-

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +93,31 @@ describe('a stack', () => {
   it('starts with a broken stack.json', async () => {
     await writeFile(join(stateDir, 'stack.json'), '{"postgres": 12');
     await isServing(await start());
+  });
+
+  it('may be moved with all that is in it', async () => {
+    const first = await start();
+    await withClient(await first.createDatabase('shop'), (client) => client.query('CREATE TABLE kept AS SELECT 7 AS n'));
+    await first.stop();
+    const moved = `${stateDir}-moved`;
+    await rename(stateDir, moved);
+    stateDir = moved;
+    const second = await start();
+    expect((await withClient(second.databaseUrl('shop'), (client) => client.query('SELECT n FROM kept'))).rows).toEqual([{ n: 7 }]);
+  });
+
+  it('keeps its data outside when the server user cannot reach the folder, as in the home of root', async () => {
+    await chmod(stateDir, 0o700);
+    const stack = await start();
+    await stack.createDatabase('shop');
+    await stack.stop();
+    const again = await start();
+    await isServing(again);
+    expect(again.postgres.dataDir).toBe(stack.postgres.dataDir);
+    expect(again.postgres.dataDir.startsWith(stateDir)).toBe(process.getuid?.() !== 0);
+    await again.stop();
+    await removePostgres(join(stateDir, 'postgres'));
+    expect(existsSync(again.postgres.dataDir)).toBe(false);
   });
 
   it('keeps secrets in files that only their owner reads', async () => {

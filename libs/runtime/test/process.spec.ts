@@ -35,11 +35,11 @@ describe('a graceful shutdown', () => {
   });
 
   it('happens once, however many signals come', async () => {
-    const { begin: again } = begin([step('only', () => sleep(40))]);
+    const started = begin([step('only', () => sleep(40))]);
     process.emit('SIGUSR2', 'SIGUSR2');
     process.emit('SIGUSR2', 'SIGUSR2');
-    await again('a third time');
-    await again('a fourth time');
+    await started.begin('a third time');
+    await started.begin('a fourth time');
     expect([done, exits]).toEqual([['only'], [0]]);
   });
 
