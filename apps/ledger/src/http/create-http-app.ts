@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger as NestLogger } from 'nestjs-pino';
-import { Histogram } from 'prom-client';
+import { Gauge, Histogram } from 'prom-client';
 import type { HttpDeps } from './deps.js';
 import { EdgeFault } from './edge-fault.js';
 import { HttpModule } from './http.module.js';
 import { Places } from './places.js';
+import { problemOf } from './problem.js';
 
 const BODY_BYTES_MAX = 16 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -24,6 +25,8 @@ const ANSWER_TIMEOUT_MS = 15_000;
 const LONG_ANSWER_TIMEOUT_MS = 3_600_000;
 const LONG_ROUTE = /\/(export|verifications)$/;
 const KEEP_ALIVE_MS = 65_000;
+/** Time for answers under way when the service stops. */
+const CLOSE_GRACE_MS = 5_000;
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const UNLIMITED = new Set(['/healthz', '/readyz', '/metrics']);
 
@@ -37,12 +40,15 @@ export async function createHttpApp(deps: HttpDeps): Promise<NestFastifyApplicat
     http: { maxHeaderSize: HEADER_BYTES_MAX },
     routerOptions: { maxParamLength: PATH_PART_CHARS_MAX },
     genReqId: correlationId,
+    // What the router itself refuses never reaches a filter.
+    frameworkErrors: refuse,
   });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRoute', (route) => {
     if (LONG_ROUTE.test(route.url)) route.handlerTimeout = LONG_ANSWER_TIMEOUT_MS;
   });
-  limitRequests(fastify);
+  limitRequests(fastify, deps);
+  closeInTime(fastify);
   measureRequests(fastify, deps);
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.of(deps), adapter, { bufferLogs: true });
   app.useLogger(app.get(NestLogger));
@@ -56,8 +62,21 @@ function correlationId(request: IncomingMessage): string {
   return typeof given === 'string' && CORRELATION_ID.test(given) ? given : randomUUID();
 }
 
-function limitRequests(fastify: FastifyInstance): void {
+function refuse(error: Error, request: Pick<FastifyRequest, 'id'>, reply: Pick<FastifyReply, 'status'>): void {
+  const problem = problemOf(error, request.id);
+  reply.status(problem.status).type('application/problem+json').header('cache-control', 'no-store').send(problem);
+}
+
+function limitRequests(fastify: FastifyInstance, { metrics }: HttpDeps): void {
   const places = new Places(REQUESTS_AT_ONCE_MAX);
+  new Gauge({
+    name: 'countersign_ledger_http_requests_open',
+    help: `Requests being answered, of ${REQUESTS_AT_ONCE_MAX} at most.`,
+    registers: [metrics],
+    collect() {
+      this.set(places.count);
+    },
+  });
   const placed = new WeakSet<object>();
   fastify.addHook('onRequest', async (request, reply) => {
     // pino-http names its lines by the raw request's id.
@@ -70,6 +89,13 @@ function limitRequests(fastify: FastifyInstance): void {
   });
   fastify.addHook('onResponse', async (request) => {
     if (placed.delete(request)) places.leave();
+  });
+}
+
+/** Whoever reads slowly, or waits for a long verification, must not keep a stopping service alive. */
+function closeInTime(fastify: FastifyInstance): void {
+  fastify.addHook('preClose', async () => {
+    setTimeout(() => fastify.server.closeAllConnections(), CLOSE_GRACE_MS).unref();
   });
 }
 

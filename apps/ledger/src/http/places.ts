@@ -4,6 +4,11 @@ export class Places {
 
   constructor(private readonly placesMax: number) {}
 
+  /** Places that are taken. */
+  get count(): number {
+    return this.taken;
+  }
+
   /** Takes a place; false when there is none. */
   take(): boolean {
     if (this.taken >= this.placesMax) return false;

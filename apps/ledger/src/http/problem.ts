@@ -14,7 +14,7 @@ const FASTIFY_CODES: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'BODY_MALFORMED',
   FST_ERR_NOT_FOUND: 'ROUTE_UNKNOWN',
   FST_ERR_BAD_URL: 'REQUEST_INVALID',
-  FST_ERR_MAX_PARAM_LENGTH: 'REQUEST_INVALID',
+  FST_ERR_MAX_PARAM_LENGTH: 'URL_TOO_LONG',
   FST_ERR_HANDLER_TIMEOUT: 'TOOK_TOO_LONG',
 };
 const STATUS_FALLBACK: Readonly<Record<number, ProblemCode>> = {
@@ -25,6 +25,7 @@ const STATUS_FALLBACK: Readonly<Record<number, ProblemCode>> = {
   415: 'MEDIA_TYPE_UNSUPPORTED',
 };
 const MESSAGES: Partial<Record<ProblemCode, string>> = {
+  URL_TOO_LONG: 'the address is too long',
   ROUTE_UNKNOWN: 'there is nothing at this address',
   BODY_TOO_LARGE: 'the body is too large',
   BODY_MALFORMED: 'the body must be JSON',

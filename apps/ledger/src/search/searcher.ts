@@ -1,10 +1,14 @@
 import type { SearchPage, SearchQuery } from '@countersign/contracts';
+import { withTransaction } from '@countersign/postgres';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import { recordedEvent } from './recorded-event.js';
 import { searchSql } from './search-sql.js';
+
+/** A question that no index answers well is given up, before it takes the machine from everybody else. */
+export const SEARCH_TIMEOUT_MS = 5_000;
 
 /** Searches a ledger's events, newest first, over a pool of the role `ledger_reader`. */
 export class Searcher {
@@ -13,7 +17,7 @@ export class Searcher {
     private readonly store: PgReadStore,
   ) {}
 
-  /** One page. Throws CURSOR_MALFORMED or CURSOR_OF_OTHER_QUERY. */
+  /** One page. Throws CURSOR_MALFORMED or CURSOR_OF_OTHER_QUERY; rejects with SQLSTATE 57014 when it takes too long. */
   async search(ledger: Ledger, query: SearchQuery): Promise<SearchPage> {
     const { cursor, limit, ...filters } = query;
     const belowIndex = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(ledger.tenant, filters, cursor);
@@ -21,11 +25,22 @@ export class Searcher {
     const { indexedSize } = await this.store.sizes(ledger);
     // One more than asked for tells whether there is a next page.
     const { text, values } = searchSql(ledger.ledgerId, filters, belowIndex, limit + 1);
-    const { rows } = await this.pool.query<{ leaf_index: string }>(text, values);
+    const rows = await this.matches(text, values);
     const indexes = rows.slice(0, limit).map((row) => Number(row.leaf_index));
     const records = await this.store.entriesAt(ledger, indexes);
     const events = records.map(recordedEvent);
     if (rows.length <= limit) return { events, indexedSize };
     return { events, indexedSize, next: encodeCursor(ledger.tenant, filters, indexes.at(-1)!) };
+  }
+
+  private matches(text: string, values: unknown[]): Promise<{ leaf_index: string }[]> {
+    return withTransaction(
+      this.pool,
+      async (client) => {
+        await client.query(`SET LOCAL statement_timeout = ${SEARCH_TIMEOUT_MS}`);
+        return (await client.query<{ leaf_index: string }>(text, values)).rows;
+      },
+      { readOnly: true },
+    );
   }
 }
