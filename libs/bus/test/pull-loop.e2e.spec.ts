@@ -327,7 +327,7 @@ describe('faults', () => {
     await stand.send('before');
     await until(() => texts.length === 1);
     await stand.ledger.request(`$JS.API.${operation}`, '', { timeoutMs: 2_000 });
-    await until(() => events.filter(({ type }) => type === 'pulling').length === 2);
+    await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
     await stand.send('after');
     await until(() => texts.length === 2);
     expect(texts).toEqual(['before', 'after']);

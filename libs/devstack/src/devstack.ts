@@ -1,10 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ensureDatabase, withClient } from '@countersign/postgres';
 import { startNats, type NatsServer } from './nats.js';
-import { removePostgres, startPostgres, type PostgresServer } from './postgres.js';
+import { startPostgres, type PostgresServer } from './postgres.js';
 import { readIfThere, writePrivate } from './state-files.js';
 
 export interface DevstackOptions {
@@ -78,25 +76,6 @@ export async function startDevstack(options: DevstackOptions): Promise<Devstack>
     async stop() {
       await nats.stop();
       await postgres.stop();
-    },
-  };
-}
-
-/**
- * A stack in a temporary folder, for one test file: about one second to start. `stop()` deletes everything.
- * fsync is off unless `durable` is set.
- */
-export async function startTestStack(options: { readonly durable?: boolean } = {}): Promise<Devstack> {
-  const stateDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
-  // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
-  await chmod(stateDir, 0o711);
-  const stack = await startDevstack({ stateDir, durable: options.durable ?? false });
-  return {
-    ...stack,
-    async stop() {
-      await stack.stop();
-      await removePostgres(join(stateDir, 'postgres'));
-      await rm(stateDir, { recursive: true, force: true });
     },
   };
 }
