@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { commandLine } from '@countersign/devstack';
 import { CliError, EXIT } from './exit-code.js';
 
 /** What `countersign up` leaves for the other commands. No secrets, only where they lie. */
 export interface LocalStack {
-  /** Process that runs the stack. */
+  /** Process that runs the stack, and its command line: a process id may be given to somebody else. */
   readonly pid: number;
+  readonly command: string;
   readonly ledgerUrl: string;
   readonly natsUrl: string;
   /** nkey seed of the bus user `services`. */
@@ -40,17 +42,12 @@ export function readLocalStack(stateDir: string): LocalStack {
   } catch {
     throw new CliError(EXIT.usage, 'NO_LOCAL_STACK', `no stack runs in ${stateDir}: start one with "countersign up"`);
   }
-  if (!isAlive(stack.pid)) {
+  if (!isRunning(stack)) {
     throw new CliError(EXIT.unreachable, 'LOCAL_STACK_STOPPED', `the stack in ${stateDir} has stopped: start it again with "countersign up"`);
   }
   return stack;
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+export function isRunning({ pid, command }: Pick<LocalStack, 'pid' | 'command'>): boolean {
+  return commandLine(pid) === command;
 }

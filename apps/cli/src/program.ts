@@ -3,6 +3,7 @@ import { benchCommand } from './commands/bench.js';
 import { checkpointCommand } from './commands/checkpoint.js';
 import { emitCommand } from './commands/emit.js';
 import { exportCommand } from './commands/export.js';
+import { fsckCommand } from './commands/fsck.js';
 import { importCommand } from './commands/import.js';
 import { keysCommand } from './commands/keys.js';
 import { proveCommand } from './commands/prove.js';
@@ -24,7 +25,7 @@ Exit codes:
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL and
 COUNTERSIGN_NATS_SEED_FILE, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [upCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, benchCommand];
+const COMMANDS = [upCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

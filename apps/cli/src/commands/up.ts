@@ -44,7 +44,7 @@ async function up(options: Options, io: Io, output: Output): Promise<void> {
   note(`starting PostgreSQL, nats-server and the ledger in ${options.stateDir}`);
   const stack = await startStack({ stateDir: options.stateDir, env: io.env, log: note });
   try {
-    const work = demonstrate(stack, options.demo === true ? events : 0, output);
+    const work = demonstrate(stack, options, events, output);
     // Ctrl-C ends a demonstration that still runs; what it then fails of is of no interest.
     work.catch(() => undefined);
     const done = await Promise.race([work, stop.asked]);
@@ -62,8 +62,9 @@ async function up(options: Options, io: Io, output: Output): Promise<void> {
   }
 }
 
-async function demonstrate(stack: RunningStack, events: number, output: Output): Promise<Pick<Summary, 'sent' | 'ledgers'>> {
-  if (events === 0) return { sent: undefined, ledgers: await verifyEverything(stack) };
+/** With a demonstration or an end in sight everything is verified; a stack that just runs is left to verify itself. */
+async function demonstrate(stack: RunningStack, options: Options, events: number, output: Output): Promise<Pick<Summary, 'sent' | 'ledgers'>> {
+  if (options.demo !== true) return { sent: undefined, ledgers: options.exit === true ? await verifyEverything(stack) : undefined };
   const sent = await sendWorkload(stack, events, SEED, progressFor(output, 'events', 'receipts'));
   if (sent.refused > 0) throw new CliError(EXIT.refused, 'EVENTS_REFUSED', `the ledger refused ${sent.refused} events`);
   const ledgers = await verifyEverything(stack);

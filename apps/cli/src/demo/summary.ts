@@ -6,7 +6,8 @@ import type { VerifiedLedger } from './verify-everything.js';
 export interface Summary {
   /** Absent without a demonstration. */
   readonly sent: SentWorkload | undefined;
-  readonly ledgers: readonly VerifiedLedger[];
+  /** Absent when nothing was verified. */
+  readonly ledgers: readonly VerifiedLedger[] | undefined;
   readonly stack: Pick<RunningStack, 'ledgerUrl' | 'natsUrl' | 'stateDir'>;
   readonly seconds: number;
 }
@@ -16,8 +17,8 @@ export function summaryLines({ sent, ledgers, stack, seconds }: Summary): string
   return [
     '',
     ...(sent === undefined ? [] : [sentLine(sent)]),
-    ...tableOf(ledgers),
-    `everything verified ${ledgers.length === 0 ? '(nothing is recorded yet)' : 'by the ledger and offline with its public keys'}; ${seconds.toFixed(1)} s since the start`,
+    ...tableOf(ledgers ?? []),
+    `${verdictOf(ledgers)}; ${seconds.toFixed(1)} s since the start`,
     '',
     `  ledger  ${stack.ledgerUrl}/ledgers`,
     `  metrics ${stack.ledgerUrl}/metrics`,
@@ -31,6 +32,11 @@ export function summaryLines({ sent, ledgers, stack, seconds }: Summary): string
 function sentLine({ sent, receipted, recovered, seconds }: SentWorkload): string {
   const earlier = recovered === 0 ? '' : ` (${count(recovered)} left by an earlier run)`;
   return `${count(sent)} events sent by 3 services, ${count(receipted)} receipts${earlier}, none refused, ${seconds.toFixed(1)} s`;
+}
+
+function verdictOf(ledgers: Summary['ledgers']): string {
+  if (ledgers === undefined) return 'the stack is ready';
+  return ledgers.length === 0 ? 'nothing is recorded yet' : 'everything verified, by the ledger and offline with its public keys';
 }
 
 function tableOf(ledgers: readonly VerifiedLedger[]): string[] {

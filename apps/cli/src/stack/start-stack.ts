@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { DevstackError, choosePort, startDevstack } from '@countersign/devstack';
+import { DevstackError, choosePort, commandLine, startDevstack } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
 import { CliError, EXIT } from '../exit-code.js';
-import { isAlive, localStackFile } from '../local-stack.js';
+import { isRunning, localStackFile } from '../local-stack.js';
 import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
 import { prepareFiles, rememberedPort, stackFiles, writeUrls } from './files.js';
@@ -55,6 +55,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     ledger = await startLedgerProcess({ ...options, config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url });
     const local: LocalStack = {
       pid: process.pid,
+      command: commandLine(process.pid) ?? '',
       ledgerUrl: url,
       natsUrl: devstack.nats.url,
       servicesSeedFile: devstack.nats.users.services,
@@ -74,9 +75,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
 function refuseSecond(stateDir: string): void {
   const file = localStackFile(stateDir);
   if (!existsSync(file)) return;
-  const { pid, ledgerUrl } = JSON.parse(readFileSync(file, 'utf8')) as LocalStack;
-  if (pid === process.pid || !isAlive(pid)) return;
-  throw new CliError(EXIT.usage, 'STACK_RUNNING', `a stack already runs in ${stateDir} (process ${pid}, ledger ${ledgerUrl}); stop it first, or use another --state-dir`);
+  const stack = JSON.parse(readFileSync(file, 'utf8')) as LocalStack;
+  if (stack.pid === process.pid || !isRunning(stack)) return;
+  throw new CliError(EXIT.usage, 'STACK_RUNNING', `a stack already runs in ${stateDir} (process ${stack.pid}, ledger ${stack.ledgerUrl}); stop it first, or use another --state-dir`);
 }
 
 async function startServers(stateDir: string, log: (line: string) => void): Promise<Devstack> {
