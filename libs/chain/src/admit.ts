@@ -60,7 +60,7 @@ const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
 export function admitEvent(value: unknown, address: Address): AdmittedEvent {
   if (!isObject(value)) throw new ChainFault('EVENT_NOT_OBJECT', 'an event must be a JSON object');
   refuseUnknown(value, KNOWN, '');
-  pattern(value, 'id', UUID_PATTERN, 'must be a lower-case UUID');
+  pattern(value, 'id', UUID_PATTERN, 'must be a lower-case UUID other than nil');
   pattern(value, 'source', SOURCE_PATTERN, 'must be 1 to 63 of a-z, 0-9 and hyphen');
   pattern(value, 'tenant', TENANT_PATTERN, 'must be 1 to 63 of a-z, 0-9 and hyphen');
   if (value['source'] !== address.source) {
@@ -150,10 +150,10 @@ function admitPersonal(value: unknown): { parts: readonly string[]; canonical: s
   items.forEach((item, i) => {
     const at = `personal[${i}]`;
     if (!isObject(item)) invalid(at, 'must be an object {subject, data}');
-    refuseUnknown(item as Fields, PERSONAL_FIELDS, `${at}.`);
-    const subject = opaqueId(item as Fields, 'subject', `${at}.`);
-    if ((item as Fields)['data'] === undefined) missing(`${at}.data`);
-    const data = jcsOfObject((item as Fields)['data'], `${at}.data`);
+    refuseUnknown(item, PERSONAL_FIELDS, `${at}.`);
+    const subject = opaqueId(item, 'subject', `${at}.`);
+    if (item['data'] === undefined) missing(`${at}.data`);
+    const data = jcsOfObject(item['data'], `${at}.data`);
     parts.push(data);
     whole.push(`{"data":${data},"subject":${subject}}`);
   });
@@ -178,7 +178,7 @@ function text(fields: Fields, name: string, charsMax: number, prefix = ''): stri
   if (typeof value !== 'string' || value.length === 0 || value.length > charsMax || CONTROL.test(value)) {
     invalid(prefix + name, `must be a string of 1 to ${charsMax} characters without control characters`);
   }
-  return value as string;
+  return value;
 }
 
 function pattern(fields: Fields, name: string, allowed: RegExp, rule: string): void {
@@ -197,7 +197,7 @@ function object(fields: Fields, name: string): Fields {
   const value = fields[name];
   if (value === undefined) missing(name);
   if (!isObject(value)) invalid(name, 'must be an object');
-  return value as Fields;
+  return value;
 }
 
 function refuseUnknown(fields: Fields, known: ReadonlySet<string>, prefix: string): void {

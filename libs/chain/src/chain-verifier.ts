@@ -1,7 +1,7 @@
 import { ChainFault } from './fault.js';
 import { genesisHash, HASH_BYTES, sha256Hex } from './hash.js';
 import { RightEdge, type FullTile } from './right-edge.js';
-import { leafHashHex, scanEntry, scanParts, type ScannedPart } from './verify-entry.js';
+import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, type ScannedPart } from './verify-entry.js';
 
 /** An entry as some store or file holds it; nothing of it is believed. */
 export interface StoredEntry {
@@ -22,6 +22,17 @@ export interface VerifiedState {
   readonly previousEventHash: string;
   readonly recordedAt: string;
   readonly edge: RightEdge;
+}
+
+export interface ChainVerifierOptions {
+  readonly tenant: string;
+  readonly origin: string;
+  /** Where to start; the beginning when absent. */
+  readonly start?: VerifiedState;
+  /** When it is known beforehand, {@link ChainVerifier.finish} can tell which of the last two entries was altered. */
+  readonly treeSize?: number;
+  /** `strict`, the default, checks every field's form; `scan` only what the chain needs, at twice the speed. */
+  readonly shape?: 'strict' | 'scan';
 }
 
 interface PartMismatch {
@@ -47,6 +58,9 @@ const PART_MISMATCHES_MAX = 1_000;
  * somebody who rewrites everything makes a chain that is whole.
  */
 export class ChainVerifier {
+  private readonly tenant: string;
+  private readonly treeSize: number | undefined;
+  private readonly scan: typeof scanEntry;
   private edge: RightEdge;
   private index: number;
   private lastHash: string;
@@ -55,13 +69,10 @@ export class ChainVerifier {
   private readonly partMismatches: PartMismatch[] = [];
   private penultimate: RightEdge | undefined;
 
-  /** `treeSize`, when it is known beforehand, lets {@link finish} tell which of the last two entries was altered. */
-  constructor(
-    private readonly tenant: string,
-    origin: string,
-    start?: VerifiedState,
-    private readonly treeSize?: number,
-  ) {
+  constructor({ tenant, origin, start, treeSize, shape = 'strict' }: ChainVerifierOptions) {
+    this.tenant = tenant;
+    this.treeSize = treeSize;
+    this.scan = shape === 'strict' ? scanEntryStrictly : scanEntry;
     this.edge = start?.edge.clone() ?? RightEdge.empty();
     this.index = start?.index ?? 0;
     this.lastHash = start?.previousEventHash ?? genesisHash(origin);
@@ -85,7 +96,7 @@ export class ChainVerifier {
   private verify(stored: StoredEntry): readonly FullTile[] {
     const leafIndex = this.index;
     if (stored.leafIndex !== undefined && stored.leafIndex !== leafIndex) this.wrongKey(stored.leafIndex);
-    const scanned = scanEntry(stored.entry, leafIndex);
+    const scanned = this.scan(stored.entry, leafIndex);
     if (scanned.index !== leafIndex) fail('ENTRY_INDEX_MISMATCH', leafIndex, `says that it is entry ${scanned.index}`);
     if (scanned.tenant !== this.tenant) fail('ENTRY_TENANT_MISMATCH', leafIndex, 'belongs to another ledger');
     if (stored.eventId !== undefined && stored.eventId !== scanned.id) {
@@ -113,9 +124,9 @@ export class ChainVerifier {
    */
   finish(root?: Uint8Array): void {
     if (this.broken !== undefined) {
-      const { leafIndex, claimedHash, entryHash } = this.broken;
-      const last = root === undefined || this.penultimate === undefined || !rootWith(this.penultimate, claimedHash, entryHash).equals(root);
-      throw this.firstOf(altered(last ? leafIndex : leafIndex - 1));
+      const fault = this.openLinkFault(root);
+      this.broken = undefined;
+      throw this.firstOf(fault);
     }
     const first = this.firstPartFault();
     if (first !== undefined) throw first;
@@ -144,7 +155,10 @@ export class ChainVerifier {
     if (this.broken === undefined) return;
     const { leafIndex, entryHash } = this.broken;
     this.broken = undefined;
-    throw altered(nextClaim === entryHash ? leafIndex - 1 : leafIndex);
+    if (nextClaim !== entryHash) throw altered(leafIndex);
+    // Before entry 0 is no entry, only the origin: a chain that holds from here on was begun for another ledger.
+    if (leafIndex === 0) fail('CHAIN_LINK_BROKEN', leafIndex, 'does not start at the origin of this ledger');
+    throw altered(leafIndex - 1);
   }
 
   private wrongKey(storedUnder: number): never {
@@ -187,11 +201,23 @@ export class ChainVerifier {
       : new ChainFault('PART_ALTERED', `a part of entry ${leafIndex} has not the digest that the entry lists`, { leafIndex });
   }
 
-  /** The fault of the lower index: a part that did not fit may have been met before `fault` was. */
+  /**
+   * Of two entries that do not join, when no entry after them tells which was altered: the root does, if it is of
+   * exactly the next size; without one the lower index is named.
+   */
+  private openLinkFault(root?: Uint8Array): ChainFault {
+    const { leafIndex, claimedHash, entryHash } = this.broken!;
+    const isPreviousAltered =
+      root === undefined || this.penultimate === undefined || rootWith(this.penultimate, claimedHash, entryHash).equals(root);
+    return altered(isPreviousAltered && leafIndex > 0 ? leafIndex - 1 : leafIndex);
+  }
+
+  /** The fault of the lower index: a part that did not fit, or a link, may have been met before `fault` was. */
   private firstOf(fault: unknown): unknown {
-    const part = this.firstPartFault();
-    if (part === undefined || !(fault instanceof ChainFault)) return fault;
-    return part.detail.leafIndex! <= (fault.detail.leafIndex ?? Infinity) ? part : fault;
+    if (!(fault instanceof ChainFault)) return fault;
+    const met = [this.firstPartFault(), this.broken === undefined ? undefined : this.openLinkFault(), fault];
+    const indexOf = (one: ChainFault): number => one.detail.leafIndex ?? Infinity;
+    return met.filter((one) => one !== undefined).reduce((first, one) => (indexOf(one) < indexOf(first) ? one : first));
   }
 }
 

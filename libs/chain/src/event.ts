@@ -49,7 +49,7 @@ export const SOURCE_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** `<source>.<noun>.<verb-past>`: at least three dotted lower-case words. */
 export const TYPE_PATTERN = /^[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*){2,}$/;
 export const TYPE_CHARS_MAX = 200;
-/** Lower-case hyphenated UUID (RFC 9562); any version but nil is admitted, version 7 is recommended. */
-export const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** Lower-case hyphenated UUID (RFC 9562) of any version, but not the nil UUID; version 7 is recommended. */
+export const UUID_PATTERN = /^(?!0{8}-0{4}-0{4}-0{4}-0{12}$)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export const OPAQUE_ID_CHARS_MAX = 256;
 export const PERSONAL_PARTS_MAX = 16;

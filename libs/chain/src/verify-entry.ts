@@ -2,23 +2,29 @@ import { hash } from 'node:crypto';
 import { ENTRY_BYTES_MAX } from './event.js';
 import { ChainFault } from './fault.js';
 
-/** A JSON string, escapes and all. Entries are matched as latin1: UTF-8's continuation bytes are never `"` or `\`. */
-const STRING = String.raw`"[^"\\]*(?:\\.[^"\\]*)*"`;
-const PART = String.raw`\{"bytes":\d+,"digest":"[0-9a-f]{64}","enc":"[a-z0-9]+","name":"[a-z]+"(?:,"subject":${STRING})?\}`;
+/**
+ * The canonical JSON of an opaque id: it holds no control characters, so nothing but `"` and `\` is ever escaped.
+ * Entries are matched as latin1: UTF-8's continuation bytes are never `"` or `\`.
+ */
+const STRING = String.raw`"(?!")[^"\\\x00-\x1f]*(?:\\["\\][^"\\\x00-\x1f]*)*"`;
+const PART =
+  String.raw`\{"bytes":[1-9]\d*,"digest":"[0-9a-f]{64}","enc":"(?:salted|v2)","name":(?:"data"|"personal","subject":${STRING})\}`;
 
 /**
  * The canonical form of an entry of version 1, field for field (docs/spec/ledger-format.md, "Entry"). One match checks
  * the shape and finds what the chain needs, several times faster than parsing and encoding again.
  */
 const ENTRY = new RegExp(
-  String.raw`^\{"actor":\{"id":${STRING},"type":"[a-z-]+"\}(?:,"correlationId":${STRING})?` +
-    String.raw`,"id":"([0-9a-f-]{36})","index":(0|[1-9]\d*),"outcome":"[a-z]+","parts":\[((?:${PART}(?:,${PART})*)?)\]` +
+  String.raw`^\{"actor":\{"id":${STRING},"type":"(?:user|service|api-key|system)"\}(?:,"correlationId":${STRING})?` +
+    String.raw`,"id":"([0-9a-f-]{36})","index":(0|[1-9]\d*),"outcome":"(?:success|failure|denied)","parts":\[((?:${PART}(?:,${PART})*)?)\]` +
     String.raw`,"previousEventHash":"([0-9a-f]{64})"(?:,"producer":\{"id":${STRING},"sequence":[1-9]\d*\})?` +
     String.raw`,"recordedAt":"([0-9T:.Z-]{20,30})"(?:,"resource":\{"id":${STRING},"type":${STRING}\})?` +
-    String.raw`,"severity":"[a-z]+","source":"[a-z0-9-]+","tenant":"([a-z0-9-]+)","time":"[0-9T:.Z-]+","type":"[a-z0-9.-]+","v":1\}$`,
+    String.raw`,"severity":"(?:info|notice|warning|alert)","source":"[a-z0-9-]+","tenant":"([a-z0-9-]+)","time":"[0-9T:.Z-]+","type":"[a-z0-9.-]+","v":1\}$`,
 );
-const PART_FIELDS = /\{"bytes":(\d+),"digest":"([0-9a-f]{64})","enc":"[a-z0-9]+","name":"(data|personal)"/y;
-const SUBJECT = new RegExp(String.raw`(?:,"subject":${STRING})?\},?`, 'y');
+const PART_FIELDS = new RegExp(
+  String.raw`\{"bytes":(\d+),"digest":"([0-9a-f]{64})","enc":"[a-z0-9]+","name":"(data|personal)"(?:,"subject":${STRING})?\},?`,
+  'y',
+);
 
 /** What the chain's checks read of an entry. */
 export interface ScannedEntry {
@@ -31,12 +37,10 @@ export interface ScannedEntry {
   readonly parts: string;
 }
 
-/** Reads what the chain needs of an entry's bytes. Throws ENTRY_MALFORMED when they have not the canonical shape. */
-export function scanEntry(entry: Buffer, leafIndex: number): ScannedEntry {
+/** Reads an entry's bytes and its whole shape. Throws ENTRY_MALFORMED unless they are canonical, field for field. */
+export function scanEntryStrictly(entry: Buffer, leafIndex: number): ScannedEntry {
   const match = entry.length > ENTRY_BYTES_MAX ? null : ENTRY.exec(entry.toString('latin1'));
-  if (match === null) {
-    throw new ChainFault('ENTRY_MALFORMED', `entry ${leafIndex} is not the canonical JSON of an entry`, { leafIndex });
-  }
+  if (match === null) throw malformed(leafIndex);
   return {
     id: match[1]!,
     index: Number(match[2]),
@@ -45,6 +49,44 @@ export function scanEntry(entry: Buffer, leafIndex: number): ScannedEntry {
     recordedAt: match[5]!,
     tenant: match[6]!,
   };
+}
+
+const UUID_CHARS = 36;
+const HASH_CHARS = 64;
+const AFTER_ID = '","index":';
+const BEFORE_PARTS = ',"parts":[';
+const BEFORE_LINK = '],"previousEventHash":"';
+const BEFORE_RECORDED_AT = ',"recordedAt":"';
+const BEFORE_TENANT = '","tenant":"';
+
+/**
+ * Finds in an entry's bytes what the chain needs, twice as fast as {@link scanEntryStrictly}: for stores whose every
+ * byte is about to be held against a signed root. A quotation mark inside a JSON string is escaped, so these anchors
+ * can only be the fields themselves. Throws ENTRY_MALFORMED when one is not there.
+ */
+export function scanEntry(entry: Buffer, leafIndex: number): ScannedEntry {
+  const text = entry.length > ENTRY_BYTES_MAX ? '' : entry.toString('latin1');
+  const afterId = text.indexOf(AFTER_ID);
+  const partsAt = text.indexOf(BEFORE_PARTS, afterId);
+  const linkAt = text.indexOf(BEFORE_LINK, partsAt);
+  const recordedAt = text.indexOf(BEFORE_RECORDED_AT, linkAt);
+  const tenantAt = text.indexOf(BEFORE_TENANT, recordedAt);
+  if (afterId < 0 || partsAt < 0 || linkAt < 0 || recordedAt < 0 || tenantAt < 0) throw malformed(leafIndex);
+  const indexAt = afterId + AFTER_ID.length;
+  const timeAt = recordedAt + BEFORE_RECORDED_AT.length;
+  const nameAt = tenantAt + BEFORE_TENANT.length;
+  return {
+    id: text.substring(afterId - UUID_CHARS, afterId),
+    index: Number(text.substring(indexAt, text.indexOf(',', indexAt))),
+    parts: text.substring(partsAt + BEFORE_PARTS.length, linkAt),
+    previousEventHash: text.substring(linkAt + BEFORE_LINK.length, linkAt + BEFORE_LINK.length + HASH_CHARS),
+    recordedAt: text.substring(timeAt, text.indexOf('"', timeAt)),
+    tenant: text.substring(nameAt, text.indexOf('"', nameAt)),
+  };
+}
+
+function malformed(leafIndex: number): ChainFault {
+  return new ChainFault('ENTRY_MALFORMED', `entry ${leafIndex} is not the canonical JSON of an entry`, { leafIndex });
 }
 
 export interface ScannedPart {
@@ -59,12 +101,11 @@ export function scanParts(parts: string, leafIndex: number): ScannedPart[] {
   for (let at = 0; at < parts.length; ) {
     PART_FIELDS.lastIndex = at;
     const match = PART_FIELDS.exec(parts);
-    if (match !== null) SUBJECT.lastIndex = PART_FIELDS.lastIndex;
-    if (match === null || !SUBJECT.test(parts)) {
+    if (match === null) {
       throw new ChainFault('ENTRY_MALFORMED', `the parts of entry ${leafIndex} are not well formed`, { leafIndex, field: 'parts' });
     }
     scanned.push({ bytes: Number(match[1]), digest: match[2]!, name: match[3] as 'data' | 'personal' });
-    at = SUBJECT.lastIndex;
+    at = PART_FIELDS.lastIndex;
   }
   return scanned;
 }

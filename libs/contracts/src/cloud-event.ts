@@ -1,8 +1,9 @@
-import { ChainFault, sha256, type Address } from '@countersign/chain';
+import { ChainFault, isUtcTime, sha256, type Address } from '@countersign/chain';
 
 type Attributes = Readonly<Record<string, unknown>>;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const OFFSET = /[+-](?:[01]\d|2[0-3]):[0-5]\d$/;
 const MAPPED = new Set([
   'specversion', 'id', 'time', 'data', 'data_base64', 'severity', 'outcome', 'actortype', 'actorid',
   'resourcetype', 'resourceid', 'correlationid',
@@ -44,11 +45,22 @@ export function eventFromCloudEvent(attributes: Attributes, address: Address): R
 /** Attributes that have no field of their own, and the payload, as the event's `data`. */
 function wrap(attributes: Attributes): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(attributes)) if (!MAPPED.has(name)) kept[name] = value;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (MAPPED.has(name)) continue;
+    requireAttributeName(name);
+    kept[name] = value;
+  }
   const data: Record<string, unknown> = { cloudEvent: { ...kept, id: attributes['id'] } };
   if (attributes['data'] !== undefined) data['payload'] = attributes['data'];
   if (attributes['data_base64'] !== undefined) data['payloadBase64'] = attributes['data_base64'];
   return data;
+}
+
+/** Lower-case letters and digits only (CloudEvents 1.0, "Naming conventions"); `__proto__` is thereby none. */
+function requireAttributeName(name: string): void {
+  if (/^[a-z0-9]+$/.test(name)) return;
+  const shown = JSON.stringify(name.slice(0, 64)).slice(1, -1);
+  throw new ChainFault('EVENT_FIELD_UNKNOWN', `${shown} is not the name of a CloudEvents attribute`, { field: shown });
 }
 
 function resourceOf(attributes: Attributes): { type: unknown; id: unknown } | undefined {
@@ -59,8 +71,9 @@ function resourceOf(attributes: Attributes): { type: unknown; id: unknown } | un
 /** Lower case, other characters as hyphens, under the source's name: `com.Example.user_created` of `crm` is `crm.com.example.user-created`. */
 function eventType(type: string, source: string): string {
   const words = type.toLowerCase().replace(/[^a-z0-9.]+/g, '-').split('.').map((w) => w.replace(/^-+|-+$/g, '')).filter((w) => w !== '');
-  const own = words[0] === source ? words : [source, ...words];
-  return own.length >= 3 ? own.join('.') : [...own, 'received'].join('.');
+  const noun = words[0] === source ? words.slice(1) : words;
+  if (noun.length === 0) noun.push('event');
+  return [source, ...noun, ...(noun.length === 1 ? ['received'] : [])].join('.');
 }
 
 /** CloudEvents' ids are unique per source, ours per ledger: a UUID of version 8 (RFC 9562 §5.8) from both. */
@@ -74,16 +87,16 @@ function uuidOf(source: string, id: string): string {
 
 function utc(time: string): string {
   if (time.endsWith('Z')) return time;
-  const instant = Date.parse(time);
-  if (!/[+-]\d{2}:\d{2}$/.test(time) || Number.isNaN(instant)) fail('time', 'must be RFC 3339');
-  return new Date(instant).toISOString();
+  // Date.parse alone takes far more than RFC 3339, and moves the 30th of February to March.
+  if (!OFFSET.test(time) || !isUtcTime(`${time.slice(0, -'+00:00'.length)}Z`)) fail('time', 'must be RFC 3339');
+  return new Date(time).toISOString();
 }
 
 function required(attributes: Attributes, field: string): string {
   const value = attributes[field];
   if (value === undefined) throw new ChainFault('EVENT_FIELD_MISSING', `${field} is required of a CloudEvent`, { field });
   if (typeof value !== 'string' || value.length === 0) fail(field, 'must be a non-empty string');
-  return value as string;
+  return value;
 }
 
 function fail(field: string, rule: string): never {
