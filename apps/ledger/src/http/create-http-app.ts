@@ -43,7 +43,7 @@ export async function createHttpApp(deps: HttpDeps): Promise<NestFastifyApplicat
     // What the router itself refuses never reaches a filter.
     frameworkErrors: refuse,
   });
-  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  const fastify = adapter.getInstance<FastifyInstance>();
   fastify.addHook('onRoute', (route) => {
     if (LONG_ROUTE.test(route.url)) route.handlerTimeout = LONG_ANSWER_TIMEOUT_MS;
   });

@@ -17,6 +17,6 @@ export function verdictEvent({ eventId, verdict }: VerdictToLedger): Event {
     outcome: intact ? 'success' : 'failure',
     actor: { type: 'system', id: LEDGER_SOURCE },
     resource: { type: 'ledger', id: verdict.tenant },
-    data: verdict as unknown as JsonObject,
+    data: verdict,
   };
 }

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { ChainFault } from '@countersign/chain';
+import { checkpointSubject, integritySubject, type Verdict } from '@countersign/contracts';
+import { hmacContentDigester } from './append/content-digest.js';
+import type { Ledger } from './append/head.js';
+import { intakeMetrics } from './append/intake-metrics.js';
+import { IntakeService } from './append/intake-service.js';
+import { Checkpointer } from './checkpoint/checkpointer.js';
+import { retryUntilDone } from './service-loops.js';
+import { serviceMetrics, type ServiceMetrics } from './service-metrics.js';
+import type { ServiceParts } from './service-parts.js';
+import { FileProgressStore } from './verify/progress-store.js';
+import { Verification } from './verify/verification.js';
+
+/** The three flows that change or judge a ledger, wired to each other. */
+export class ServiceFlows {
+  readonly intake: IntakeService;
+  readonly checkpointer: Checkpointer;
+  readonly verification: Verification;
+  private readonly metrics: ServiceMetrics;
+
+  constructor(private readonly parts: ServiceParts) {
+    this.metrics = serviceMetrics(parts.registry, {
+      status: () => this.verification.status(),
+      backlog: () => this.intake.backlogEvents,
+    });
+    this.checkpointer = this.wireCheckpoints();
+    this.verification = this.wireVerification();
+    this.intake = this.wireIntake();
+  }
+
+  /** Makes a ledger known to readers and to verification before anything is appended to it. */
+  async adopt(ledger: Ledger): Promise<{ readonly stopped: boolean }> {
+    await this.parts.signer.vkeys(ledger.origin);
+    const { broken } = await this.verification.watch(ledger);
+    return { stopped: broken };
+  }
+
+  private wireCheckpoints(): Checkpointer {
+    const { signer, archive, stores, bus, log, config } = this.parts;
+    return new Checkpointer(
+      {
+        signer,
+        archive,
+        hashSource: (ledger) => stores.tiles.sourceOf(ledger),
+        store: (ledger, head, note, signedAt) => stores.checkpoints.add(ledger, head, note, signedAt),
+        publish: (ledger, note) => bus.publish(checkpointSubject(ledger.tenant), note),
+        now: () => new Date(),
+      },
+      {
+        onSigned: (ledger, head) => this.metrics.checkpointSize.set({ tenant: ledger.tenant }, head.treeSize),
+        onBroken: (ledger, fault) => this.suspect(ledger, fault),
+        onRetry: (ledger, error) => log.warn({ err: error, tenant: ledger.tenant }, 'checkpoint not signed, it is tried again'),
+      },
+      config.checkpointIntervalMs,
+    );
+  }
+
+  private wireVerification(): Verification {
+    const { signer, archive, stores, log, config } = this.parts;
+    const { reader: pool, runner } = stores;
+    return new Verification({
+      pass: { pool, databaseUrl: config.readerDatabaseUrl, archive, signer, runner, now: () => new Date() },
+      progress: new FileProgressStore(join(config.stateDir, 'verified')),
+      fullIntervalMs: config.fullVerifyMs,
+      tailIntervalMs: config.tailVerifyMs,
+      record: (ledger, verdict, toLedger) => this.record(ledger, verdict, toLedger),
+      onBroken: (ledger) => this.intake.stopLedger(ledger.tenant),
+      onIntactAgain: (ledger) => this.intake.resume(ledger.tenant),
+      onError: (ledger, error) => log.warn({ err: error, tenant: ledger.tenant }, 'verification did not finish, it is tried again'),
+    });
+  }
+
+  private wireIntake(): IntakeService {
+    const { signer, stores, bus, registry, log } = this.parts;
+    const { version, key } = signer.contentDigestKey;
+    return new IntakeService({
+      store: stores.append,
+      digester: hmacContentDigester(version, key),
+      publish: (subject, data) => bus.publish(subject, data),
+      now: () => new Date(),
+      randomBytes,
+      metrics: intakeMetrics(registry),
+      log,
+      onOpened: (ledger) => this.adopt(ledger),
+      onGrown: (ledger, head) => {
+        this.checkpointer.grew(ledger, { origin: ledger.origin, treeSize: head.treeSize, root: head.edge.root() });
+        this.verification.grew(ledger);
+      },
+      onBroken: (ledger, fault) => this.suspect(ledger, fault),
+    });
+  }
+
+  private async record(ledger: Ledger, verdict: Verdict, toLedger: boolean): Promise<void> {
+    const { log, stores, bus } = this.parts;
+    log[verdict.verdict === 'intact' ? 'info' : 'error']({ verdict }, `ledger is ${verdict.verdict}`);
+    await stores.verdicts.add(ledger, verdict, toLedger);
+    bus.publish(integritySubject(ledger.tenant), JSON.stringify(verdict));
+  }
+
+  /** An append or a checkpoint met a broken invariant: nothing more is appended until a full pass has judged. */
+  private suspect(ledger: Ledger, fault: ChainFault): void {
+    const { log } = this.parts;
+    const { tenant } = ledger;
+    log.error({ tenant, code: fault.code, detail: fault.detail }, 'invariant broken, appends stopped');
+    retryUntilDone(log, `judge ${tenant}`, async () => {
+      await this.intake.stopLedger(tenant);
+      const verdict = await this.verification.verifyNow(tenant, {});
+      if (verdict.verdict === 'intact') await this.intake.resume(tenant);
+    }).catch((error: unknown) => log.error({ err: error, tenant }, 'a broken ledger could not be judged'));
+  }
+}

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { connectBus, type BusConnection } from '@countersign/bus';
+import { assertDurable, createPool } from '@countersign/postgres';
+import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
+import type { LedgerConfig } from './config.js';
+import { LocalSigner } from './keys/local-signer.js';
+import { PgAppendStore } from './store/pg-append-store.js';
+import { PgCheckpointStore } from './store/pg-checkpoint-store.js';
+import { PgIndexStore } from './store/pg-index-store.js';
+import { PgProducers } from './store/pg-producers.js';
+import { PgReadStore } from './store/pg-read-store.js';
+import { PgTileRows } from './store/pg-tile-rows.js';
+import { TileCache } from './store/tile-cache.js';
+import { threadRunner } from './verify/runner.js';
+import { VerdictStore } from './verify/verdict-store.js';
+
+const CONNECTIONS_A_POOL_MAX = 8;
+
+export type Registry = ReturnType<typeof createRegistry>;
+export type Stores = Awaited<ReturnType<typeof openStores>>;
+
+/** What the flows stand on: connections, stores, keys, log, metrics. */
+export interface ServiceParts {
+  readonly config: LedgerConfig;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly stores: Stores;
+  readonly signer: LocalSigner;
+  readonly archive: CheckpointArchive;
+  readonly bus: BusConnection;
+}
+
+/** Opens everything that the service needs. Rejects with the name of what is missing. */
+export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
+  const log = createLogger({ service: 'ledger', level: config.logLevel });
+  const stores = await openStores(config, log);
+  const signer = await LocalSigner.open({
+    path: join(config.keysDir, 'signing-keys.sealed'),
+    keyPath: join(config.keysDir, 'sealing.key'),
+    passphrase: config.keysPassphrase,
+  });
+  const bus = await connectBus({
+    url: config.natsUrl,
+    nkeySeedFile: config.natsSeedFile,
+    name: 'ledger',
+    onStatus: (status) => log.info({ status }, 'bus'),
+  });
+  const archive = new FileArchive(join(config.stateDir, 'checkpoints'));
+  return { config, log, registry: createRegistry({ service: 'ledger' }), stores, signer, archive, bus };
+}
+
+async function openStores(config: LedgerConfig, log: Logger) {
+  const onIdleError = (error: Error): void => log.warn({ err: error }, 'idle database connection lost');
+  const runtime = createPool({ url: config.databaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger', onIdleError });
+  const reader = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-reader', onIdleError });
+  // A receipt promises durability; a server that does not keep the promise is refused.
+  await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });
+  const runner = threadRunner(config.verifyThreads);
+  return {
+    reader,
+    runner,
+    append: new PgAppendStore({ pool: runtime, originOf: (tenant) => `${config.originPrefix}/${tenant}` }),
+    checkpoints: new PgCheckpointStore(runtime),
+    verdicts: new VerdictStore(runtime),
+    index: new PgIndexStore(runtime),
+    producers: new PgProducers(reader, runtime),
+    read: new PgReadStore(reader),
+    tiles: new TileCache(new PgTileRows(reader)),
+    close: async () => {
+      await runner.close();
+      await Promise.all([runtime.end(), reader.end()]);
+    },
+  };
+}
