@@ -1,15 +1,19 @@
 import { randomFillSync } from 'node:crypto';
 
-const RANDOM_HEX_CHARS = 20;
-const POOL_BYTES = (RANDOM_HEX_CHARS / 2) * 512;
+/** Ids whose random part is drawn at once. Asking the operating system for each id costs 2 µs, this 0.1 µs. */
+const DRAW_IDS = 512;
+/** Random bytes of an id, of which 74 bits are used. */
+const DRAW_BYTES = 10;
+/** `xxx-vxxx-xxxxxxxxxxxx`: what follows the version digit. */
+const TAIL_CHARS = 21;
+const VARIANTS = '89ab';
 
 /**
- * Makes a source of UUID version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits.
- * Random bytes are drawn from the operating system 512 ids at a time: one draw an id costs 2 µs, this 0.2 µs.
+ * Makes a source of UUID version 7 (RFC 9562 §5.7): 48 bits of Unix milliseconds from `clock`, then 74 random bits.
  */
 export function uuidV7Source(clock: () => number): () => string {
-  const pool = Buffer.allocUnsafe(POOL_BYTES);
-  let hex = '';
+  const pool = Buffer.allocUnsafe(DRAW_IDS * DRAW_BYTES);
+  let tails = '';
   let at = 0;
   let prefixMs = -1;
   let prefix = '';
@@ -17,19 +21,30 @@ export function uuidV7Source(clock: () => number): () => string {
     const nowMs = clock();
     if (nowMs !== prefixMs) {
       prefixMs = nowMs;
-      const digits = Math.max(0, Math.floor(nowMs)).toString(16).padStart(12, '0');
-      prefix = `${digits.slice(0, 8)}-${digits.slice(8, 12)}-7`;
+      prefix = timePrefix(nowMs);
     }
-    if (at + RANDOM_HEX_CHARS > hex.length) {
-      hex = randomFillSync(pool).toString('hex');
+    if (at === tails.length) {
+      tails = drawTails(pool);
       at = 0;
     }
-    const start = at;
-    at += RANDOM_HEX_CHARS;
-    // The variant's two bits are 10 (RFC 9562 §4.1); the other two of its digit stay random.
-    const variant = VARIANT[hex.charCodeAt(start) & 3] as string;
-    return `${prefix}${hex.slice(start + 1, start + 4)}-${variant}${hex.slice(start + 4, start + 7)}-${hex.slice(start + 7, start + 19)}`;
+    at += TAIL_CHARS;
+    return prefix + tails.slice(at - TAIL_CHARS, at);
   };
 }
 
-const VARIANT = ['8', '9', 'a', 'b'];
+function timePrefix(nowMs: number): string {
+  const digits = Math.max(0, Math.floor(nowMs)).toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-7`;
+}
+
+function drawTails(pool: Buffer): string {
+  const hex = randomFillSync(pool).toString('hex');
+  const tails: string[] = [];
+  for (let id = 0; id < DRAW_IDS; id++) {
+    const start = id * DRAW_BYTES * 2;
+    // The variant's two bits are 10 (RFC 9562 §4.1); the other two of its digit stay random.
+    const variant = VARIANTS[(pool[id * DRAW_BYTES] as number) & 3] as string;
+    tails.push(`${hex.slice(start + 2, start + 5)}-${variant}${hex.slice(start + 5, start + 8)}-${hex.slice(start + 8, start + 20)}`);
+  }
+  return tails.join('');
+}

@@ -39,12 +39,7 @@ export function prepareEvent(
   nowIso: () => string,
 ): PreparedEvent {
   if (typeof input !== 'object' || input === null) throw new EmitError('EVENT_NOT_OBJECT', 'an event must be an object');
-  for (const name in input) {
-    if (!INPUT_FIELDS.has(name)) {
-      const shown = name.slice(0, 64);
-      throw new EmitError('EVENT_FIELD_UNKNOWN', `${shown} is not a field of an event`, shown);
-    }
-  }
+  for (const name in input) if (!INPUT_FIELDS.has(name)) throw unknownField(name);
   const event = {
     id: input.id ?? newId(),
     type: input.type,
@@ -62,6 +57,11 @@ export function prepareEvent(
   return { id: event.id, tenant: event.tenant, numbered: input.numbered !== false, content: admit(event, { source, tenant: event.tenant }) };
 }
 
+function unknownField(name: string): EmitError {
+  const shown = name.slice(0, 64);
+  return new EmitError('EVENT_FIELD_UNKNOWN', `${shown} is not a field of an event`, shown);
+}
+
 function admit(event: object, address: Address): string {
   try {
     return admitEvent(event, address).content;
@@ -71,16 +71,21 @@ function admit(event: object, address: Address): string {
   }
 }
 
-/** The JSON that is sent: `content` with the producer's number, if it has one. `quotedProducer` is a JSON string. */
-export function numberEvent(content: string, quotedProducer: string, sequence: number | undefined): string {
-  if (sequence === undefined) return content;
-  return `${content.slice(0, -1)},"producer":{"id":${quotedProducer},"sequence":${sequence}}}`;
+/** The text that replaces the closing brace of `content` when the event is numbered. `quotedProducer` is a JSON string. */
+export function numberText(quotedProducer: string, sequence: number): string {
+  return `,"producer":{"id":${quotedProducer},"sequence":${sequence}}}`;
 }
 
-/** Throws EmitError EVENT_TOO_LARGE if the event with its number could be too large. Returns the bytes of `content`. */
-export function checkEventBytes(content: string, numberBytesMax: number): number {
-  const bytes = Buffer.byteLength(content);
-  if (bytes + numberBytesMax > EVENT_BYTES_MAX) {
+/** Above this the size is counted, below it is only bounded. */
+const COUNTED_BYTES_MIN = 16 * 1024;
+
+/** Throws EmitError EVENT_TOO_LARGE if the event with its number could be too large. Returns the most bytes that it can take. */
+export function eventBytesMax(content: string, numberBytesMax: number): number {
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  const bound = content.length * 3 + numberBytesMax;
+  if (bound < COUNTED_BYTES_MIN) return bound;
+  const bytes = Buffer.byteLength(content) + numberBytesMax;
+  if (bytes > EVENT_BYTES_MAX) {
     throw new EmitError('EVENT_TOO_LARGE', `an event is at most ${EVENT_BYTES_MAX} bytes of JSON with its producer's number`);
   }
   return bytes;

@@ -1,10 +1,12 @@
 import type { BusConnection, BusOptions } from '@countersign/bus';
 import { ownBusTransport, sharedBusTransport } from './bus-transport.js';
+import { ChunkPool } from './delivery/chunk.js';
 import { Emitter } from './emitter.js';
 import { uuidV7Source } from './event-id.js';
 import { emitterSettings, type EmitterLimits, type EmitterSettings } from './options.js';
 import { EmitError } from './errors.js';
 import { DiskSpool, newProducerId, refusedFolder } from './spool/disk-spool.js';
+import { FRAME_BYTES_MAX } from './spool/frame.js';
 import { MemorySpool } from './spool/memory-spool.js';
 import type { RecoveredEvent } from './spool/recovery.js';
 import { RefusedStore } from './spool/refused-store.js';
@@ -28,10 +30,12 @@ export interface EmitterOptions extends EmitterLimits, BusChoice {}
 export async function openEmitter(options: EmitterOptions): Promise<Emitter> {
   const settings = emitterSettings(options);
   checkBusChoice(options);
-  const storage = await openStorage(settings);
+  const pool = new ChunkPool(FRAME_BYTES_MAX);
+  const storage = await openStorage(settings, pool);
   const clock = options.clock ?? Date.now;
   return new Emitter({
     ...storage,
+    pool,
     settings,
     transport: chooseTransport(options, settings.log),
     clock,
@@ -47,12 +51,12 @@ interface Storage {
   readonly damagedRanges: number;
 }
 
-async function openStorage(settings: EmitterSettings): Promise<Storage> {
+async function openStorage(settings: EmitterSettings, pool: ChunkPool): Promise<Storage> {
   if (settings.durability === 'bus' || settings.spoolDir === undefined) {
     const spool = new MemorySpool(settings.residentBytesMax);
     return { spool, refusedStore: undefined, producerId: newProducerId(settings.source), recovered: [], damagedRanges: 0 };
   }
-  const { spool, recovery } = await DiskSpool.open(settings.spoolDir, settings);
+  const { spool, recovery } = await DiskSpool.open(settings.spoolDir, settings, pool);
   const refusedStore = await RefusedStore.open(refusedFolder(settings.spoolDir)).catch(async (error: unknown) => {
     await spool.close();
     throw error;

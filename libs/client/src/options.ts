@@ -17,7 +17,7 @@ export interface DeliveryOptions {
   readonly batchEventsMax?: number;
   /** Bytes a bus message. Default 512 KiB, which is also the most. */
   readonly batchBytesMax?: number;
-  /** Longest wait of an event for company, under load only; nothing waits when idle. Default 2 ms. */
+  /** Longest wait of an event for company, under load only; nothing waits when idle. Default 4 ms. */
   readonly lingerMs?: number;
   /** Messages that may wait for their PubAck. Default 8. */
   readonly messagesInFlightMax?: number;
@@ -74,7 +74,7 @@ export function deliverySettings(options: DeliveryOptions): DeliverySettings {
     batchEventsMax: within('batchEventsMax', options.batchEventsMax ?? MESSAGE_EVENTS_MAX, 1, MESSAGE_EVENTS_MAX),
     // Two brackets and one full-sized event must fit.
     batchBytesMax: within('batchBytesMax', options.batchBytesMax ?? MESSAGE_BYTES_MAX, EVENT_BYTES_MAX + 3, MESSAGE_BYTES_MAX),
-    lingerMs: within('lingerMs', options.lingerMs ?? 2, 0, 1_000),
+    lingerMs: within('lingerMs', options.lingerMs ?? 4, 0, 1_000),
     messagesInFlightMax: within('messagesInFlightMax', options.messagesInFlightMax ?? 8, 1, 1_000),
     unreceiptedEventsMax: within('unreceiptedEventsMax', options.unreceiptedEventsMax ?? 50_000, 1, 1_000_000),
     resendAfterMs: within('resendAfterMs', options.resendAfterMs ?? 5_000, 10, RESEND_AFTER_MS_MAX),

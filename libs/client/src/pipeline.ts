@@ -1,9 +1,10 @@
-import { OPAQUE_ID_CHARS_MAX } from '@countersign/chain';
+import type { ChunkPool } from './delivery/chunk.js';
 import { Delivery, type RefusedEntry } from './delivery/delivery.js';
 import { Entry, type Batch, type Outcome } from './delivery/lane.js';
+import { pieceText, residentPiece } from './delivery/message-body.js';
 import { DeadlineQueue } from './deadline-queue.js';
 import { EmitError } from './errors.js';
-import { checkEventBytes, numberEvent, type PreparedEvent } from './event-input.js';
+import { eventBytesMax, numberText, type PreparedEvent } from './event-input.js';
 import { GroupCommit } from './group-commit.js';
 import type { EmitterSettings } from './options.js';
 import { FRAME_HEADER_BYTES } from './spool/frame.js';
@@ -17,6 +18,9 @@ const NUMBER_BYTES_MAX = 48;
 /** What an event may take in the spool beside its JSON: a frame of its own. */
 const FRAMING_BYTES_MAX = FRAME_HEADER_BYTES + 1;
 
+/** How long an event in a message may stay in memory when memory is short. */
+const EVICT_EVERY_MS = 1_000;
+
 /** What `emit` resolves with. `sequence` is undefined for events that are not numbered. */
 export interface Emitted {
   readonly id: string;
@@ -27,6 +31,7 @@ export interface PipelineParts {
   readonly settings: EmitterSettings;
   readonly producerId: string;
   readonly spool: Spool;
+  readonly pool: ChunkPool;
   readonly refusedStore: RefusedStore | undefined;
   readonly transport: EmitterTransport;
   readonly recovered: readonly RecoveredEvent[];
@@ -43,7 +48,7 @@ export interface Emission {
 
 interface WaitingEmission {
   readonly prepared: PreparedEvent;
-  readonly contentBytes: number;
+  readonly bytesMax: number;
   readonly emission: Emission;
 }
 
@@ -59,8 +64,8 @@ export class Pipeline {
   readonly #confirmOnPublish: boolean;
   readonly #quotedProducer: string;
   #sequence: number;
-  #residentBytes = 0;
   #drained: (() => void)[] = [];
+  #evictedAtMs = 0;
 
   constructor(readonly parts: PipelineParts) {
     const { settings, spool } = parts;
@@ -74,8 +79,8 @@ export class Pipeline {
       keepRefused: (refused) => this.#keepRefused(refused),
       cleared: () => this.#cleared(),
     });
-    this.commit = new GroupCommit(spool, settings.lingerMs, {
-      committed: (entries, from, to) => this.#committed(entries, from, to),
+    this.commit = new GroupCommit(spool, parts.pool, settings.lingerMs, {
+      committed: (entries) => this.#committed(entries),
       failed: (entries, error) => this.#failed(entries, error as Error),
     });
     const patience = `within ${settings.emitTimeoutMs} ms`;
@@ -101,11 +106,11 @@ export class Pipeline {
   /** Numbers and stages the event, or lets it wait for space, behind all that wait already. */
   accept(prepared: PreparedEvent, emission: Emission): void {
     const { settings } = this.parts;
-    const contentBytes = checkEventBytes(prepared.content, prepared.numbered ? NUMBER_BYTES_MAX + this.#quotedProducer.length : 0);
-    if (this.#waiting.length === 0 && this.#hasRoom(contentBytes)) {
-      this.#stage({ prepared, contentBytes, emission });
+    const bytesMax = eventBytesMax(prepared.content, prepared.numbered ? NUMBER_BYTES_MAX + this.#quotedProducer.length : 0);
+    if (this.#waiting.length === 0 && this.#hasRoom(bytesMax)) {
+      this.#stage({ prepared, bytesMax, emission });
     } else if (this.#waiting.length < settings.waitingEmitsMax && settings.emitTimeoutMs > 0) {
-      this.#waiting.push({ prepared, contentBytes, emission });
+      this.#waiting.push({ prepared, bytesMax, emission });
     } else {
       throw new EmitError('SPOOL_FULL', 'the spool is full');
     }
@@ -136,11 +141,10 @@ export class Pipeline {
 
   #hasRoom(bytes: number): boolean {
     const { settings, spool } = this.parts;
-    const staged = this.commit.stagedBytes + this.commit.stagedEvents * FRAMING_BYTES_MAX;
-    return this.pending < settings.spoolEventsMax && spool.hasRoom(staged + bytes + NUMBER_BYTES_MAX + OPAQUE_ID_CHARS_MAX + FRAMING_BYTES_MAX);
+    return this.pending < settings.spoolEventsMax && spool.hasRoom(this.commit.stagedBytes + bytes + FRAMING_BYTES_MAX);
   }
 
-  #stage({ prepared, contentBytes, emission }: WaitingEmission): void {
+  #stage({ prepared, bytesMax, emission }: WaitingEmission): void {
     const lane = this.delivery.sender.lane(prepared.tenant);
     const twin = lane.entryById.get(prepared.id);
     if (twin !== undefined) {
@@ -148,21 +152,25 @@ export class Pipeline {
       return;
     }
     const sequence = prepared.numbered ? ++this.#sequence : undefined;
-    const json = numberEvent(prepared.content, this.#quotedProducer, sequence);
-    // The number is ASCII: its characters are its bytes.
-    const entry = new Entry(lane, prepared.id, sequence, contentBytes + json.length - prepared.content.length, json);
+    const entry = new Entry(lane, prepared.id, sequence);
     entry.settle = emission;
     entry.outcome = emission.outcome;
     lane.entryById.set(prepared.id, entry);
     this.pending++;
     this.emitted++;
-    this.commit.add(entry);
+    this.commit.add(entry, prepared.content, this.#numberOf(sequence), bytesMax);
+  }
+
+  #numberOf(sequence: number | undefined): string {
+    return sequence === undefined ? '' : numberText(this.#quotedProducer, sequence);
   }
 
   /** The same event again while the first is on its way: both callers get the same answer. */
   async #join(twin: Entry, prepared: PreparedEvent, emission: Emission): Promise<void> {
-    const json = twin.json ?? (await this.parts.spool.load([twin]).catch(() => []))[0];
-    if (json !== undefined && json !== numberEvent(prepared.content, this.#quotedProducer, twin.sequence)) {
+    const piece = residentPiece(twin) ?? (await this.parts.spool.load([twin]).catch(() => []))[0];
+    const number = this.#numberOf(twin.sequence);
+    const same = number === '' ? prepared.content : prepared.content.slice(0, -1) + number;
+    if (piece !== undefined && pieceText(twin, piece) !== same) {
       emission.reject(new EmitError('EVENT_ID_REUSED', 'another event with this id is on its way', 'id'));
       return;
     }
@@ -181,7 +189,8 @@ export class Pipeline {
   #recover(event: RecoveredEvent): void {
     const { sender } = this.delivery;
     const lane = sender.lane(event.tenant);
-    const entry = new Entry(lane, event.id, event.sequence, event.bytes, event.json);
+    const entry = new Entry(lane, event.id, event.sequence);
+    entry.bytes = event.bytes;
     entry.segment = event.segment;
     entry.offset = event.offset;
     if (lane.entryById.has(event.id)) {
@@ -189,33 +198,41 @@ export class Pipeline {
       this.parts.spool.clear(entry);
       return;
     }
-    if (event.json !== undefined) this.#residentBytes += event.bytes;
+    if (event.chunk !== undefined) entry.place(event.chunk, event.offset, event.bytes);
     lane.entryById.set(event.id, entry);
     this.pending++;
     sender.push(entry);
   }
 
-  #committed(entries: readonly Entry[], from: number, to: number): void {
-    const { residentBytesMax } = this.parts.settings;
-    for (let at = from; at < to; at++) {
-      const entry = entries[at] as Entry;
+  #committed(entries: readonly Entry[]): void {
+    const { settings, pool } = this.parts;
+    const crowded = !this.#confirmOnPublish && pool.residentBytes > settings.residentBytesMax;
+    if (crowded) this.#evictSent();
+    for (const entry of entries) {
       this.delivery.sender.push(entry);
       if (this.#confirmOnPublish) {
-        this.#residentBytes += entry.bytes;
         this.#unconfirmed.push(entry);
         continue;
       }
-      if (this.#residentBytes + entry.bytes > residentBytesMax) entry.json = undefined;
-      else this.#residentBytes += entry.bytes;
+      if (crowded) entry.evict();
       this.#settled(entry);
     }
     this.delivery.sender.pump();
+  }
+
+  /** Events that wait long for their receipt must not crowd out those that are about to be sent. */
+  #evictSent(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#evictedAtMs < EVICT_EVERY_MS) return;
+    this.#evictedAtMs = nowMs;
+    for (const lane of this.delivery.sender.lanes.values()) lane.evictSentBefore(nowMs - EVICT_EVERY_MS);
   }
 
   #failed(entries: readonly Entry[], error: Error): void {
     this.#sequence = this.parts.spool.lastSequence;
     for (const entry of entries) {
       entry.lane.entryById.delete(entry.id);
+      entry.evict();
       this.pending--;
       entry.settle?.reject(error);
     }
@@ -239,15 +256,17 @@ export class Pipeline {
     // With durability 'bus' the receipt may overtake the PubAck, and says more.
     this.#settled(entry);
     this.parts.spool.clear(entry);
-    if (entry.json !== undefined) this.#residentBytes -= entry.bytes;
-    entry.json = undefined;
+    entry.evict();
     this.pending--;
   }
 
   async #keepRefused(refused: readonly RefusedEntry[]): Promise<void> {
     const { spool, refusedStore, settings, clock } = this.parts;
-    const texts = await spool.load(refused.map(({ entry }) => entry));
-    const readable = refused.flatMap(({ refusal }, at) => (texts[at] === undefined ? [] : [{ refusal, event: texts[at] }]));
+    const pieces = await spool.load(refused.map(({ entry }) => entry));
+    const readable = refused.flatMap(({ entry, refusal }, at) => {
+      const piece = pieces[at];
+      return piece === undefined || entry.cleared ? [] : [{ refusal, event: pieceText(entry, piece) }];
+    });
     await refusedStore?.keep(readable, new Date(clock()).toISOString());
     for (const { refusal, event } of readable) {
       try {
@@ -260,7 +279,7 @@ export class Pipeline {
 
   #cleared(): void {
     this.#waiting.takeWhile((waiting) => {
-      if (!this.#hasRoom(waiting.contentBytes)) return false;
+      if (!this.#hasRoom(waiting.bytesMax)) return false;
       this.#stage(waiting);
       return true;
     });

@@ -147,10 +147,10 @@ describe('delivery', () => {
     ledger.silent = true;
     const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), residentBytesMax: 0, batchEventsMax: 10 });
     const event = sampleEvent({ data: { text: 'x'.repeat(10_000) } });
-    const first = await Promise.allSettled(Array.from({ length: 150 }, () => emitter.emit(event)));
+    const first = await Promise.allSettled(Array.from({ length: 250 }, () => emitter.emit(event)));
     const accepted = first.filter(({ status }) => status === 'fulfilled').length;
-    expect(accepted).toBeGreaterThan(50);
-    expect(accepted).toBeLessThan(101);
+    expect(accepted).toBeGreaterThan(130);
+    expect(accepted).toBeLessThan(2_048 / 10);
     ledger.speak();
     await Promise.all(Array.from({ length: 300 }, () => emitter.emit(event)));
     await emitter.flush();

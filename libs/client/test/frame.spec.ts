@@ -5,8 +5,8 @@ import { FRAME_HEADER_BYTES, scanFrames, sealFrame } from '../src/spool/frame.js
 function segmentOf(payloads: readonly string[], segmentNumber = 7): Buffer {
   const buffers = payloads.map((payload, at) => {
     const buffer = Buffer.alloc(FRAME_HEADER_BYTES + Buffer.byteLength(payload));
-    const payloadBytes = buffer.write(payload, FRAME_HEADER_BYTES, 'utf8');
-    sealFrame(buffer, 0, { kind: 'events', segmentNumber, eventCount: 1, lastSequence: at + 1, payloadBytes });
+    buffer.write(payload, FRAME_HEADER_BYTES, 'utf8');
+    sealFrame(buffer, 0, buffer.length, { kind: 'events', segmentNumber, eventCount: 1, lastSequence: at + 1 });
     return buffer;
   });
   return Buffer.concat([...buffers, Buffer.alloc(64)]);
@@ -63,7 +63,7 @@ describe('frames of a spool file', () => {
   it('keeps sequences beyond 32 bits', () => {
     const buffer = Buffer.alloc(FRAME_HEADER_BYTES);
     const lastSequence = Number.MAX_SAFE_INTEGER;
-    sealFrame(buffer, 0, { kind: 'header', segmentNumber: 1, eventCount: 0, lastSequence, payloadBytes: 0 });
+    sealFrame(buffer, 0, buffer.length, { kind: 'header', segmentNumber: 1, eventCount: 0, lastSequence });
     expect(scanFrames(buffer, 1).frames).toMatchObject([{ kind: 'header', lastSequence }]);
   });
 });

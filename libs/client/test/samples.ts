@@ -14,7 +14,7 @@ export function sampleEvent(change: Partial<EmitInput> = {}): EmitInput {
 
 /** Small files and short times, so that tests reach every limit quickly. */
 export function quickOptions(spoolDir: string, transport: FakeLedger): EmitterOptions {
-  return { source: 'identity', spoolDir, transport, segmentBytes: 256 * 1024, spoolBytesMax: 1024 * 1024, resendAfterMs: 100, emitTimeoutMs: 300 };
+  return { source: 'identity', spoolDir, transport, segmentBytes: 512 * 1024, spoolBytesMax: 2 * 1024 * 1024, resendAfterMs: 100, emitTimeoutMs: 300 };
 }
 
 export async function until(what: string, holds: () => boolean, limitMs = 10_000): Promise<void> {

@@ -4,6 +4,7 @@ import { RefusedError } from '../errors.js';
 import type { DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
 import type { Batch, Entry } from './lane.js';
+import type { Piece } from './message-body.js';
 import { parseReceipts, parseRefusals } from './receipts.js';
 import { Sender } from './sender.js';
 
@@ -14,8 +15,8 @@ export interface RefusedEntry {
 
 /** What the owner of the durable copy of the events must do. */
 export interface DeliveryDuties {
-  /** Reads back the JSON of entries, in order; undefined for what was cleared meanwhile or cannot be read any more. */
-  load(entries: readonly Entry[]): Promise<(string | undefined)[]>;
+  /** Finds or reads back the JSON of entries, in order; undefined for what was cleared meanwhile or cannot be read any more. */
+  load(entries: readonly Entry[]): Promise<(Piece | undefined)[]>;
   /** The bus confirmed a message; nothing may be cleared for it. */
   confirmed(batch: Batch): void;
   /** The entry is cleared: its durable copy may go. Without a receipt it was refused, or its copy proved unreadable. */

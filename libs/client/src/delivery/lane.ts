@@ -1,5 +1,6 @@
 import type { Receipt } from '@countersign/chain';
 import type { Segment } from '../spool/segment.js';
+import type { Chunk } from './chunk.js';
 
 /** A bus message on its way or acknowledged. */
 export interface Batch {
@@ -19,7 +20,12 @@ export class Entry {
   /** True once its receipt or refusal came. */
   cleared = false;
   sends = 0;
-  /** Where the JSON lies on disk, so that it need not stay in memory. */
+  /** Where the JSON is in memory; no chunk when it must be read back. */
+  chunk: Chunk | undefined = undefined;
+  at = 0;
+  /** UTF-8 bytes of the JSON. */
+  bytes = 0;
+  /** Where the JSON is on disk. */
   segment: Segment | undefined = undefined;
   offset = 0;
   /** Settles `emit`. */
@@ -31,11 +37,20 @@ export class Entry {
     readonly lane: Lane,
     readonly id: string,
     readonly sequence: number | undefined,
-    /** UTF-8 bytes of the JSON. */
-    readonly bytes: number,
-    /** What is sent; undefined when it must be read from its place. */
-    public json: string | undefined,
   ) {}
+
+  place(chunk: Chunk, at: number, bytes: number): void {
+    chunk.live++;
+    this.chunk = chunk;
+    this.at = at;
+    this.bytes = bytes;
+  }
+
+  /** Lets go of the memory. */
+  evict(): void {
+    this.chunk?.release();
+    this.chunk = undefined;
+  }
 }
 
 export interface Settle {
@@ -132,6 +147,14 @@ export class Lane {
     }
     if (rewound > 0) this.#cursor = this.#head;
     return rewound;
+  }
+
+  /** Drops from memory what was sent before `sentBeforeMs` and can be read back. */
+  evictSentBefore(sentBeforeMs: number): void {
+    for (let at = this.#head; at < this.#order.length; at++) {
+      const entry = this.#order[at] as Entry;
+      if (entry.segment !== undefined && entry.batch !== undefined && entry.batch.sentAtMs < sentBeforeMs) entry.evict();
+    }
   }
 
   /** Forgets an entry whose receipt or refusal came. Returns whether it had been sent. */

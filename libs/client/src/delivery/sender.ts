@@ -2,6 +2,7 @@ import { intakeSubject } from '@countersign/contracts';
 import { RESEND_AFTER_MS_MAX, type DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
 import { Lane, type Batch, type Entry } from './lane.js';
+import { messageBody, messageBodyOfPieces, type Piece } from './message-body.js';
 
 const TICK_MS = 50;
 const BACK_OFF_MS_MIN = 50;
@@ -19,8 +20,8 @@ export interface SenderCounts {
 }
 
 export interface SenderDuties {
-  /** Reads back the JSON of entries; undefined for what was cleared meanwhile or cannot be read any more. */
-  load(entries: readonly Entry[]): Promise<(string | undefined)[]>;
+  /** Finds or reads back the JSON of entries; undefined for what was cleared meanwhile or cannot be read any more. */
+  load(entries: readonly Entry[]): Promise<(Piece | undefined)[]>;
   /** The bus confirmed a message. */
   confirmed(batch: Batch): void;
   /** The entry's JSON is gone; it must be cleared. */
@@ -123,8 +124,7 @@ export class Sender {
     this.#messagesInFlight++;
     this.#unreceipted += batch.entries.length;
     batch.inFlight = true;
-    const texts = residentTexts(batch.entries);
-    if (texts !== undefined) this.#publish(batch, texts, this.#epoch);
+    if (batch.entries.every((entry) => entry.chunk !== undefined)) this.#publish(batch, messageBody(batch.entries), this.#epoch);
     else this.#loadThenPublish(batch, this.#epoch).catch((error: unknown) => this.settings.log.error({ err: error }, 'sending stopped'));
     return true;
   }
@@ -146,10 +146,10 @@ export class Sender {
   async #loadThenPublish(batch: Batch, epoch: number): Promise<void> {
     batch.lane.loading = true;
     try {
-      const texts = this.#readable(batch, await this.duties.load(batch.entries));
+      const body = this.#readableBody(batch, await this.duties.load(batch.entries));
       batch.lane.loading = false;
       if (epoch !== this.#epoch || this.#stopped) this.#failed(batch, epoch, undefined);
-      else if (texts.length > 0) this.#publish(batch, texts, epoch);
+      else if (body !== undefined) this.#publish(batch, body, epoch);
       else this.#acknowledged(batch, epoch);
     } catch (error) {
       batch.lane.loading = false;
@@ -158,22 +158,23 @@ export class Sender {
     this.pump();
   }
 
-  #readable(batch: Batch, texts: readonly (string | undefined)[]): string[] {
-    const readable: string[] = [];
-    batch.entries.forEach((entry, at) => {
-      const text = texts[at];
+  #readableBody(batch: Batch, pieces: readonly (Piece | undefined)[]): Buffer | undefined {
+    const entries: Entry[] = [];
+    const readable: Piece[] = [];
+    batch.entries.forEach((entry, index) => {
+      const piece = pieces[index];
       if (entry.cleared) return;
-      if (text === undefined) this.duties.unreadable(entry);
-      else readable.push(text);
+      if (piece === undefined) return this.duties.unreadable(entry);
+      entries.push(entry);
+      readable.push(piece);
     });
-    return readable;
+    return entries.length > 0 ? messageBodyOfPieces(entries, readable) : undefined;
   }
 
-  #publish(batch: Batch, texts: readonly string[], epoch: number): void {
+  #publish(batch: Batch, body: Buffer, epoch: number): void {
     this.counts.messages++;
-    this.counts.sent += texts.length;
+    this.counts.sent += batch.entries.length;
     for (const entry of batch.entries) if (++entry.sends > 1) this.counts.resent++;
-    const body = Buffer.from(`[${texts.join(',')}]`);
     this.transport.publish(intakeSubject(this.source, batch.lane.tenant), body).then(
       () => this.#acknowledged(batch, epoch),
       (error: unknown) => this.#failed(batch, epoch, error),
@@ -275,14 +276,4 @@ export class Sender {
     this.lanes.delete(lane.tenant);
     this.#ready.delete(lane);
   }
-}
-
-/** The JSON of entries, if all of it is in memory. */
-function residentTexts(entries: readonly Entry[]): string[] | undefined {
-  const texts: string[] = [];
-  for (const entry of entries) {
-    if (entry.json === undefined) return undefined;
-    texts.push(entry.json);
-  }
-  return texts;
 }

@@ -1,5 +1,5 @@
 import { EmitError } from '../errors.js';
-import { checkEventBytes, type PreparedEvent } from '../event-input.js';
+import { eventBytesMax, type PreparedEvent } from '../event-input.js';
 import type { Emitted } from '../pipeline.js';
 import { outboxChannel } from './schema.js';
 
@@ -18,7 +18,7 @@ const UNIQUE_VIOLATION = '23505';
  * stores the row, and wakes the relay at commit.
  */
 export async function enqueueRow(client: SqlClient, schema: string, source: string, prepared: PreparedEvent): Promise<Emitted> {
-  checkEventBytes(prepared.content, prepared.numbered ? NUMBER_BYTES_MAX : 0);
+  eventBytesMax(prepared.content, prepared.numbered ? NUMBER_BYTES_MAX : 0);
   const values = [source, prepared.tenant, prepared.id, prepared.content, prepared.numbered ? 1 : 0, outboxChannel(schema, source)];
   try {
     const { rows } = await client.query(enqueueSql(schema), values);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Receipt } from '@countersign/chain';
 import { Delivery, type DeliveryCounts, type RefusedEntry } from '../delivery/delivery.js';
+import { Chunk } from '../delivery/chunk.js';
 import { Entry } from '../delivery/lane.js';
+import { pieceText, residentPiece, type Piece } from '../delivery/message-body.js';
 import type { SenderCounts } from '../delivery/sender.js';
 import type { DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
@@ -93,7 +95,7 @@ class RelaySession {
 
   constructor(readonly parts: RelayParts) {
     this.delivery = new Delivery(parts.source, parts.transport, parts.settings, {
-      load: (entries) => Promise.resolve(entries.map((entry) => entry.json)),
+      load: (entries) => Promise.resolve(entries.map(residentPiece)),
       confirmed: () => undefined,
       release: (entry, receipt) => this.#release(entry, receipt),
       keepRefused: (refused) => this.#keepRefused(refused),
@@ -123,7 +125,9 @@ class RelaySession {
     const rows = await this.parts.rows.unsettled(this.#position, limit);
     for (const row of rows) {
       const lane = this.delivery.sender.lane(row.tenant);
-      const entry = new Entry(lane, row.id, row.position, Buffer.byteLength(row.event), row.event);
+      const entry = new Entry(lane, row.id, row.position);
+      const buffer = Buffer.from(`${row.event}\n`);
+      entry.place(new Chunk(buffer, undefined), 0, buffer.length - 1);
       lane.entryById.set(row.id, entry);
       this.delivery.sender.push(entry);
       this.#position = row.position;
@@ -151,7 +155,7 @@ class RelaySession {
     const { onRefused, log } = this.parts.settings;
     for (const { entry, refusal } of refused) {
       try {
-        onRefused(refusal, entry.json as string);
+        onRefused(refusal, pieceText(entry, residentPiece(entry) as Piece));
       } catch (error) {
         log.error({ err: error }, 'onRefused threw');
       }

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { EVENT_BYTES_MAX } from '@countersign/chain';
+import type { ChunkPool } from '../delivery/chunk.js';
 import type { Entry } from '../delivery/lane.js';
+import type { Piece } from '../delivery/message-body.js';
 import { EmitError } from '../errors.js';
 import type { EmitterSettings } from '../options.js';
-import { FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, sealFrame } from './frame.js';
+import type { StagedFrame } from '../group-commit.js';
+import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, sealFrame, type FrameKind } from './frame.js';
 import { lockSpool, type SpoolLock } from './lock.js';
 import { readEntries } from './read-back.js';
 import { recoverSpool, type Recovery, type SpoolOwner } from './recovery.js';
@@ -14,8 +16,8 @@ import type { Spool } from './spool.js';
 
 /** Cleared files that wait to be used again. */
 const SPARES_MAX = 2;
-/** What the end of a segment can waste: an event that no longer fits, and frame headers. */
-const SEGMENT_WASTE_BYTES = EVENT_BYTES_MAX + 4_096;
+/** What a segment cannot hold events with: the room of a frame that no longer fits, and its header. */
+const SEGMENT_WASTE_BYTES = FRAME_BYTES_MAX + 1_024;
 /** A quiet spool that used more than this part of its segment starts a new one, so that a crash resends little. */
 const TIDY_PART = 1 / 8;
 
@@ -25,7 +27,6 @@ export class DiskSpool implements Spool {
   readonly #segments = new Set<Segment>();
   readonly #spares: string[];
   readonly #segmentsMax: number;
-  readonly #buffer = Buffer.allocUnsafe(FRAME_HEADER_BYTES + FRAME_PAYLOAD_BYTES_MAX);
   #active: Segment | undefined;
   #nextNumber: number;
   #prepared: Promise<Segment> | undefined;
@@ -51,11 +52,11 @@ export class DiskSpool implements Spool {
    * Takes the folder's lock and reads what is there. On return a new segment with the highest sequence is durable.
    * Throws EmitError SPOOL_LOCKED, SPOOL_FOREIGN; file system errors as they come.
    */
-  static async open(folder: string, settings: EmitterSettings): Promise<{ spool: DiskSpool; recovery: Recovery }> {
+  static async open(folder: string, settings: EmitterSettings, pool: ChunkPool): Promise<{ spool: DiskSpool; recovery: Recovery }> {
     await mkdir(folder, { recursive: true });
     const lock = await lockSpool(folder);
     try {
-      const recovery = await recoverSpool(folder, settings.residentBytesMax, settings.log);
+      const recovery = await recoverSpool(folder, settings.residentBytesMax, pool, settings.log);
       const spool = new DiskSpool(folder, ownerOf(recovery, settings), settings, lock, recovery);
       await spool.#rotate();
       for (const segment of recovery.segments) if (segment.live === 0) spool.#recycle(segment);
@@ -79,16 +80,14 @@ export class DiskSpool implements Spool {
     return bytes <= free + Math.max(0, (this.#active?.room ?? 0) - SEGMENT_WASTE_BYTES);
   }
 
-  async append(entries: readonly Entry[], from: number): Promise<number> {
+  async append(frame: StagedFrame): Promise<void> {
     if (this.#failure !== undefined) throw spoolError(this.#failure);
     try {
-      if (this.#frameEnd(entries, from) === from) {
+      if ((this.#active as Segment).room < frame.end - frame.start) {
         await this.#rotate();
         this.#prepareAhead();
       }
-      const to = this.#frameEnd(entries, from);
-      await this.#commit(entries, from, to);
-      return to;
+      await this.#commit(this.#active as Segment, frame);
     } catch (error) {
       throw spoolError(error);
     }
@@ -103,7 +102,7 @@ export class DiskSpool implements Spool {
     if (segment.live === 0 && segment !== this.#active) this.#recycle(segment);
   }
 
-  load(entries: readonly Entry[]): Promise<(string | undefined)[]> {
+  load(entries: readonly Entry[]): Promise<(Piece | undefined)[]> {
     return readEntries(entries);
   }
 
@@ -129,42 +128,23 @@ export class DiskSpool implements Spool {
     await this.lock.release();
   }
 
-  /** Index after the last entry that still fits into the active segment and into one frame. */
-  #frameEnd(entries: readonly Entry[], from: number): number {
-    const room = Math.min(FRAME_PAYLOAD_BYTES_MAX, (this.#active as Segment).room - FRAME_HEADER_BYTES);
-    let bytes = 0;
-    let to = from;
-    for (; to < entries.length; to++) {
-      bytes += (entries[to] as Entry).bytes + 1;
-      if (bytes > room) break;
-    }
-    return to;
-  }
-
-  async #commit(entries: readonly Entry[], from: number, to: number): Promise<void> {
-    const segment = this.#active as Segment;
-    const texts: string[] = [];
-    let offset = segment.used + FRAME_HEADER_BYTES;
-    let lastSequence = this.lastSequence;
-    for (let at = from; at < to; at++) {
-      const entry = entries[at] as Entry;
-      texts.push(entry.json as string);
+  async #commit(segment: Segment, frame: StagedFrame): Promise<void> {
+    const lastSequence = frame.lastSequence ?? this.lastSequence;
+    const shift = segment.used - frame.start;
+    await this.#appendFrame(segment, 'events', frame.chunk.buffer, frame.start, frame.end, frame.entries.length, lastSequence);
+    for (const entry of frame.entries) {
       entry.segment = segment;
-      entry.offset = offset;
-      offset += entry.bytes + 1;
-      if (entry.sequence !== undefined) lastSequence = entry.sequence;
+      entry.offset = entry.at + shift;
     }
-    const payloadBytes = this.#buffer.write(`${texts.join('\n')}\n`, FRAME_HEADER_BYTES, 'utf8');
-    await this.#appendFrame(segment, 'events', payloadBytes, to - from, lastSequence);
-    segment.live += to - from;
+    segment.live += frame.entries.length;
     segment.holdsEvents = true;
     this.lastSequence = lastSequence;
   }
 
-  async #appendFrame(segment: Segment, kind: 'header' | 'events', payloadBytes: number, eventCount: number, lastSequence: number): Promise<void> {
-    const end = sealFrame(this.#buffer, 0, { kind, segmentNumber: segment.number, eventCount, lastSequence, payloadBytes });
+  async #appendFrame(segment: Segment, kind: FrameKind, buffer: Buffer, start: number, end: number, eventCount: number, lastSequence: number): Promise<void> {
+    sealFrame(buffer, start, end, { kind, segmentNumber: segment.number, eventCount, lastSequence });
     try {
-      await segment.append(this.#buffer, end);
+      await segment.append(buffer, start, end);
     } catch (error) {
       // The frame may be whole on disk although it was not confirmed. Its numbers may be given again only once it is gone.
       await segment.erase().catch((failure: unknown) => {
@@ -180,8 +160,8 @@ export class DiskSpool implements Spool {
     const prepared = this.#prepared ?? this.#prepare();
     this.#prepared = undefined;
     const next = await prepared;
-    const payloadBytes = this.#buffer.write(JSON.stringify(this.owner), FRAME_HEADER_BYTES, 'utf8');
-    await this.#appendFrame(next, 'header', payloadBytes, 0, this.lastSequence);
+    const header = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), Buffer.from(JSON.stringify(this.owner))]);
+    await this.#appendFrame(next, 'header', header, 0, header.length, 0, this.lastSequence);
     this.#segments.add(next);
     this.#active = next;
     if (before !== undefined && before.live === 0) this.#recycle(before);

@@ -17,8 +17,8 @@ import { crc32 } from 'node:zlib';
  * | 32 | | payload: JSON texts, each ended by a line feed |
  */
 export const FRAME_HEADER_BYTES = 32;
-/** Payload of one frame: bounds the write buffer and what one damaged byte can take with it. */
-export const FRAME_PAYLOAD_BYTES_MAX = 1024 * 1024;
+/** One frame with its header: bounds what one damaged byte can take with it. */
+export const FRAME_BYTES_MAX = 128 * 1024;
 
 export type FrameKind = 'header' | 'events';
 
@@ -37,24 +37,23 @@ const VERSION = 1;
 const KIND_CODE: Readonly<Record<FrameKind, number>> = { header: 1, events: 2 };
 const TWO_32 = 2 ** 32;
 
-/** Completes a frame at `start` whose payload of `payloadBytes` is already in place after the header. Returns its end. */
+/** Completes the frame [start, end) whose payload is already in place after the room for its header. */
 export function sealFrame(
   buffer: Buffer,
   start: number,
-  frame: { kind: FrameKind; segmentNumber: number; eventCount: number; lastSequence: number; payloadBytes: number },
-): number {
+  end: number,
+  frame: { kind: FrameKind; segmentNumber: number; eventCount: number; lastSequence: number },
+): void {
   MAGIC.copy(buffer, start);
   buffer[start + 4] = VERSION;
   buffer[start + 5] = KIND_CODE[frame.kind];
   buffer.writeUInt16LE(0, start + 6);
   buffer.writeUInt32LE(frame.segmentNumber, start + 8);
-  buffer.writeUInt32LE(frame.payloadBytes, start + 12);
+  buffer.writeUInt32LE(end - start - FRAME_HEADER_BYTES, start + 12);
   buffer.writeUInt32LE(frame.eventCount, start + 16);
   buffer.writeUInt32LE(frame.lastSequence % TWO_32, start + 24);
   buffer.writeUInt32LE(Math.floor(frame.lastSequence / TWO_32), start + 28);
-  const end = start + FRAME_HEADER_BYTES + frame.payloadBytes;
   buffer.writeUInt32LE(checksum(buffer, start, end), start + 20);
-  return end;
 }
 
 /** Reads the frame at `start`; undefined if there is no whole and undamaged frame of this segment. */

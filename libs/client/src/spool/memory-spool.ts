@@ -1,4 +1,6 @@
 import type { Entry } from '../delivery/lane.js';
+import { residentPiece, type Piece } from '../delivery/message-body.js';
+import type { StagedFrame } from '../group-commit.js';
 import type { Spool } from './spool.js';
 
 /** `durability: 'bus'`: nothing survives the process. */
@@ -12,21 +14,18 @@ export class MemorySpool implements Spool {
     return this.bytes + bytes <= this.bytesMax;
   }
 
-  append(entries: readonly Entry[], from: number): Promise<number> {
-    for (let at = from; at < entries.length; at++) {
-      const entry = entries[at] as Entry;
-      this.bytes += entry.bytes;
-      if (entry.sequence !== undefined) this.lastSequence = entry.sequence;
-    }
-    return Promise.resolve(entries.length);
+  append(frame: StagedFrame): Promise<void> {
+    for (const entry of frame.entries) this.bytes += entry.bytes;
+    this.lastSequence = frame.lastSequence ?? this.lastSequence;
+    return Promise.resolve();
   }
 
   clear(entry: Entry): void {
     this.bytes -= entry.bytes;
   }
 
-  load(entries: readonly Entry[]): Promise<(string | undefined)[]> {
-    return Promise.resolve(entries.map((entry) => entry.json));
+  load(entries: readonly Entry[]): Promise<(Piece | undefined)[]> {
+    return Promise.resolve(entries.map(residentPiece));
   }
 
   tidy(): Promise<void> {

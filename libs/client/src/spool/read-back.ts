@@ -1,4 +1,5 @@
 import type { Entry } from '../delivery/lane.js';
+import { pieceText, residentPiece, type Piece } from '../delivery/message-body.js';
 import type { Segment } from './segment.js';
 
 /** Neighbours are read in one go if no more than this lies between them. */
@@ -12,30 +13,28 @@ interface Run {
   readonly members: { readonly index: number; readonly entry: Entry; readonly offset: number }[];
 }
 
-/** Reads the JSON of entries back from their segments; undefined where the entry was cleared meanwhile or another text lies there. */
-export async function readEntries(entries: readonly Entry[]): Promise<(string | undefined)[]> {
-  const texts: (string | undefined)[] = [];
-  const runs = planRuns(entries, texts);
-  for (const run of runs) {
+/**
+ * Finds the JSON of entries in memory or reads it back from their segments; undefined where the entry was cleared
+ * meanwhile or something else lies there.
+ */
+export async function readEntries(entries: readonly Entry[]): Promise<(Piece | undefined)[]> {
+  const pieces = entries.map(residentPiece);
+  for (const run of planRuns(entries)) {
     const buffer = await run.segment.read(run.from, run.to);
     for (const { index, entry, offset } of run.members) {
-      const start = offset - run.from;
-      const text = buffer.toString('utf8', start, start + entry.bytes);
-      texts[index] = text.includes(`"id":"${entry.id}"`) ? text : undefined;
+      const piece = { buffer, at: offset - run.from };
+      pieces[index] = pieceText(entry, piece).includes(`"id":"${entry.id}"`) ? piece : undefined;
     }
   }
-  return texts;
+  return pieces;
 }
 
-function planRuns(entries: readonly Entry[], texts: (string | undefined)[]): Run[] {
+function planRuns(entries: readonly Entry[]): Run[] {
   const runs: Run[] = [];
   let run: Run | undefined;
   entries.forEach((entry, index) => {
-    const { segment, offset, json } = entry;
-    if (json !== undefined || segment === undefined) {
-      texts[index] = json;
-      return;
-    }
+    const { segment, offset, chunk } = entry;
+    if (chunk !== undefined || segment === undefined) return;
     const joins =
       run !== undefined && run.segment === segment && offset >= run.to &&
       offset - run.to <= GAP_BYTES_MAX && offset + entry.bytes - run.from <= READ_BYTES_MAX;

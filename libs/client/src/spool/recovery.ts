@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Chunk, ChunkPool } from '../delivery/chunk.js';
 import type { Log } from '../transport.js';
 import { scanFrames, type Frame, type FrameScan } from './frame.js';
 import { Segment, syncFolder } from './segment.js';
@@ -12,8 +13,8 @@ export interface RecoveredEvent {
   readonly bytes: number;
   readonly segment: Segment;
   readonly offset: number;
-  /** Undefined once the memory for recovered events is used up. */
-  readonly json: string | undefined;
+  /** The segment in memory; undefined once the memory for recovered events is used up. */
+  readonly chunk: Chunk | undefined;
 }
 
 /** Who writes into a spool: stored in each segment's header. */
@@ -49,14 +50,13 @@ interface SegmentContent {
  * Reads a spool as a crash left it. A commit that never finished is passed over; damage before a later commit is
  * reported and set aside, never skipped in silence. Segments are synced: what is read here must not be lost later.
  */
-export async function recoverSpool(folder: string, residentBytesMax: number, log: Log): Promise<Recovery> {
+export async function recoverSpool(folder: string, residentBytesMax: number, pool: ChunkPool, log: Log): Promise<Recovery> {
   const files = await spoolFiles(folder);
   const contents: SegmentContent[] = [];
-  let residentBytes = 0;
   for (const { number, file } of files.segments) {
-    const content = await readSegment(folder, number, file, residentBytesMax - residentBytes, log);
-    for (const event of content.events) if (event.json !== undefined) residentBytes += event.bytes;
-    contents.push(content);
+    const buffer = await readFile(file);
+    const fits = pool.residentBytes + buffer.length <= residentBytesMax;
+    contents.push(await readSegment(folder, number, file, buffer, fits ? pool : undefined, log));
   }
   return {
     owner: contents.findLast((content) => content.owner !== undefined)?.owner,
@@ -69,8 +69,7 @@ export async function recoverSpool(folder: string, residentBytesMax: number, log
   };
 }
 
-async function readSegment(folder: string, number: number, file: string, residentBytesMax: number, log: Log): Promise<SegmentContent> {
-  const buffer = await readFile(file);
+async function readSegment(folder: string, number: number, file: string, buffer: Buffer, pool: ChunkPool | undefined, log: Log): Promise<SegmentContent> {
   const scan = scanFrames(buffer, number);
   if (scan.damage.length > 0) await setDamageAside(folder, number, buffer, scan, log);
   const segment = new Segment(number, file, buffer.length, undefined);
@@ -78,8 +77,8 @@ async function readSegment(folder: string, number: number, file: string, residen
   segment.used = buffer.length;
   let owner: SpoolOwner | undefined;
   let lastSequence = 0;
-  let residentBytes = 0;
   const events: RecoveredEvent[] = [];
+  const chunk = scan.frames.some((frame) => frame.kind === 'events') ? pool?.adopt(buffer) : undefined;
   for (const frame of scan.frames) {
     lastSequence = Math.max(lastSequence, frame.lastSequence);
     if (frame.kind === 'header') {
@@ -87,9 +86,7 @@ async function readSegment(folder: string, number: number, file: string, residen
       continue;
     }
     owner ??= ownerInEvents(buffer, frame);
-    const resident = residentBytes < residentBytesMax;
-    for (const event of readEvents(buffer, frame, segment, resident)) events.push(event);
-    if (resident) residentBytes += frame.to - frame.from;
+    for (const event of readEvents(buffer, frame, segment, chunk)) events.push(event);
   }
   segment.live = events.length;
   if (events.length > 0) await segment.sync();
@@ -105,13 +102,12 @@ function ownerInEvents(buffer: Buffer, frame: Frame): SpoolOwner | undefined {
   return undefined;
 }
 
-function readEvents(buffer: Buffer, frame: Frame, segment: Segment, resident: boolean): RecoveredEvent[] {
+function readEvents(buffer: Buffer, frame: Frame, segment: Segment, chunk: Chunk | undefined): RecoveredEvent[] {
   const events: RecoveredEvent[] = [];
   let offset = frame.from;
   while (offset < frame.to) {
     const end = buffer.indexOf(LINE_FEED, offset);
-    const json = buffer.toString('utf8', offset, end);
-    const event = JSON.parse(json) as { id: string; tenant: string; producer?: { sequence: number } };
+    const event = JSON.parse(buffer.toString('utf8', offset, end)) as { id: string; tenant: string; producer?: { sequence: number } };
     events.push({
       id: event.id,
       tenant: event.tenant,
@@ -119,7 +115,7 @@ function readEvents(buffer: Buffer, frame: Frame, segment: Segment, resident: bo
       bytes: end - offset,
       segment,
       offset,
-      json: resident ? json : undefined,
+      chunk,
     });
     offset = end + 1;
   }

@@ -1,4 +1,4 @@
-import { fdatasync, write } from 'node:fs';
+import { constants, fdatasync, write } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -32,26 +32,24 @@ export class Segment {
   }
 
   /**
-   * Writes whole frames, `length` bytes of `buffer`, after what is there. Durable on return.
+   * Writes bytes [start, end) of `buffer`, one whole frame, after what is there. Durable on return.
    * If it throws, the bytes are not in use and must not become so: see `erase`.
    */
-  async append(buffer: Buffer, length: number): Promise<void> {
+  async append(buffer: Buffer, start: number, end: number): Promise<void> {
     const handle = await this.#open();
-    let written = 0;
-    while (written < length) {
-      const { bytesWritten } = await writeAt(handle.fd, buffer, written, length - written, this.used + written);
-      written += bytesWritten;
+    const position = this.used - start;
+    for (let at = start; at < end; ) {
+      // Commit point of every event in this frame: the file is open with O_DSYNC, so a write that returns is on the disk.
+      const { bytesWritten } = await writeAt(handle.fd, buffer, at, end - at, position + at);
+      at += bytesWritten;
     }
-    // Commit point of every event in these frames.
-    await syncData(handle.fd);
-    this.used += length;
+    this.used += end - start;
   }
 
   /** Destroys the header of a frame whose append failed, so that recovery cannot take it for a commit. Durable on return. */
   async erase(): Promise<void> {
     const handle = await this.#open();
     await writeAt(handle.fd, ZEROS, 0, Math.min(FRAME_HEADER_BYTES, this.room), this.used);
-    await syncData(handle.fd);
   }
 
   async sync(): Promise<void> {
@@ -73,9 +71,14 @@ export class Segment {
   }
 
   async #open(): Promise<FileHandle> {
-    this.#handle ??= await open(this.file, 'r+');
+    this.#handle ??= await openDurable(this.file);
     return this.#handle;
   }
+}
+
+/** One write does what write and fdatasync do, in one trip to the thread pool (open(2), O_DSYNC). */
+function openDurable(file: string): Promise<FileHandle> {
+  return open(file, constants.O_RDWR | constants.O_DSYNC);
 }
 
 export function segmentFile(folder: string, number: number): string {
@@ -100,7 +103,7 @@ export async function prepareSegment(folder: string, number: number, bytes: numb
     await rename(spare, file);
   }
   await syncFolder(folder);
-  return new Segment(number, file, bytes, await open(file, 'r+'));
+  return new Segment(number, file, bytes, await openDurable(file));
 }
 
 async function fillWithZeros(file: string, bytes: number): Promise<void> {

@@ -1,4 +1,6 @@
 import type { Entry } from '../delivery/lane.js';
+import type { Piece } from '../delivery/message-body.js';
+import type { StagedFrame } from '../group-commit.js';
 
 /** Where events are kept between `emit` and their receipt. */
 export interface Spool {
@@ -9,15 +11,14 @@ export interface Spool {
   /** Whether so many more bytes fit. */
   hasRoom(bytes: number): boolean;
   /**
-   * Makes the entries from index `from` on durable, as many as fit into one commit. Returns the index after the last one.
-   * If it throws, none of these is durable, none will ever be recovered, and their sequences are free again.
-   * One call at a time.
+   * Makes the frame's entries durable. If it throws, none of them is durable, none will ever be recovered, and their
+   * sequences are free again. One call at a time.
    */
-  append(entries: readonly Entry[], from: number): Promise<number>;
+  append(frame: StagedFrame): Promise<void>;
   /** The entry's receipt came: its copy may go. Need not be durable; a lost clear only causes a resend. */
   clear(entry: Entry): void;
-  /** Reads back the JSON of durable entries, in their order; undefined for what was cleared meanwhile or cannot be read any more. */
-  load(entries: readonly Entry[]): Promise<(string | undefined)[]>;
+  /** Finds or reads back the JSON of durable entries, in their order; undefined for what was cleared meanwhile or cannot be read any more. */
+  load(entries: readonly Entry[]): Promise<(Piece | undefined)[]>;
   /** Called when nothing is pending, never during an append. */
   tidy(): Promise<void>;
   close(): Promise<void>;
