@@ -23,7 +23,7 @@ export class ServiceFlows {
   constructor(private readonly parts: ServiceParts) {
     this.metrics = serviceMetrics(parts.registry, {
       status: () => this.verification.status(),
-      backlog: () => this.intake.backlogEvents,
+      backlog: () => this.intake.backlogBytes,
     });
     this.checkpointer = this.wireCheckpoints();
     this.verification = this.wireVerification();

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@countersign/runtime';
 
-/** More events than this between bus and commit, and background work makes room. */
-export const BUSY_BACKLOG_EVENTS = 2_000;
+/** More bytes than this between bus and commit, and background work makes room. */
+export const BUSY_BACKLOG_BYTES = 512 * 1024;
 const RETRY_MS_MAX = 30_000;
 
 /** Runs `work` again and again with a pause between, until stopped. */

@@ -28,7 +28,7 @@ export function serviceMetrics(registry: Registry, view: { status: () => ReturnT
   gauge('last_full_verification_timestamp_seconds', 'When the whole history was last verified', ['tenant'], (g) => {
     for (const { tenant, lastFullAt } of view.status()) if (lastFullAt !== undefined) g.set({ tenant }, Date.parse(lastFullAt) / 1000);
   });
-  gauge('backlog_events', 'Events taken from the bus and not yet committed', [], (g) => g.set(view.backlog()));
+  gauge('backlog_bytes', 'Bytes taken from the bus and not yet committed', [], (g) => g.set(view.backlog()));
   const loop = loopDelayMonitor();
   gauge('loop_delay_max_ms', 'Longest time that the event loop was blocked since the last scrape', [], (g) => {
     g.set(loop.maxMs());

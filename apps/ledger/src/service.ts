@@ -11,12 +11,14 @@ import { Indexer } from './search/indexer.js';
 import { registerReadMetrics } from './search/read-metrics.js';
 import { Searcher } from './search/searcher.js';
 import { ServiceFlows } from './service-flows.js';
-import { BUSY_BACKLOG_EVENTS, every } from './service-loops.js';
+import { BUSY_BACKLOG_BYTES, every } from './service-loops.js';
 import { openParts, type ServiceParts } from './service-parts.js';
 import { LEDGER_SOURCE, SYSTEM_TENANT, verdictEvent } from './verify/verdict-event.js';
 
 const VERDICT_SEND_PAUSE_MS = 2_000;
 const VERDICTS_A_ROUND_MAX = 100;
+/** Taken from the bus and not yet committed, at most: some batches' worth. */
+const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 const PUBLISH_TIMEOUT_MS = 5_000;
 
 export interface RunningLedger {
@@ -41,6 +43,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
     bus,
     onMessage: (message) => intake.receive(message),
     stream: { maxBytes: config.intakeMaxBytes, replicas: config.natsReplicas },
+    maxInFlightBytes: IN_FLIGHT_BYTES_MAX,
     onEvent: (event) => log.info({ event }, 'intake'),
   });
   await pull.start();
@@ -97,7 +100,7 @@ function openIndexer({ stores, registry, log }: ServiceParts, { intake }: Servic
   return new Indexer({
     store: stores.index,
     producers: stores.producers,
-    isBusy: () => intake.backlogEvents > BUSY_BACKLOG_EVENTS,
+    isBusy: () => intake.backlogBytes > BUSY_BACKLOG_BYTES,
     onIndexed: metrics.indexed,
     onError: (error) => log.warn({ err: error }, 'indexing failed, it is tried again'),
   });

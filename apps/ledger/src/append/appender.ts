@@ -4,12 +4,12 @@ import { EventIdOnRecord, HeadMoved, type AppendStore } from './append-store.js'
 import { Batch, type RandomBytes, type Recorded } from './batch.js';
 import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
-import { RecentIds } from './recent.js';
 import { settle, type PendingMessage, type Settlement } from './settle.js';
 
 export const BATCH_EVENTS_MAX = 4_000;
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-const RECENT_IDS_MAX = 20_000;
+/** Messages whose ids are looked up at once. */
+const LOOKUP_MESSAGES_MAX = 32;
 const LOOKUP_BATCHES = 4;
 /** A batch that still collides after this many look-ups is an error to report, not a run of duplicates. */
 const COLLISIONS_MAX = 5;
@@ -44,7 +44,6 @@ interface Built {
  */
 export class Appender {
   private readonly queue = new MessageQueue();
-  private readonly recent = new RecentIds(RECENT_IDS_MAX);
   private head: Head | undefined;
   private inFlight: { built: Built; done: Promise<unknown> } | undefined;
   private lookedUp = new Map<string, Recorded>();
@@ -68,11 +67,6 @@ export class Appender {
     this.running ??= this.run();
   }
 
-  /** Events waiting to be built. */
-  get backlogEvents(): number {
-    return this.queue.events;
-  }
-
   /** Finishes what is in flight and returns the messages that were not begun. */
   async stop(): Promise<readonly PendingMessage[]> {
     this.stopped = true;
@@ -83,7 +77,7 @@ export class Appender {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      if (this.queue.events === 0 && this.inFlight === undefined) await this.queue.arrival();
+      if (this.queue.length === 0 && this.inFlight === undefined) await this.queue.arrival();
       if (this.stopped) break;
       try {
         this.head ??= await this.deps.store.loadHead(this.ledger);
@@ -107,21 +101,23 @@ export class Appender {
 
   /** Builds from queued messages until the batch is full, or the queue is empty and nothing is in flight to wait for. */
   private async build(base: Head): Promise<Built | undefined> {
-    if (this.queue.events === 0) return undefined;
-    if (this.lookups > 0 || this.queue.hasRedelivered(BATCH_EVENTS_MAX)) await this.lookUp();
+    if (this.queue.length === 0) return undefined;
+    const front = this.queue.front(LOOKUP_MESSAGES_MAX);
+    const lookUp = this.lookups > 0 || front.some((message) => message.redelivered);
+    if (lookUp) await this.lookUp(front);
     const batch = new Batch(this.ledger, base, this.deps.now(), this.deps.randomBytes);
     const settled = (this.building = []) as Settled[];
     const onRecord = (id: string): Recorded | undefined =>
-      this.inFlight?.built.batch.recorded.get(id) ?? this.recent.get(id) ?? this.lookedUp.get(id);
+      this.inFlight?.built.batch.recorded.get(id) ?? this.lookedUp.get(id);
     let events = 0;
-    while (events < BATCH_EVENTS_MAX && batch.rows.byteLength < BATCH_BYTES_MAX) {
+    while ((!lookUp || settled.length < front.length) && events < BATCH_EVENTS_MAX && batch.rows.byteLength < BATCH_BYTES_MAX) {
       const message = this.queue.shift();
       if (message === undefined) {
         if (!(await this.moreBeforeCommit())) break;
         continue;
       }
       settled.push({ message, settlement: settle(message, batch, onRecord, this.ledger.tenant) });
-      events += message.admissions.length;
+      events += message.admit().admissions.length;
       // A message may take some milliseconds to chain; heartbeats, reads and acks must not wait for a whole batch.
       await nextTurn();
     }
@@ -135,7 +131,7 @@ export class Appender {
     let settledFirst = false;
     const settled = inFlight.done.then(noop, noop).then(() => (settledFirst = true));
     await Promise.race([settled, this.queue.arrival()]);
-    return !settledFirst && this.queue.events > 0;
+    return !settledFirst && this.queue.length > 0;
   }
 
   private beginCommit(built: Built): void {
@@ -162,7 +158,6 @@ export class Appender {
     // The commit point: the events are on record. All that follows may be repeated, or lost, without harm.
     this.inFlight = undefined;
     this.head = built.next;
-    this.recent.remember(built.batch.recorded);
     this.retryDelayMs = 0;
     this.collisions = 0;
     if (this.lookups > 0) this.lookups -= 1;
@@ -193,8 +188,11 @@ export class Appender {
     if (!this.stopped) await sleep(this.retryDelayMs);
   }
 
-  private async lookUp(): Promise<void> {
-    const ids = this.queue.eventIds(BATCH_EVENTS_MAX).filter((id) => !this.lookedUp.has(id) && this.recent.get(id) === undefined);
+  private async lookUp(messages: readonly PendingMessage[]): Promise<void> {
+    const ids = messages
+      .flatMap((message) => message.admit().admissions)
+      .flatMap((admission) => ('admitted' in admission ? [admission.admitted.event.id] : []))
+      .filter((id) => !this.lookedUp.has(id));
     if (ids.length === 0) return;
     const found = await this.deps.store.findRecorded(this.ledger, ids);
     for (const [id, recorded] of found) this.lookedUp.set(id, recorded);

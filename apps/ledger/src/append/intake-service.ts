@@ -1,4 +1,4 @@
-import { ChainFault, type Receipt } from '@countersign/chain';
+import { ChainFault, type Address, type Receipt } from '@countersign/chain';
 import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
 import type { Logger } from '@countersign/runtime';
 import type { AppendStore } from './append-store.js';
@@ -9,7 +9,7 @@ import type { Head, Ledger } from './head.js';
 import { admitMessage, parseIntakeSubject } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
-import type { PendingMessage } from './settle.js';
+import type { AdmittedMessage, PendingMessage } from './settle.js';
 
 const PARKED_BATCH = 100;
 const MESSAGE_RETRY_DELAY_MS = 1_000;
@@ -46,7 +46,7 @@ interface OpenLedger {
 /** Routes messages to the appender of their ledger, and tells their producers what became of them. */
 export class IntakeService {
   private readonly ledgers = new Map<string, Promise<OpenLedger>>();
-  private backlog = 0;
+  private unsettledBytes = 0;
 
   constructor(private readonly deps: IntakeDependencies) {}
 
@@ -74,9 +74,9 @@ export class IntakeService {
     return (await this.open(tenant)).ledger;
   }
 
-  /** Events taken from the bus and not yet settled. */
-  get backlogEvents(): number {
-    return this.backlog;
+  /** Bytes taken from the bus and not yet settled. */
+  get backlogBytes(): number {
+    return this.unsettledBytes;
   }
 
   /** Stops appending to a ledger; what is queued and what comes is parked until {@link resume}. */
@@ -138,21 +138,25 @@ export class IntakeService {
     });
   }
 
-  private pending(message: BusMessage, address: { readonly source: string; readonly tenant: string }): PendingMessage {
-    const admissions = admitMessage(address, message.data);
-    this.backlog += admissions.length;
+  private pending(message: BusMessage, address: Address): PendingMessage {
+    let read: AdmittedMessage | undefined;
+    this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,
       source: address.source,
-      admissions,
-      digests: admissions.map((a) => ('admitted' in a ? this.deps.digester.digest(a.admitted.content) : undefined)),
-      redelivered: message.redelivered,
       body: message.data,
+      redelivered: message.redelivered,
+      admit: () => (read ??= this.admit(message.data, address)),
       ack: () => {
-        this.backlog -= admissions.length;
+        this.unsettledBytes -= message.data.length;
         message.ack();
       },
     };
+  }
+
+  private admit(body: Uint8Array, address: Address): AdmittedMessage {
+    const admissions = admitMessage(address, body);
+    return { admissions, digests: admissions.map((a) => ('admitted' in a ? this.deps.digester.digest(a.admitted.content) : undefined)) };
   }
 
   private committed(ledger: Ledger, head: Head, settled: readonly Settled[]): void {

@@ -6,15 +6,13 @@ export class MessageQueue {
   private first = 0;
   private waiting: (() => void) | undefined;
   private closed = false;
-  private eventCount = 0;
 
-  get events(): number {
-    return this.eventCount;
+  get length(): number {
+    return this.messages.length - this.first;
   }
 
   push(message: PendingMessage): void {
     this.messages.push(message);
-    this.eventCount += message.admissions.length;
     this.waiting?.();
   }
 
@@ -22,14 +20,12 @@ export class MessageQueue {
     if (messages.length === 0) return;
     this.messages = [...messages, ...this.messages.slice(this.first)];
     this.first = 0;
-    for (const m of messages) this.eventCount += m.admissions.length;
   }
 
   shift(): PendingMessage | undefined {
     const message = this.messages[this.first];
     if (message === undefined) return undefined;
     this.first += 1;
-    this.eventCount -= message.admissions.length;
     if (this.first === this.messages.length) {
       this.messages = [];
       this.first = 0;
@@ -41,13 +37,12 @@ export class MessageQueue {
     const rest = this.messages.slice(this.first);
     this.messages = [];
     this.first = 0;
-    this.eventCount = 0;
     return rest;
   }
 
   /** Resolves when a message is there or the queue is closed. */
   async arrival(): Promise<void> {
-    if (this.eventCount > 0 || this.closed) return;
+    if (this.length > 0 || this.closed) return;
     await new Promise<void>((resolve) => (this.waiting = resolve));
     this.waiting = undefined;
   }
@@ -57,26 +52,8 @@ export class MessageQueue {
     this.waiting?.();
   }
 
-  /** Ids of the admitted events at the front, of as many messages as hold `eventsMax` events. */
-  eventIds(eventsMax: number): string[] {
-    const ids: string[] = [];
-    for (const message of this.front(eventsMax)) {
-      for (const admission of message.admissions) if ('admitted' in admission) ids.push(admission.admitted.event.id);
-    }
-    return ids;
-  }
-
-  hasRedelivered(eventsMax: number): boolean {
-    for (const message of this.front(eventsMax)) if (message.redelivered) return true;
-    return false;
-  }
-
-  private *front(eventsMax: number): Generator<PendingMessage> {
-    let events = 0;
-    for (let i = this.first; i < this.messages.length && events < eventsMax; i++) {
-      const message = this.messages[i]!;
-      events += message.admissions.length;
-      yield message;
-    }
+  /** The next messages, left in the queue. */
+  front(messagesMax: number): readonly PendingMessage[] {
+    return this.messages.slice(this.first, this.first + messagesMax);
   }
 }

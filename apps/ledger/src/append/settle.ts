@@ -4,16 +4,22 @@ import type { AccountedSequence, QuarantineRow } from './append-store.js';
 import type { Batch, Recorded } from './batch.js';
 import type { Admission } from './intake-message.js';
 
-/** A message on its way through the append flow. */
+/** What a message says, read. */
+export interface AdmittedMessage {
+  readonly admissions: readonly Admission[];
+  /** Content digests of the admitted events, in the same order. */
+  readonly digests: readonly (string | undefined)[];
+}
+
+/** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
 export interface PendingMessage {
   readonly subject: string;
   readonly source: string;
-  readonly admissions: readonly Admission[];
-  /** Content digests of the admitted events, computed once. */
-  readonly digests: readonly (string | undefined)[];
+  readonly body: Uint8Array;
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
-  readonly body: Uint8Array;
+  /** Reads and checks the body, once. */
+  admit(): AdmittedMessage;
   /** Tells the bus that it need not send this again. */
   ack(): void;
 }
@@ -33,13 +39,14 @@ export type OnRecord = (eventId: string) => Recorded | undefined;
 /** Chains a message's new events into `batch` and decides every other one. Calls nothing but its arguments. */
 export function settle(message: PendingMessage, batch: Batch, onRecord: OnRecord, tenant: string): Settlement {
   const settlement: Settlement = { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [] };
-  message.admissions.forEach((admission, i) => {
+  const { admissions, digests } = message.admit();
+  admissions.forEach((admission, i) => {
     if ('refused' in admission) {
       refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
       return;
     }
     const { admitted } = admission;
-    const digest = message.digests[i]!;
+    const digest = digests[i]!;
     const earlier = batch.recorded.get(admitted.event.id) ?? onRecord(admitted.event.id);
     try {
       if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest).receipt);

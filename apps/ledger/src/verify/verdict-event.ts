@@ -1,4 +1,4 @@
-import type { Event, JsonObject } from '@countersign/chain';
+import type { Event } from '@countersign/chain';
 import type { VerdictToLedger } from './verdict-store.js';
 
 export const SYSTEM_TENANT = 'system';
