@@ -105,6 +105,21 @@ describe('delivery', () => {
     await emitter.close();
   });
 
+  it('a tenant whose ledger is stopped does not hold up the others, and gets its own when it runs again', async () => {
+    const ledger = new FakeLedger();
+    ledger.stopped.add('a');
+    const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), unreceiptedEventsMax: 100, batchEventsMax: 50 });
+    await emitMany(emitter, 1_000, ['a', 'b']);
+    await until('b has all of its events', () => ledger.recorded.filter(({ tenant }) => tenant === 'b').length === 500);
+    expect(emitter.stats()).toMatchObject({ receipted: 500, pending: 500 });
+    expect(ledger.messages).toBeLessThan(20);
+    ledger.stopped.delete('a');
+    await emitter.flush();
+    expect(ledger.recorded).toHaveLength(1_000);
+    expect(inOrder(ledger)).toBe(true);
+    await emitter.close();
+  });
+
   it('keeps messages within 500 events and the byte limit', async () => {
     const ledger = new FakeLedger();
     ledger.connected = false;

@@ -13,6 +13,8 @@ export interface Stored {
 export class LedgerBook {
   /** Ids that are refused, with their code. */
   readonly refusing = new Map<string, string>();
+  /** Tenants whose ledger answers nothing. */
+  readonly stopped = new Set<string>();
   /** Everything that arrived, in order, copies included. */
   readonly arrived: Stored[] = [];
   /** What the ledger holds: first arrivals, in order. */
@@ -22,6 +24,7 @@ export class LedgerBook {
   /** Takes one message of the intake; returns what is to be published. */
   enter(subject: string, body: Uint8Array): { subject: string; body: string }[] {
     const [, source, tenant] = subject.split('.') as [string, string, string];
+    if (this.stopped.has(tenant)) return [];
     const recorded: Receipt[] = [];
     const repeated: Receipt[] = [];
     const refusals: Refusal[] = [];

@@ -78,6 +78,13 @@ export class Lane {
   resendBatches = 1;
   /** A receipt came since the last resend: somebody is listening. */
   progressed = false;
+  /** Sent, without a receipt. */
+  unreceipted = 0;
+  /**
+   * No receipt came although one was due. What was sent is sent again, now and then, and nothing new follows until all
+   * of it has its receipt: what was lost must not be overtaken.
+   */
+  stalled = false;
   /** When the oldest entry was cleared last. */
   advancedAtMs = 0;
   #order: Entry[] = [];
@@ -109,6 +116,7 @@ export class Lane {
     for (; at < order.length && entries.length < eventsMax; at++) {
       const entry = order[at] as Entry;
       if (entry.cleared || entry.batch !== undefined) continue;
+      if (this.stalled && entry.sends === 0) break;
       if (bytes + entry.bytes + 1 > bytesMax) break;
       bytes += entry.bytes + 1;
       entries.push(entry);
@@ -118,25 +126,21 @@ export class Lane {
     const batch: Batch = { lane: this, entries, sentAtMs: nowMs, inFlight: false };
     for (const entry of entries) entry.batch = batch;
     this.unsent -= entries.length;
+    this.unreceipted += entries.length;
     for (const entry of entries) this.unsentBytes -= entry.bytes;
     return batch;
   }
 
-  /** Makes what this message carried unsent again, except what was cleared or sent otherwise since. Returns how many. */
-  restore(batch: Batch): number {
-    let restored = 0;
+  /** Makes what this message carried unsent again, except what was cleared or sent otherwise since. */
+  restore(batch: Batch): void {
     for (const entry of batch.entries) {
-      if (!entry.cleared && entry.batch === batch) {
-        this.#unsend(entry);
-        restored++;
-      }
+      if (!entry.cleared && entry.batch === batch) this.#unsend(entry);
     }
-    if (restored > 0) this.#cursor = this.#head;
-    return restored;
+    this.#cursor = this.#head;
   }
 
-  /** Makes up to `countMax` of the oldest sent entries unsent again if they were sent before `sentBeforeMs`. Returns how many. */
-  rewind(countMax: number, sentBeforeMs: number, inFlightToo: boolean): number {
+  /** Makes up to `countMax` of the oldest sent entries unsent again if they were sent before `sentBeforeMs`. */
+  rewind(countMax: number, sentBeforeMs: number, inFlightToo: boolean): void {
     let rewound = 0;
     for (let at = this.#head; at < this.#order.length && rewound < countMax; at++) {
       const entry = this.#order[at] as Entry;
@@ -145,8 +149,7 @@ export class Lane {
       this.#unsend(entry);
       rewound++;
     }
-    if (rewound > 0) this.#cursor = this.#head;
-    return rewound;
+    this.#cursor = this.#head;
   }
 
   /** Drops from memory what was sent before `sentBeforeMs` and can be read back. */
@@ -157,19 +160,26 @@ export class Lane {
     }
   }
 
-  /** Forgets an entry whose receipt or refusal came. Returns whether it had been sent. */
-  clear(entry: Entry, nowMs: number): boolean {
+  /** Forgets an entry whose receipt or refusal came. */
+  clear(entry: Entry, nowMs: number): void {
     this.entryById.delete(entry.id);
     entry.cleared = true;
-    const wasSent = entry.batch !== undefined;
-    if (!wasSent) {
+    if (entry.batch !== undefined) {
+      this.unreceipted--;
+    } else {
       this.unsent--;
       this.unsentBytes -= entry.bytes;
     }
+    // Everything older waits to be sent again, ahead of what is new.
+    if (this.unreceipted === 0) this.stalled = false;
     this.#clearedInOrder++;
     if (this.#order[this.#head] === entry) this.#advance(nowMs);
     else if (this.#clearedInOrder >= COMPACT_ENTRIES_MIN && this.#clearedInOrder * 2 > this.#order.length) this.#compact();
-    return wasSent;
+  }
+
+  /** What counts against the limit of events without a receipt: one silent ledger must not stop the others. */
+  get counted(): number {
+    return this.stalled ? 0 : this.unreceipted;
   }
 
   /** The oldest entry without a receipt. */
@@ -179,6 +189,7 @@ export class Lane {
 
   #unsend(entry: Entry): void {
     entry.batch = undefined;
+    this.unreceipted--;
     this.unsent++;
     this.unsentBytes += entry.bytes;
   }

@@ -37,7 +37,7 @@ export class Sender {
   readonly lanes = new Map<string, Lane>();
   readonly #ready = new Set<Lane>();
   #messagesInFlight = 0;
-  /** Sent, without a receipt. */
+  /** Sum of `counted` over all lanes. */
   #unreceipted = 0;
   /** Completions of publishes from before a reconnect belong to an older epoch and count no more. */
   #epoch = 0;
@@ -78,7 +78,9 @@ export class Sender {
   /** Takes note of a receipt or refusal. Call `pump` after the last of a group. */
   clear(entry: Entry, nowMs: number): void {
     const lane = entry.lane;
-    if (lane.clear(entry, nowMs)) this.#unreceipted--;
+    const before = lane.counted;
+    lane.clear(entry, nowMs);
+    this.#unreceipted += lane.counted - before;
     lane.progressed = true;
     lane.resendDelayMs = this.settings.resendAfterMs;
   }
@@ -117,12 +119,13 @@ export class Sender {
   #publishNext(lane: Lane): boolean {
     const nowMs = performance.now();
     if (lane.loading || (lane.messagesInFlight > 0 && (lane.recovering || this.#holds(lane, nowMs)))) return false;
+    const before = lane.counted;
     const batch = lane.take(this.settings.batchEventsMax, this.settings.batchBytesMax, nowMs);
     if (batch === undefined) return false;
+    this.#unreceipted += lane.counted - before;
     lane.heldSinceMs = undefined;
     lane.messagesInFlight++;
     this.#messagesInFlight++;
-    this.#unreceipted += batch.entries.length;
     batch.inFlight = true;
     if (batch.entries.every((entry) => entry.chunk !== undefined)) this.#publish(batch, messageBody(batch.entries), this.#epoch);
     else this.#loadThenPublish(batch, this.#epoch).catch((error: unknown) => this.settings.log.error({ err: error }, 'sending stopped'));
@@ -195,7 +198,7 @@ export class Sender {
   #failed(batch: Batch, epoch: number, error: unknown): void {
     batch.inFlight = false;
     if (this.#stopped) return;
-    this.#restore(batch);
+    this.#change(batch.lane, () => batch.lane.restore(batch));
     if (epoch !== this.#epoch) return;
     const lane = batch.lane;
     this.#messagesInFlight--;
@@ -227,7 +230,10 @@ export class Sender {
     for (const lane of this.lanes.values()) {
       lane.messagesInFlight = 0;
       lane.recovering = true;
-      this.#rewind(lane, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, true);
+      this.#change(lane, () => {
+        lane.stalled = false;
+        lane.rewind(Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, true);
+      });
     }
     this.pump();
   }
@@ -258,18 +264,18 @@ export class Sender {
       lane.resendBatches = 1;
       lane.resendDelayMs = Math.min(lane.resendDelayMs * 2, RESEND_AFTER_MS_MAX);
     }
+    this.#change(lane, () => {
+      lane.stalled ||= !lane.progressed;
+      lane.rewind(lane.resendBatches * this.settings.batchEventsMax, sentBeforeMs, false);
+    });
     lane.progressed = false;
-    this.#rewind(lane, lane.resendBatches * this.settings.batchEventsMax, sentBeforeMs, false);
   }
 
-  #rewind(lane: Lane, countMax: number, sentBeforeMs: number, inFlightToo: boolean): void {
-    this.#unreceipted -= lane.rewind(countMax, sentBeforeMs, inFlightToo);
+  #change(lane: Lane, change: () => void): void {
+    const before = lane.counted;
+    change();
+    this.#unreceipted += lane.counted - before;
     if (lane.unsent > 0) this.#ready.add(lane);
-  }
-
-  #restore(batch: Batch): void {
-    this.#unreceipted -= batch.lane.restore(batch);
-    if (batch.lane.unsent > 0) this.#ready.add(batch.lane);
   }
 
   #forget(lane: Lane): void {
