@@ -6,7 +6,7 @@ import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
 import { settle, type PendingMessage, type Settlement } from './settle.js';
 
-export const BATCH_EVENTS_MAX = 4_000;
+export const BATCH_EVENTS_MAX = 2_000;
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Messages whose ids are looked up at once. */
 const LOOKUP_MESSAGES_MAX = 32;

@@ -1,5 +1,7 @@
 import type { PendingMessage } from './settle.js';
 
+const COMPACT_AFTER = 64;
+
 /** Messages of one ledger in order of arrival. Its length is bounded by what the bus may have unacknowledged. */
 export class MessageQueue {
   private messages: PendingMessage[] = [];
@@ -26,8 +28,9 @@ export class MessageQueue {
     const message = this.messages[this.first];
     if (message === undefined) return undefined;
     this.first += 1;
-    if (this.first === this.messages.length) {
-      this.messages = [];
+    // Under steady load the queue is never empty: what was taken must not stay reachable.
+    if (this.first >= COMPACT_AFTER || this.first === this.messages.length) {
+      this.messages = this.messages.slice(this.first);
       this.first = 0;
     }
     return message;

@@ -4,8 +4,9 @@ import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
+import type { EventFilters } from './event-filters.js';
 import { recordedEvent } from './recorded-event.js';
-import { searchSql } from './search-sql.js';
+import { searchSql, stretchesOf, stretchesSql, type Stretch } from './search-sql.js';
 
 /** A question that no index answers well is given up, before it takes the machine from everybody else. */
 export const SEARCH_TIMEOUT_MS = 5_000;
@@ -24,8 +25,7 @@ export class Searcher {
     // Read first: what is indexed meanwhile may be in the answer, but nothing that is said to be indexed may lack.
     const { indexedSize } = await this.store.sizes(ledger);
     // One more than asked for tells whether there is a next page.
-    const { text, values } = searchSql(ledger.ledgerId, filters, belowIndex, limit + 1);
-    const rows = await this.matches(text, values);
+    const rows = await this.matches(ledger, filters, belowIndex, limit + 1);
     const indexes = rows.slice(0, limit).map((row) => Number(row.leaf_index));
     const records = await this.store.entriesAt(ledger, indexes);
     const events = records.map(recordedEvent);
@@ -33,11 +33,17 @@ export class Searcher {
     return { events, indexedSize, next: encodeCursor(ledger.tenant, filters, indexes.at(-1)!) };
   }
 
-  private matches(text: string, values: unknown[]): Promise<{ leaf_index: string }[]> {
+  private matches({ ledgerId }: Ledger, filters: EventFilters, belowIndex: number, limit: number): Promise<{ leaf_index: string }[]> {
     return withTransaction(
       this.pool,
       async (client) => {
         await client.query(`SET LOCAL statement_timeout = ${SEARCH_TIMEOUT_MS}`);
+        let stretches: readonly Stretch[] = [{ lo: 0, hi: belowIndex }];
+        if (filters.from !== undefined || filters.to !== undefined) {
+          const asked = stretchesSql(ledgerId, filters, belowIndex);
+          stretches = stretchesOf((await client.query<{ lo: string; hi: string }>(asked.text, asked.values)).rows);
+        }
+        const { text, values } = searchSql(ledgerId, filters, stretches, belowIndex, limit);
         return (await client.query<{ leaf_index: string }>(text, values)).rows;
       },
       { readOnly: true },

@@ -17,6 +17,9 @@ export interface IndexedBatch {
   readonly unreadable: number;
 }
 
+/** Leaves whose span of event times is remembered together. */
+export const INDEX_BLOCK_LEAVES = 1_024;
+
 // SQLSTATE classes: data exception, integrity constraint violation.
 const UNREADABLE = /^(22|23)/;
 
@@ -27,13 +30,20 @@ const EVENTS = `
 // PostgreSQL reads, takes apart and indexes the entries itself: the process that appends has no time for it.
 // RFC 3339 has a year 0, PostgreSQL has none.
 const INDEX_SQL = `
-  WITH events AS MATERIALIZED (${EVENTS}), indexed AS (
+  WITH events AS MATERIALIZED (${EVENTS}), fields AS MATERIALIZED (
+    SELECT leaf_index, event_id, e->>'type' AS type,
+           array_position(ARRAY['info', 'notice', 'warning', 'alert'], e->>'severity') - 1 AS severity,
+           CASE WHEN e->>'time' LIKE '0000%' THEN '-infinity' ELSE (e->>'time')::timestamptz END AS time,
+           e#>>'{actor,id}' AS actor_id, e#>>'{resource,id}' AS resource_id
+      FROM events
+  ), indexed AS (
     INSERT INTO event_index (ledger_id, leaf_index, event_id, type, severity, time, actor_id, resource_id)
-    SELECT $1, leaf_index, event_id, e->>'type',
-           array_position(ARRAY['info', 'notice', 'warning', 'alert'], e->>'severity') - 1,
-           CASE WHEN e->>'time' LIKE '0000%' THEN '-infinity' ELSE (e->>'time')::timestamptz END,
-           e#>>'{actor,id}', e#>>'{resource,id}'
-      FROM events ON CONFLICT DO NOTHING
+    SELECT $1, fields.* FROM fields ON CONFLICT DO NOTHING
+  ), blocks AS (
+    INSERT INTO event_index_blocks AS known (ledger_id, block, min_time, max_time)
+    SELECT $1, leaf_index / ${INDEX_BLOCK_LEAVES}, min(time), max(time) FROM fields GROUP BY 2 ORDER BY 2
+    ON CONFLICT (ledger_id, block) DO UPDATE
+      SET min_time = least(known.min_time, EXCLUDED.min_time), max_time = greatest(known.max_time, EXCLUDED.max_time)
   )
   SELECT e->>'source' AS source, e#>>'{producer,id}' AS producer_id,
          range_agg(int8range((e#>>'{producer,sequence}')::bigint, (e#>>'{producer,sequence}')::bigint + 1))::text AS seen,
@@ -92,6 +102,7 @@ export class PgIndexStore {
     await withTransaction(this.pool, async (client) => {
       await client.query('UPDATE index_cursors SET indexed_size = 0 WHERE ledger_id = $1', [ledger.ledgerId]);
       await client.query('DELETE FROM event_index WHERE ledger_id = $1', [ledger.ledgerId]);
+      await client.query('DELETE FROM event_index_blocks WHERE ledger_id = $1', [ledger.ledgerId]);
     });
   }
 
