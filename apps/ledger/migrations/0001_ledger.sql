@@ -109,7 +109,15 @@ CREATE INDEX event_index_type     ON event_index (ledger_id, type, leaf_index);
 CREATE INDEX event_index_actor    ON event_index (ledger_id, actor_id, leaf_index);
 CREATE INDEX event_index_resource ON event_index (ledger_id, resource_id, leaf_index) WHERE resource_id IS NOT NULL;
 CREATE INDEX event_index_severity ON event_index (ledger_id, severity, leaf_index) WHERE severity >= 1;
-CREATE INDEX event_index_time     ON event_index (ledger_id, time, leaf_index);
+
+-- Between which times the events of each 1,024 leaves happened: a search by time reads the stretches that can match.
+CREATE TABLE event_index_blocks (
+  ledger_id integer NOT NULL,
+  block     bigint  NOT NULL,
+  min_time  timestamptz NOT NULL,
+  max_time  timestamptz NOT NULL,
+  PRIMARY KEY (ledger_id, block)
+);
 
 CREATE TABLE index_cursors (
   ledger_id       integer PRIMARY KEY,
@@ -151,10 +159,10 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO ledger_runtime, ledger_reader;
 GRANT INSERT ON ledgers, heads, entries, tiles, checkpoints, quarantine, parked_messages, verifications TO ledger_runtime;
 GRANT UPDATE ON heads TO ledger_runtime;
 GRANT DELETE ON parked_messages TO ledger_runtime;
-GRANT INSERT, UPDATE, DELETE ON event_index, index_cursors, producers TO ledger_runtime;
+GRANT INSERT, UPDATE, DELETE ON event_index, event_index_blocks, index_cursors, producers TO ledger_runtime;
 GRANT SELECT (ledger_id, leaf_index, data_part, personal_parts), UPDATE (data_part, personal_parts, content_digest) ON entries TO ledger_eraser;
 
 -- Down Migration
 
-DROP TABLE producers, index_cursors, event_index, verifications, parked_messages, quarantine, checkpoints, tiles, entries, heads, ledgers;
+DROP TABLE producers, index_cursors, event_index_blocks, event_index, verifications, parked_messages, quarantine, checkpoints, tiles, entries, heads, ledgers;
 DROP FUNCTION refuse_part_rewrite;

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import { searchPageSchema, type SearchPage } from '@countersign/contracts';
+import type { EventFilters } from '../src/search/event-filters.js';
+import { searchSql, stretchesOf, stretchesSql } from '../src/search/search-sql.js';
+import { INDEX_BLOCK_LEAVES } from '../src/store/pg-index-store.js';
 import { startHttpFixture, type HttpFixture } from './fixture/http-fixture.js';
 import { makeEvents, startLedgerFixture, type LedgerFixture, type TestLedger } from './fixture/ledger-fixture.js';
 
@@ -55,7 +58,7 @@ describe('a search', () => {
     expect(await found('')).toEqual(expected(() => true));
     const { events, indexedSize } = await search('limit=120');
     expect(indexedSize).toBe(COUNT);
-    const entry = (await fetch(`${http.url}/ledgers/acme/entries/110`).then((r) => r.json())) as unknown;
+    const entry = await fetch(`${http.url}/ledgers/acme/entries/110`).then((r): Promise<unknown> => r.json());
     expect(events.find((event) => event.index === 110)).toEqual(entry);
     expect(events[119]).toMatchObject({
       index: 0,
@@ -141,6 +144,32 @@ describe('a search', () => {
     ['actr=u-1', 'actr'],
   ])('refuses %s and names the field', async (query, field) => {
     expect(await ask(query)).toEqual([400, expect.objectContaining({ code: 'REQUEST_INVALID', field })]);
+  });
+
+  it('finds by time what came late, among stretches without number', async () => {
+    const { ledgerId } = await ledgers.ledger('late');
+    const count = 140 * INDEX_BLOCK_LEAVES;
+    // Every other stretch of leaves holds one event of the first day: more stretches than one search reads one by one.
+    const isLate = `n % ${2 * INDEX_BLOCK_LEAVES} = 5`;
+    await ledgers.admin.query(
+      `WITH made AS (
+         INSERT INTO event_index (ledger_id, leaf_index, event_id, type, severity, time, actor_id)
+         SELECT ${ledgerId}, n, gen_random_uuid(), 'identity.session.created', 0, timestamptz '2026-01-01Z' + n * interval '1 ms' + CASE WHEN ${isLate} THEN '0' ELSE '10 days' END::interval, 'u-1'
+           FROM generate_series(0, ${count - 1}) AS n RETURNING leaf_index, time)
+       INSERT INTO event_index_blocks SELECT ${ledgerId}, leaf_index / ${INDEX_BLOCK_LEAVES}, min(time), max(time) FROM made GROUP BY 2`,
+    );
+    const wanted = Array.from({ length: count }, (_, n) => n).filter((n) => n % (2 * INDEX_BLOCK_LEAVES) === 5).reverse();
+    const ask = async (filters: EventFilters, belowIndex: number, limit: number): Promise<number[]> => {
+      const stretches = stretchesSql(ledgerId, filters, belowIndex);
+      const { rows } = await ledgers.reader.query<{ lo: string; hi: string }>(stretches.text, stretches.values);
+      const matches = searchSql(ledgerId, filters, stretchesOf(rows), belowIndex, limit);
+      return (await ledgers.reader.query<{ leaf_index: string }>(matches.text, matches.values)).rows.map((row) => Number(row.leaf_index));
+    };
+    const to = '2026-01-02T00:00:00Z';
+    expect(await ask({ to }, Number.MAX_SAFE_INTEGER, 500)).toEqual(wanted);
+    expect(await ask({ to, type: 'identity' }, Number.MAX_SAFE_INTEGER, 40)).toEqual(wanted.slice(0, 40));
+    expect(await ask({ to, type: 'identity' }, wanted[39]!, 500)).toEqual(wanted.slice(40));
+    expect(await ask({ to: '2025-01-01T00:00:00Z' }, Number.MAX_SAFE_INTEGER, 500)).toEqual([]);
   });
 
   it('says what became of parts and of entries that were changed', async () => {

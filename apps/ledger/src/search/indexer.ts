@@ -72,7 +72,7 @@ export class Indexer {
       if (batch === undefined) break;
       this.deps.onIndexed(ledger.tenant, batch.indexedSize - reached, batch.unreadable);
       reached = batch.indexedSize;
-      if (this.deps.isBusy()) await this.rest(Math.min((performance.now() - startedAt) * REST_PER_WORK_WHEN_BUSY, REST_MS_MAX));
+      await this.rest(restMsAfter(performance.now() - startedAt, this.deps.isBusy()));
     }
     return reached;
   }
@@ -94,6 +94,12 @@ export class Indexer {
   }
 
   private async rest(ms: number): Promise<void> {
+    if (ms === 0) return;
     await sleep(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
+}
+
+/** Milliseconds to leave the machine to others after working for `workedMs`. */
+export function restMsAfter(workedMs: number, isBusy: boolean): number {
+  return isBusy ? Math.min(workedMs * REST_PER_WORK_WHEN_BUSY, REST_MS_MAX) : 0;
 }
