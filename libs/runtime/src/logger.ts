@@ -17,6 +17,25 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
+interface LoggedError {
+  readonly type: string;
+  readonly message: string;
+  readonly code?: unknown;
+  readonly stack?: string;
+  readonly cause?: LoggedError;
+}
+
+/**
+ * What of an error may be logged. A database's error carries the row or the key that it stumbled over in further
+ * fields (`detail`, `where`): personal data, so nothing but the named fields passes.
+ */
+function loggedError(error: unknown): LoggedError {
+  if (!(error instanceof Error)) return { type: typeof error, message: 'not an Error' };
+  const { name, message, stack, cause } = error;
+  const { code } = error as { code?: unknown };
+  return { type: name, message, code, stack, ...(cause === undefined ? {} : { cause: loggedError(cause) }) };
+}
+
 /** A JSON logger: one object a line, with `time` in ISO 8601 and `service`. */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
@@ -24,6 +43,7 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { service: options.service, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: loggedError, error: loggedError },
     redact: { paths: [...REDACTED_PATHS, ...(options.redact ?? [])], censor: '[redacted]' },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);

@@ -29,6 +29,14 @@ describe('the log', () => {
     expect(lines().map(({ correlationId }) => correlationId)).toEqual(['c-1', undefined]);
   });
 
+  it('shows no more of an error than its name, message, code and stack, causes included', () => {
+    const { log, lines } = capture();
+    const row = Object.assign(new Error('duplicate key'), { code: '23505', detail: 'Key (email)=(a@b.example)', where: 'COPY entries, line 1' });
+    log.error({ err: new Error('append failed', { cause: row }) }, 'failed');
+    expect(JSON.stringify(lines())).not.toMatch(/a@b|COPY/);
+    expect(lines()[0]!['err']).toMatchObject({ type: 'Error', message: 'append failed', cause: { message: 'duplicate key', code: '23505' } });
+  });
+
   it('hides secrets at the top and two levels down, and what the service adds', () => {
     const { log, lines } = capture({ redact: ['card.number'] });
     log.info({ password: 'hush', user: { token: 'hush' }, request: { headers: { authorization: 'hush', cookie: 'hush' } }, options: { db: { databaseUrl: 'hush' } }, card: { number: 'hush' } });
