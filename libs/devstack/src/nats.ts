@@ -62,6 +62,8 @@ function greets(port: number): Promise<boolean> {
     };
     socket.once('data', (data) => end(data.toString('latin1').startsWith('INFO ')));
     socket.once('error', () => end(false));
+    // A stranger may hang up without a word.
+    socket.once('close', () => end(false));
     socket.setTimeout(1_000, () => end(false));
   });
 }

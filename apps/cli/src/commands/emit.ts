@@ -59,7 +59,8 @@ export function emitCommand(io: Io, ended: Ended): Command {
 async function emit(options: Options, io: Io, output: Output): Promise<void> {
   const given = options.file === undefined ? {} : parseObject(await readInput(options.file, io), 'the event');
   const { source: ownSource, producer: _, ...fields } = { ...given, ...fieldsOf(options) } as Record<string, unknown>;
-  const source = options.source ?? (typeof ownSource === 'string' ? ownSource : String(fields['type'] ?? '').split('.')[0]!);
+  const ofType = typeof fields['type'] === 'string' ? fields['type'].split('.')[0]! : '';
+  const source = options.source ?? (typeof ownSource === 'string' ? ownSource : ofType);
   if (source === '') throw usageError('name the event with --type, or give it whole with --file');
   const timeoutMs = secondsOf(options.timeout) * 1000;
   const sender = await openSender(busOf(options, io.env, io.cwd), source);

@@ -55,7 +55,7 @@ async function checkAll(client: pg.Client, keys: readonly NamedKey[], options: O
   for (const ledger of rows) {
     const own = keys.filter(({ vkey }) => vkey.name === ledger.origin);
     const progress = progressFor(output, `fsck ${ledger.tenant}`, 'entries');
-    checked.push(await checkLedger(client, ledger, { vkeys: own.map(({ vkey }) => vkey), lastSeen: memory.lastSeen(own), onProgress: progress.update }));
+    checked.push(await checkLedger(client, ledger, { vkeys: own.map(({ vkey }) => vkey), lastSeen: memory.lastSeen(own), onProgress: (done, total) => progress.update(done, total) }));
     progress.stop();
   }
   await client.query('COMMIT');

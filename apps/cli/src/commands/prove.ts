@@ -1,8 +1,7 @@
 import { Command } from 'commander';
 import { ChainFault } from '@countersign/chain';
 import { writeFileDurably } from '@countersign/runtime';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { CliError } from '../exit-code.js';
+import { CliError, EXIT } from '../exit-code.js';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { LedgerApi, ledgerPath } from '../ledger-api.js';
@@ -10,7 +9,7 @@ import type { Output } from '../output.js';
 import { count } from '../progress.js';
 import { ledgerUrlOf, withLedgerTarget } from '../target.js';
 import { openLiveLedger } from '../verify/live-ledger.js';
-import type { LiveLedger, VerifierOptions } from '../verify/live-ledger.js';
+import type { VerifierOptions } from '../verify/live-ledger.js';
 import { withVerifier } from '../verify/options.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
 
@@ -20,9 +19,6 @@ interface Options extends VerifierOptions {
 }
 
 const PUBLIC_MODE = 0o644;
-/** A checkpoint follows an append within a second; a busy machine gets some more. */
-const PROOF_WAIT_MS_MAX = 10_000;
-const PROOF_POLL_MS = 200;
 
 export function proveCommand(io: Io, ended: Ended): Command {
   const command = withVerifier(withLedgerTarget(new Command('prove')))
@@ -37,7 +33,7 @@ export function proveCommand(io: Io, ended: Ended): Command {
 async function prove(eventId: string, options: Options, io: Io, output: Output): Promise<void> {
   const tenant = options.tenant ?? (await tenantOf(eventId, new LedgerApi(ledgerUrlOf(options, io.env, io.cwd))));
   const live = await openLiveLedger({ ...options, tenant }, io);
-  const text = await fetchProof(live, eventId);
+  const text = await live.api.text(ledgerPath(tenant, `/proofs/${encodeURIComponent(eventId)}`));
   const { entry, leafIndex, leafHash, checkpoint } = verifyProofFile(text, live.keys, live.memory);
   if (entry.id !== eventId) throw new ChainFault('EVENT_ID_MISMATCH', 'the proof is about another event', { leafIndex });
   const file = options.out ?? `${eventId}.tlog-proof`;
@@ -51,7 +47,7 @@ async function prove(eventId: string, options: Options, io: Io, output: Output):
 
 /** The only ledger that has the event: ids are random, so no two have the same. Throws CliError EVENT_UNKNOWN. */
 async function tenantOf(eventId: string, api: LedgerApi): Promise<string> {
-  let unknown: unknown;
+  let unknown = new CliError(EXIT.usage, 'EVENT_UNKNOWN', 'there is no ledger yet');
   for (const { tenant } of await api.ledgers()) {
     try {
       await api.text(ledgerPath(tenant, `/receipts/${encodeURIComponent(eventId)}`));
@@ -61,18 +57,5 @@ async function tenantOf(eventId: string, api: LedgerApi): Promise<string> {
       unknown = error;
     }
   }
-  throw unknown ?? new CliError(1, 'EVENT_UNKNOWN', 'there is no ledger yet');
-}
-
-async function fetchProof({ api, tenant }: LiveLedger, eventId: string): Promise<string> {
-  const untilMs = performance.now() + PROOF_WAIT_MS_MAX;
-  for (;;) {
-    try {
-      return await api.text(ledgerPath(tenant, `/proofs/${encodeURIComponent(eventId)}`));
-    } catch (error) {
-      const isEarly = error instanceof CliError && error.code.endsWith('_NOT_YET');
-      if (!isEarly || performance.now() > untilMs) throw error;
-      await sleep(PROOF_POLL_MS);
-    }
-  }
+  throw unknown;
 }

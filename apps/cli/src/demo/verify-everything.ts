@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { verdictSchema } from '@countersign/contracts';
 import { CliError, EXIT } from '../exit-code.js';
@@ -9,11 +8,11 @@ import { NO_PROGRESS } from '../progress.js';
 import { requireIntact } from '../verify/verify-live.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
 import { verifyStream } from '../verify/verify-stream.js';
+import { waitForCheckpoint } from '../verify/wait-for-checkpoint.js';
 import type { RunningStack } from '../stack/start-stack.js';
 import type { SentWorkload } from './send-workload.js';
 
 const CHECKPOINT_LIMIT_MS = 30_000;
-const CHECKPOINT_POLL_MS = 100;
 const VERIFICATION_TIMEOUT_MS = 600_000;
 
 export interface VerifiedLedger {
@@ -43,24 +42,14 @@ export async function verifyEverything(stack: RunningStack): Promise<VerifiedLed
 
 async function verifyLedger(api: LedgerApi, memory: VerifierMemory, tenant: string, treeSize: number): Promise<VerifiedLedger> {
   const startedMs = performance.now();
-  await checkpointed(api, tenant, treeSize);
+  const { checkpoint, vkeys } = await waitForCheckpoint(api, tenant, CHECKPOINT_LIMIT_MS);
+  if ((checkpoint?.treeSize ?? 0) < treeSize) {
+    throw new CliError(EXIT.unreachable, 'CHECKPOINT_TIMEOUT', `no checkpoint of ${tenant} covers its ${treeSize} entries after ${CHECKPOINT_LIMIT_MS / 1000} s`);
+  }
   requireIntact(await api.json(ledgerPath(tenant, '/verifications'), verdictSchema, {}, VERIFICATION_TIMEOUT_MS));
-  const { vkeys } = await api.ledger(tenant);
   const keys = (await memory.pinned(`local stack/ledgers/${tenant}`, vkeys)).map(parseKey);
   const { origin, root, treeSize: size, consistentWith } = await verifyStream(api.stream(ledgerPath(tenant, '/export')), { keys, memory, progress: NO_PROGRESS });
   return { tenant, origin, treeSize: size, root: root.toString('base64'), seconds: (performance.now() - startedMs) / 1000, consistentWith };
-}
-
-/** Waits for a checkpoint that covers `treeSize` entries. Throws CliError CHECKPOINT_TIMEOUT. */
-async function checkpointed(api: LedgerApi, tenant: string, treeSize: number): Promise<void> {
-  const untilMs = performance.now() + CHECKPOINT_LIMIT_MS;
-  for (let covered = 0; covered < treeSize; await sleep(CHECKPOINT_POLL_MS)) {
-    covered = (await api.ledger(tenant)).checkpoint?.treeSize ?? 0;
-    if (covered >= treeSize) return;
-    if (performance.now() > untilMs) {
-      throw new CliError(EXIT.unreachable, 'CHECKPOINT_TIMEOUT', `no checkpoint of ${tenant} covers its ${treeSize} entries after ${CHECKPOINT_LIMIT_MS / 1000} s`);
-    }
-  }
 }
 
 /** Fetches the proof of one event and verifies it with the public keys. Throws CliError, ChainFault. */

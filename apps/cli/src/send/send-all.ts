@@ -29,10 +29,16 @@ export interface SendOptions {
 export async function sendAll(inputs: AsyncIterable<EmitInput & { readonly id: string }>, options: SendOptions): Promise<SendCounts> {
   const counts: SendCounts = { recorded: 0, repeated: 0, refused: 0, refusals: [] };
   const inFlight = new Set<Promise<void>>();
-  let failure: unknown;
+  const ids = new Set<string>();
+  let failure: Error | undefined;
   for await (const input of inputs) {
-    const sent: Promise<void> = sendOne(input, options, counts)
-      .catch((error: unknown) => void (failure ??= error))
+    // Two copies in one message share one receipt, which says "recorded".
+    const isCopy = ids.has(input.id);
+    ids.add(input.id);
+    const sent: Promise<void> = sendOne(input, isCopy, options, counts)
+      .catch((error: Error) => {
+        failure ??= error;
+      })
       .finally(() => inFlight.delete(sent));
     inFlight.add(sent);
     if (inFlight.size >= IN_FLIGHT_MAX) await Promise.race(inFlight);
@@ -43,10 +49,10 @@ export async function sendAll(inputs: AsyncIterable<EmitInput & { readonly id: s
   return counts;
 }
 
-async function sendOne(input: EmitInput & { readonly id: string }, options: SendOptions, counts: SendCounts): Promise<void> {
+async function sendOne(input: EmitInput & { readonly id: string }, isCopy: boolean, options: SendOptions, counts: SendCounts): Promise<void> {
   try {
     const { repeated } = await options.emitter.emitAndWait(input, { timeoutMs: options.timeoutMs });
-    if (repeated) counts.repeated += 1;
+    if (repeated || isCopy) counts.repeated += 1;
     else counts.recorded += 1;
   } catch (error) {
     if (!isRefusal(error)) throw error;

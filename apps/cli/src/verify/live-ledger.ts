@@ -9,6 +9,7 @@ import { findStateDir } from '../local-stack.js';
 import { VerifierMemory, defaultSeenDir } from '../memory.js';
 import { ledgerUrlOf } from '../target.js';
 import type { TargetOptions } from '../target.js';
+import { waitForCheckpoint } from './wait-for-checkpoint.js';
 
 /** Options of commands that check what a running ledger says. */
 export interface VerifierOptions extends TargetOptions {
@@ -26,13 +27,13 @@ export interface LiveLedger {
   readonly memory: VerifierMemory;
 }
 
-/** Asks a ledger for its state and settles which keys to trust: those given, else those of the first time. Throws CliError. */
+/** Asks a ledger for its state, once a checkpoint covers what is recorded, and settles which keys to trust: those given, else those of the first time. Throws CliError. */
 export async function openLiveLedger(options: VerifierOptions, io: Io): Promise<LiveLedger> {
   const { tenant } = options;
   if (tenant === undefined) throw usageError('name a ledger with --tenant');
   const api = new LedgerApi(ledgerUrlOf(options, io.env, io.cwd));
   const memory = memoryOf(options, io);
-  const view = await api.ledger(tenant);
+  const view = await waitForCheckpoint(api, tenant);
   // A local stack may come back on another port and is still the same.
   const place = isRemote(options, io) ? api.baseUrl : 'local stack';
   const keys = options.key !== undefined && options.key.length > 0 ? keysFrom(options.key) : await pinnedKeys(memory, place, view);

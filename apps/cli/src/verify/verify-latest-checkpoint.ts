@@ -1,5 +1,5 @@
 import { ChainFault, verifyCheckpoint, verifyConsistency } from '@countersign/chain';
-import type { VerifiedCheckpoint } from '@countersign/chain';
+import type { SeenTree, VerifiedCheckpoint } from '@countersign/chain';
 import { consistencySchema } from '@countersign/contracts';
 import { originOf } from '../keys.js';
 import { ledgerPath } from '../ledger-api.js';
@@ -14,7 +14,8 @@ export interface CheckedCheckpoint extends VerifiedCheckpoint {
  * Fetches the latest checkpoint and verifies signatures and, by a consistency proof, that it extends the last one that
  * this verifier saw; then remembers it. Throws CliError, ChainFault.
  */
-export async function verifyLatestCheckpoint({ api, tenant, keys, memory }: LiveLedger): Promise<CheckedCheckpoint> {
+export async function verifyLatestCheckpoint(live: LiveLedger): Promise<CheckedCheckpoint> {
+  const { api, tenant, keys, memory } = live;
   const note = await api.text(ledgerPath(tenant, '/checkpoint'));
   const checkpoint = verifyCheckpoint(note, { origin: originOf(keys), vkeys: keys.map(({ vkey }) => vkey) });
   const { treeSize, root } = checkpoint;
@@ -23,12 +24,17 @@ export async function verifyLatestCheckpoint({ api, tenant, keys, memory }: Live
     if (treeSize < seen.treeSize) {
       throw new ChainFault('LEDGER_ROLLED_BACK', `the ledger had ${seen.treeSize} entries before and has ${treeSize} now`, { treeSize });
     }
-    const query = `/consistency?from=${seen.treeSize}&to=${treeSize}`;
-    const { proof } = await api.json(ledgerPath(tenant, query), consistencySchema);
-    extend({ oldSize: seen.treeSize, oldRoot: seen.root, newSize: treeSize, newRoot: root, proof: proof.map((hash) => Buffer.from(hash, 'base64')) });
+    if (treeSize === seen.treeSize) extend({ oldSize: treeSize, oldRoot: seen.root, newSize: treeSize, newRoot: root, proof: [] });
+    else await requireExtension(live, seen, checkpoint);
   }
   await memory.remember(keys, { treeSize, root, note });
   return { ...checkpoint, note, consistentWith: seen?.treeSize };
+}
+
+async function requireExtension({ api, tenant }: LiveLedger, seen: SeenTree, { treeSize, root }: VerifiedCheckpoint): Promise<void> {
+  const query = `/consistency?from=${seen.treeSize}&to=${treeSize}`;
+  const { proof } = await api.json(ledgerPath(tenant, query), consistencySchema);
+  extend({ oldSize: seen.treeSize, oldRoot: seen.root, newSize: treeSize, newRoot: root, proof: proof.map((hash) => Buffer.from(hash, 'base64')) });
 }
 
 function extend(claim: Parameters<typeof verifyConsistency>[0]): void {

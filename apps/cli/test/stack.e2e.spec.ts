@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { removePostgres } from '@countersign/devstack';
+import { countersign, temporaryFolder } from './terminal.js';
+import type { Ran } from './terminal.js';
+
+const MAIN = join(import.meta.dirname, '../dist/main.js');
+const START_LIMIT_MS = 90_000;
+const RECORDS = 300;
+
+interface Up {
+  readonly child: ChildProcess;
+  readonly out: () => string;
+}
+
+const folder = temporaryFolder();
+const stateDir = join(folder, '.countersign');
+
+async function up(...args: readonly string[]): Promise<Up> {
+  const child = spawn(process.execPath, [MAIN, 'up', ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const untilMs = performance.now() + START_LIMIT_MS;
+  while (!text.includes('Ctrl-C stops everything') && child.exitCode === null) {
+    if (performance.now() > untilMs) throw new Error(`the stack did not start:\n${text}`);
+    await sleep(50);
+  }
+  return { child, out: () => text };
+}
+
+async function stop({ child }: Up): Promise<number | null> {
+  if (child.exitCode !== null) return child.exitCode;
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return code;
+}
+
+const cli = (...args: readonly string[]): Promise<Ran> => countersign(folder, args);
+const cliJson = async (...args: readonly string[]): Promise<Record<string, unknown> & { exitCode: number }> => {
+  const { exitCode, out, err } = await cli(...args, '--json');
+  if (out === '') throw new Error(err);
+  return { ...(JSON.parse(out) as Record<string, unknown>), exitCode };
+};
+
+function logFile(name: string, first: number, count: number): string {
+  const records = Array.from({ length: count }, (_, i) => ({
+    eventID: `5b0e5f0a-1c2d-4e3f-8a9b-${(first + i).toString(16).padStart(12, '0')}`,
+    eventTime: '2026-11-22T10:00:00Z',
+    eventSource: 's3.amazonaws.com',
+    eventName: 'GetObject',
+    userIdentity: { type: 'IAMUser', principalId: 'AIDAEXAMPLE', userName: 'jane' },
+    sourceIPAddress: '192.0.2.17',
+    requestParameters: { key: `object-${first + i}` },
+    ...(i % 10 === 0 ? { errorCode: 'AccessDenied' } : {}),
+  }));
+  const file = join(folder, name);
+  const text = JSON.stringify({ Records: records });
+  writeFileSync(file, name.endsWith('.gz') ? gzipSync(text) : text);
+  return file;
+}
+
+describe('a stack on this machine', () => {
+  let stack: Up;
+
+  beforeAll(async () => {
+    // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
+    chmodSync(folder, 0o711);
+    stack = await up('--demo', '--events', '400');
+  }, START_LIMIT_MS);
+
+  afterAll(async () => {
+    await stop(stack);
+    await removePostgres(join(stateDir, 'postgres'));
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('has sent, receipted and verified the demonstration', () => {
+    expect(stack.out()).toContain('400 events sent by 3 services, 400 receipts, none refused');
+    expect(stack.out()).toContain('everything verified, by the ledger and offline');
+  });
+
+  it('refuses a second one in the same folder', async () => {
+    const { exitCode, err } = await cli('up', '--state-dir', stateDir);
+    expect(exitCode).toBe(1);
+    expect(err).toContain('a stack already runs');
+  });
+
+  it('imports every CloudTrail record once, and again changes nothing', async () => {
+    const files = [logFile('a.json', 0, RECORDS / 2), logFile('b.json.gz', RECORDS / 2, RECORDS / 2), logFile('c.json', 0, 10)];
+    expect(await cliJson('import', 'cloudtrail', ...files, '--tenant', 'trail')).toMatchObject({ exitCode: 0, records: 310, recorded: 300, repeated: 10, refused: 0 });
+    const before = await cliJson('checkpoint', '--tenant', 'trail');
+    expect(await cliJson('import', 'cloudtrail', ...files, '--tenant', 'trail')).toMatchObject({ exitCode: 0, recorded: 0, repeated: 310, refused: 0 });
+    expect(await cliJson('checkpoint', '--tenant', 'trail')).toMatchObject({ treeSize: before['treeSize'], root: before['root'] });
+  });
+
+  it('reports what cannot be imported, and imports the rest', async () => {
+    const large = join(folder, 'large.json');
+    const ids = ['5b0e5f0a-1c2d-4e3f-8a9b-00000000ffff', '5b0e5f0a-1c2d-4e3f-8a9b-00000000fffe'];
+    const records = ids.map((eventID, i) => ({ eventID, eventTime: '2026-11-22T10:00:00Z', eventSource: 's3.amazonaws.com', eventName: 'GetObject', blob: 'x'.repeat(i * 70_000) }));
+    writeFileSync(large, JSON.stringify({ Records: [...records, { eventName: 'Nameless' }] }));
+    const document = await cliJson('import', 'cloudtrail', large, '--tenant', 'trail');
+    expect(document).toMatchObject({ exitCode: 4, recorded: 1, refused: 2 });
+    expect(document['refusals']).toMatchObject([{ id: ids[1], code: 'EVENT_TOO_LARGE' }]);
+    expect(document['troubles']).toMatchObject([{ at: 2, why: 'eventID is missing' }]);
+  });
+
+  it('verifies from outside, and remembers', async () => {
+    expect(await cliJson('verify', '--tenant', 'acme')).toMatchObject({ exitCode: 0, ok: true });
+    const again = await cliJson('verify', '--tenant', 'acme');
+    expect(again['consistentWith']).toBe(again['treeSize']);
+  });
+
+  it('exports what verifies without it', async () => {
+    const file = join(folder, 'trail.csx');
+    const saved = await cliJson('export', '--tenant', 'trail', '--out', file);
+    expect(saved).toMatchObject({ exitCode: 0, treeSize: RECORDS + 1 });
+    expect(await cliJson('verify', '--file', file, '--key', `${file}.pub`)).toMatchObject({ exitCode: 0, root: saved['root'], sha256: saved['sha256'] });
+    const changed = readFileSync(file, 'utf8').replace('"denied"', '"failure"');
+    writeFileSync(file, changed);
+    expect(await cliJson('verify', '--file', file, '--key', `${file}.pub`)).toMatchObject({ exitCode: 2, error: { code: 'ENTRY_ALTERED', leafIndex: 0 } });
+  });
+
+  it('records one event, finds it, proves it', async () => {
+    const args = ['emit', '--tenant', 'acme', '--type', 'billing.invoice.paid', '--actor', 'user:u-1', '--resource', 'invoice:i-1', '--data', '{"amountCents":1}', '--personal', 'u-1={"ip":"192.0.2.1"}'];
+    const { receipt } = (await cliJson(...args)) as unknown as { receipt: { id: string; index: number } };
+    const proof = join(folder, 'event.tlog-proof');
+    expect(await cliJson('prove', receipt.id, '--out', proof)).toMatchObject({ exitCode: 0, leafIndex: receipt.index });
+    await cli('keys', '--tenant', 'acme', '--out', join(folder, 'acme.pub'));
+    expect(await cliJson('verify', '--proof', proof, '--key', join(folder, 'acme.pub'))).toMatchObject({ exitCode: 0, entry: { id: receipt.id } });
+    for (let tries = 0; ; tries++) {
+      const { events } = (await cliJson('search', '--tenant', 'acme', '--resource', 'i-1')) as unknown as { events: { index: number }[] };
+      if (events.length > 0 || tries > 50) {
+        expect(events).toMatchObject([{ index: receipt.index, entry: { id: receipt.id } }]);
+        break;
+      }
+      await sleep(100);
+    }
+  });
+
+  it('takes an event as JSON on stdin, and the same one once', async () => {
+    const event = { id: '5b0e5f0a-1c2d-4e3f-8a9b-0c1d2e3f4a5b', type: 'crm.contact.added', source: 'crm', tenant: 'acme', actor: { type: 'user', id: 'u-2' } };
+    const emit = (text: string): Promise<Ran> => countersign(folder, ['emit', '--file', '-', '--time', '2026-11-22T10:00:00Z', '--json'], text);
+    const [first, second] = [await emit(JSON.stringify(event)), await emit(JSON.stringify(event))];
+    expect(JSON.parse(first.out)).toMatchObject({ ok: true, repeated: false });
+    expect(JSON.parse(second.out)).toMatchObject({ ok: true, repeated: true });
+    const other = await emit(JSON.stringify({ ...event, severity: 'alert' }));
+    expect([other.exitCode, JSON.parse(other.out)]).toMatchObject([4, { error: { code: 'EVENT_ID_REUSED' } }]);
+  });
+
+  it('refuses what is no event with exit code 4', async () => {
+    expect(await cliJson('emit', '--tenant', 'acme', '--type', 'billing.invoice', '--actor', 'user:u-1')).toMatchObject({ exitCode: 4, error: { code: 'EVENT_FIELD_INVALID', field: 'type' } });
+  });
+
+  it('says so when there is no such ledger or event', async () => {
+    expect(await cliJson('verify', '--tenant', 'nobody')).toMatchObject({ exitCode: 1, error: { code: 'LEDGER_UNKNOWN' } });
+    expect(await cliJson('prove', '00000000-0000-4000-8000-000000000000')).toMatchObject({ exitCode: 1, error: { code: 'EVENT_UNKNOWN' } });
+  });
+
+  it('has a database that fsck finds nothing wrong with', async () => {
+    expect(await cliJson('fsck')).toMatchObject({ exitCode: 0, ok: true, findings: 0 });
+  });
+
+  it('stops in order, and goes on with the same ledgers', async () => {
+    const before = await cliJson('checkpoint', '--tenant', 'trail');
+    expect(await stop(stack)).toBe(0);
+    expect(existsSync(join(stateDir, 'local.json'))).toBe(false);
+    expect(await cli('verify', '--tenant', 'trail')).toMatchObject({ exitCode: 1 });
+    stack = await up();
+    expect(await cliJson('checkpoint', '--tenant', 'trail')).toMatchObject({ exitCode: 0, treeSize: before['treeSize'], root: before['root'] });
+    expect(await cliJson('verify', '--tenant', 'trail')).toMatchObject({ exitCode: 0 });
+  });
+});
