@@ -1,0 +1,84 @@
+/** The figures, under names that never change. One that was not measured is absent. */
+export interface Figures {
+  /** The plain design: one transaction an event under `pg_advisory_xact_lock`, eight clients. */
+  append_plain_per_s?: number;
+  /** Binary COPY of the same rows, one connection. */
+  append_copy_per_s?: number;
+  /** End to end: producer process, spool, JetStream, ledger, PostgreSQL, receipts. */
+  append_per_s?: number;
+  append_vs_plain?: number;
+  append_vs_copy?: number;
+  /** Emit to receipt at 1,000 events a second. */
+  receipt_p50_ms?: number;
+  receipt_p99_ms?: number;
+  /** Receipt to a proof that verifies. */
+  proof_available_p99_ms?: number;
+  /** Entries a second of a full verification from the stored bytes. */
+  verify_per_s?: number;
+  proof_p50_ms?: number;
+  /** Inclusion proof over HTTP at `proof_leaves` leaves. */
+  proof_p99_ms?: number;
+  proof_leaves?: number;
+  /** Bytes stored for one event beyond the event. */
+  overhead_bytes?: number;
+  event_bytes?: number;
+  /** Longest block of the ledger's event loop under full load. */
+  loop_delay_max_ms?: number;
+  /** Most resident memory of the ledger under full load. */
+  rss_mib?: number;
+  /** Mean of the last third of the samples minus mean of the first third. */
+  rss_growth_mib?: number;
+}
+
+export type FigureName = keyof Figures;
+
+interface Row {
+  readonly name: FigureName;
+  readonly what: string;
+  readonly unit: string;
+  readonly digits: number;
+  readonly target?: { readonly text: string; readonly holds: (value: number) => boolean };
+}
+
+const atLeast = (limit: number, text: string) => ({ text, holds: (value: number) => value >= limit });
+const atMost = (limit: number, text: string) => ({ text, holds: (value: number) => value <= limit });
+
+const ROWS: readonly Row[] = [
+  { name: 'append_plain_per_s', what: '(a) plain design: a transaction an event, 8 clients', unit: 'events/s', digits: 0 },
+  { name: 'append_copy_per_s', what: '(b) raw binary COPY of the same rows', unit: 'rows/s', digits: 0 },
+  { name: 'append_per_s', what: '(c) Countersign end to end, emit to receipt', unit: 'events/s', digits: 0 },
+  { name: 'append_vs_plain', what: '(c) / (a)', unit: '×', digits: 1, target: atLeast(12, '≥ 12, aim 25') },
+  { name: 'append_vs_copy', what: '(c) / (b)', unit: '×', digits: 2 },
+  { name: 'receipt_p50_ms', what: 'emit to receipt at 1,000 events/s, p50', unit: 'ms', digits: 1 },
+  { name: 'receipt_p99_ms', what: 'emit to receipt at 1,000 events/s, p99', unit: 'ms', digits: 1, target: atMost(50, '≤ 50') },
+  { name: 'proof_available_p99_ms', what: 'receipt to inclusion proof, p99', unit: 'ms', digits: 0, target: atMost(1_500, '< 1,500') },
+  { name: 'verify_per_s', what: 'full verification from the stored bytes', unit: 'entries/s', digits: 0, target: atLeast(300_000, '≥ 300,000, aim 500,000') },
+  { name: 'proof_p50_ms', what: 'inclusion proof over HTTP, p50', unit: 'ms', digits: 2 },
+  { name: 'proof_p99_ms', what: 'inclusion proof over HTTP, p99', unit: 'ms', digits: 2, target: atMost(5, '< 5') },
+  { name: 'proof_leaves', what: 'leaves of the tree that was proven from', unit: 'leaves', digits: 0 },
+  { name: 'overhead_bytes', what: 'integrity overhead an event', unit: 'bytes', digits: 0 },
+  { name: 'event_bytes', what: 'the event itself', unit: 'bytes', digits: 0 },
+  { name: 'loop_delay_max_ms', what: 'longest block of the event loop under full load', unit: 'ms', digits: 1, target: atMost(50, '≤ 50') },
+  { name: 'rss_mib', what: 'most memory of the ledger under full load', unit: 'MiB', digits: 0 },
+  { name: 'rss_growth_mib', what: 'its growth, first to last third of the load', unit: 'MiB', digits: 0 },
+];
+
+/** Rounded as they are shown; ratios and latencies keep what tells them apart. */
+export function rounded(figures: Figures): Figures {
+  return Object.fromEntries(ROWS.flatMap(({ name, digits }) => (figures[name] === undefined ? [] : [[name, Number(figures[name].toFixed(digits))]])));
+}
+
+/** A Markdown table, columns padded so that it reads in a terminal too. */
+export function figuresTable(figures: Figures): string {
+  const head = ['measured', 'value', 'unit', 'target', ''];
+  const body = ROWS.flatMap(({ name, what, unit, digits, target }) => {
+    const value = figures[name];
+    if (value === undefined) return [];
+    const shown = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return [[what, shown, unit, target?.text ?? '', target === undefined ? '' : target.holds(value) ? 'PASS' : 'MISS']];
+  });
+  const widths = head.map((title, column) => Math.max(title.length, ...body.map((cells) => cells[column]!.length)));
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell, column) => (column === 1 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(' | ')} |`;
+  const rule = `|${widths.map((width, column) => (column === 1 ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;
+  return [line(head), rule, ...body.map(line)].join('\n');
+}

@@ -1,0 +1,42 @@
+import { Agent, get } from 'node:http';
+import type pg from 'pg';
+import type { LedgerApi } from '../ledger-api.js';
+import { checkProof } from './proof-availability.js';
+
+const WARM_UP_PROOFS = 200;
+
+/** Milliseconds of each of `proofs` inclusion proofs of random events, one after the other over one connection. Every proof is verified. */
+export async function proofLatency(pool: pg.Pool, api: LedgerApi, ledgerId: number, proofs: number): Promise<readonly number[]> {
+  const { origin, treeSize } = await api.view();
+  const vkeys = await api.vkeys();
+  const indexes = Array.from({ length: proofs + WARM_UP_PROOFS }, () => Math.floor(Math.random() * treeSize));
+  const { rows } = await pool.query<{ leaf_index: string; event_id: string }>(
+    'SELECT leaf_index, event_id FROM unnest($2::bigint[]) WITH ORDINALITY AS wanted(leaf_index, n) JOIN entries USING (leaf_index) WHERE ledger_id = $1 ORDER BY n',
+    [ledgerId, indexes],
+  );
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const latenciesMs: number[] = [];
+  for (const [k, row] of rows.entries()) {
+    const startMs = performance.now();
+    const text = await fetchText(`${api.url}/ledgers/${api.tenant}/proofs/${row.event_id}`, agent);
+    if (k >= WARM_UP_PROOFS) latenciesMs.push(performance.now() - startMs);
+    checkProof(text, { index: Number(row.leaf_index) }, origin, vkeys);
+  }
+  agent.destroy();
+  return latenciesMs;
+}
+
+function fetchText(url: string, agent: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if (answer.statusCode === 200) resolve(text);
+        else reject(new Error(`${url}: ${answer.statusCode ?? 0} ${text}`));
+      });
+    }).on('error', reject);
+  });
+}

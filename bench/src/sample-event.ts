@@ -1,0 +1,21 @@
+import type { EmitInput } from '@countersign/client';
+
+/** The source that emits, and the ledger that records. */
+export const SOURCE = 'identity';
+export const TENANT = 'acme';
+
+const USERS = 5_000;
+const METHODS = ['password', 'passkey', 'totp', 'sso'] as const;
+const REGIONS = ['eu-west-1', 'eu-central-1', 'us-east-1'] as const;
+
+/** The `k`th event of a workload such as an identity service's: a session begins. About 400 bytes with id and number. */
+export function sampleEvent(k: number): EmitInput {
+  return {
+    tenant: TENANT,
+    type: 'identity.session.created',
+    actor: { type: 'user', id: `usr_${100_000 + (k % USERS)}` },
+    resource: { type: 'session', id: `ses_${10_000_000 + k}` },
+    correlationId: `req-${(k * 2_654_435_761) % 4_294_967_296}-${k}`,
+    data: { attempt: 1 + (k % 3), method: METHODS[k % METHODS.length]!, mfa: k % 2 === 0, region: REGIONS[k % REGIONS.length]! },
+  };
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { createPool } from '@countersign/postgres';
+import { startTestStack, type Devstack } from '@countersign/devstack';
+import type pg from 'pg';
+import { DATABASE, startLedger, type LedgerProcess } from './child/ledger-process.js';
+import type { BenchOptions } from './options.js';
+import { ProducerProcess } from './child/producer-process.js';
+
+/** Everything that is measured, running: PostgreSQL with fsync, nats-server, the ledger, one producer. */
+export interface BenchStack {
+  readonly devstack: Devstack;
+  readonly ledger: LedgerProcess;
+  readonly producer: ProducerProcess;
+  /** Superuser's connections to the ledger's database: for the designs compared with, and for counting bytes. */
+  readonly pool: pg.Pool;
+  stop(): Promise<void>;
+}
+
+export type StackOptions = Pick<BenchOptions, 'nodeArgs' | 'logFile'>;
+
+/** Starts all of it in a temporary folder, which `stop()` deletes. What had started is stopped again when it throws. */
+export async function startStack({ nodeArgs, logFile }: StackOptions): Promise<BenchStack> {
+  const started: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let end = started.pop(); end !== undefined; end = started.pop()) await end();
+  };
+  try {
+    const devstack = await startTestStack({ durable: true });
+    started.push(() => devstack.stop());
+    const ledger = await startLedger(devstack, nodeArgs, logFile);
+    started.push(() => ledger.stop());
+    const pool = createPool({ url: devstack.databaseUrl(DATABASE), max: 4, applicationName: 'bench' });
+    started.push(() => pool.end());
+    const producer = await ProducerProcess.start({
+      natsUrl: devstack.nats.url,
+      seedFile: devstack.nats.users.services,
+      spoolDir: join(devstack.stateDir, 'spool'),
+      nodeArgs,
+    });
+    started.push(() => producer.stop());
+    return { devstack, ledger, producer, pool, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
