@@ -95,8 +95,25 @@ export interface ScannedPart {
   readonly digest: string;
 }
 
+const PART_START = '{"bytes":';
+const BEFORE_DIGEST = ',"digest":"';
+const LONE_DATA_END = '","enc":"salted","name":"data"}';
+
+/** Most entries list one `data` part and nothing else. Undefined when this one does not. */
+function scanLoneData(parts: string): ScannedPart | undefined {
+  const digestEnd = parts.length - LONE_DATA_END.length;
+  const digestAt = digestEnd - HASH_CHARS;
+  const bytesEnd = digestAt - BEFORE_DIGEST.length;
+  if (!parts.endsWith(LONE_DATA_END) || !parts.startsWith(BEFORE_DIGEST, bytesEnd) || !parts.startsWith(PART_START)) return undefined;
+  const bytes = Number(parts.substring(PART_START.length, bytesEnd));
+  // Not a number when there is more between than a length: then the whole list has to be read.
+  return Number.isInteger(bytes) ? { name: 'data', bytes, digest: parts.substring(digestAt, digestEnd) } : undefined;
+}
+
 /** The parts that an entry lists, in its order. */
 export function scanParts(parts: string, leafIndex: number): ScannedPart[] {
+  const lone = scanLoneData(parts);
+  if (lone !== undefined) return [lone];
   const scanned: ScannedPart[] = [];
   for (let at = 0; at < parts.length; ) {
     PART_FIELDS.lastIndex = at;
