@@ -103,8 +103,6 @@ export class GroupCommit {
   async #commit(frame: StagedFrame): Promise<void> {
     try {
       await this.spool.append(frame);
-      this.stagedBytes -= frame.end - frame.start;
-      this.duties.committed(frame.entries);
     } catch (error) {
       // Later numbers build on the ones that failed, so everything staged since fails with them.
       const failed = [frame, ...this.#frames].flatMap(({ entries }) => entries);
@@ -112,7 +110,10 @@ export class GroupCommit {
       this.#open = undefined;
       this.stagedBytes = 0;
       this.duties.failed(failed, error);
+      return;
     }
+    this.stagedBytes -= frame.end - frame.start;
+    this.duties.committed(frame.entries);
   }
 
   async #tidy(): Promise<void> {

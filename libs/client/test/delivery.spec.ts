@@ -92,6 +92,20 @@ describe('delivery', () => {
     await emitter.close();
   });
 
+  it('receipts that flow again after a silence need no copies', async () => {
+    const ledger = new FakeLedger();
+    ledger.silent = true;
+    const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), batchEventsMax: 20 });
+    await emitMany(emitter, 1_000);
+    await until('all are sent, and one message again', () => emitter.stats().resent >= 20);
+    const before = ledger.messages;
+    await ledger.drip(10);
+    await emitter.flush();
+    expect(ledger.messages - before).toBeLessThanOrEqual(3);
+    expect(ledger.recorded).toHaveLength(1_000);
+    await emitter.close();
+  });
+
   it('pauses at the limit of events without a receipt', async () => {
     const ledger = new FakeLedger();
     ledger.silent = true;

@@ -60,6 +60,15 @@ export class FakeLedger extends LedgerBook implements EmitterTransport {
     for (const { subject, body } of this.#waiting.splice(0)) this.#consume(subject, body);
   }
 
+  /** The ledger is back and takes one waiting message each so many milliseconds. */
+  async drip(pauseMs: number): Promise<void> {
+    this.silent = false;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#consume(next.subject, next.body);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
   /** The bus lost what waits. */
   forget(): void {
     this.#waiting.length = 0;

@@ -25,15 +25,19 @@ class FailingSpool extends MemorySpool {
 }
 
 const newId = uuidV7Source(Date.now);
+const KNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
 
-function pipelineOn(spool: FailingSpool, ledger: FakeLedger): { emit: () => Promise<Emitted>; pipeline: Pipeline } {
+function pipelineOn(spool: FailingSpool, ledger: FakeLedger): { emit: (id?: unknown) => Promise<Emitted>; pipeline: Pipeline } {
   const settings = emitterSettings({ source: 'identity', spoolDir: 'none', lingerMs: 0 });
   const pipeline = new Pipeline({
     settings, spool, transport: ledger, producerId: 'p', pool: new ChunkPool(FRAME_BYTES_MAX),
     refusedStore: undefined, recovered: [], clock: Date.now,
   });
-  const prepared = (): PreparedEvent => prepareEvent(sampleEvent(), 'identity', newId, () => '2026-01-31T09:30:00Z');
-  return { pipeline, emit: () => new Promise((resolve, reject) => pipeline.accept(prepared(), { resolve, reject, outcome: undefined })) };
+  const prepared = (id: unknown): PreparedEvent =>
+    prepareEvent(sampleEvent(id === KNOWN_ID ? { id: KNOWN_ID } : {}), 'identity', newId, () => '2026-01-31T09:30:00Z');
+  const emit = (id?: unknown): Promise<Emitted> =>
+    new Promise((resolve, reject) => pipeline.accept(prepared(id), { resolve, reject, outcome: undefined }));
+  return { pipeline, emit };
 }
 
 describe('group commit', () => {
@@ -44,6 +48,19 @@ describe('group commit', () => {
     expect(spool.commits).toBe(1);
     await Promise.all(Array.from({ length: 1_000 }, emit));
     expect(spool.commits).toBeLessThan(6);
+    pipeline.delivery.stop();
+  });
+
+  it('a receipt that comes before the event is durable does not count', async () => {
+    const ledger = new FakeLedger();
+    const { emit, pipeline } = pipelineOn(new FailingSpool(1e9), ledger);
+    const emitted = emit(KNOWN_ID);
+    const receipt = { id: KNOWN_ID, tenant: 'acme', index: 0, eventHash: '0'.repeat(64), recordedAt: '' };
+    ledger.say('ledger.receipt.identity', JSON.stringify({ recorded: [receipt], repeated: [] }));
+    expect(pipeline.pending).toBe(1);
+    expect((await emitted).id).toBe(KNOWN_ID);
+    await pipeline.drained();
+    expect(ledger.recorded.map(({ id }) => id)).toEqual([KNOWN_ID]);
     pipeline.delivery.stop();
   });
 

@@ -1,5 +1,5 @@
 import { constants, fdatasync, write } from 'node:fs';
-import { open, rename, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { FRAME_HEADER_BYTES } from './frame.js';
@@ -97,8 +97,14 @@ export async function prepareSegment(folder: string, number: number, bytes: numb
   const file = segmentFile(folder, number);
   if (spare === undefined) {
     const unfinished = `${file}.new`;
-    await fillWithZeros(unfinished, bytes);
-    await rename(unfinished, file);
+    try {
+      await fillWithZeros(unfinished, bytes);
+      await rename(unfinished, file);
+    } catch (error) {
+      // On a full disk every try would leave its part behind.
+      await rm(unfinished, { force: true });
+      throw error;
+    }
   } else {
     await rename(spare, file);
   }
