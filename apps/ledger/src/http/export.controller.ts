@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { tenantSchema } from '@countersign/contracts';
-import { Controller, Get, Inject, Param, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { exportLedger } from '../prove/export-ledger.js';
 import { ReadFault } from '../store/read-fault.js';
 import { HTTP_DEPS, requireLedger, type HttpDeps } from './deps.js';
@@ -18,14 +18,20 @@ export class ExportController {
   constructor(@Inject(HTTP_DEPS) private readonly deps: HttpDeps) {}
 
   @Get()
-  async export(@Param('tenant') tenant: string, @Res() reply: FastifyReply): Promise<void> {
+  async export(@Param('tenant') tenant: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const ledger = await requireLedger(this.deps, valid(tenantSchema, tenant, 'tenant'));
     const head = await this.deps.prover.head(ledger);
+    reply.header('cache-control', 'no-store').header('content-disposition', `attachment; filename="${ledger.tenant}-${head.treeSize}.csx"`);
+    reply.type('application/x-ndjson');
+    // A HEAD would read the whole ledger to throw it away.
+    if (request.method === 'HEAD') {
+      reply.send();
+      return;
+    }
     if (!this.places.take()) throw new ReadFault('EXPORT_BUSY', 'other exports are running');
     // The stream reads on only as fast as the reader takes.
     const body = Readable.from(exportLedger(this.deps.store, ledger, head), { objectMode: false });
     body.once('close', () => this.places.leave());
-    reply.header('cache-control', 'no-store').header('content-disposition', `attachment; filename="${ledger.tenant}-${head.treeSize}.csx"`);
-    reply.type('application/x-ndjson').send(body);
+    reply.send(body);
   }
 }

@@ -22,7 +22,7 @@ export class ProblemFilter implements ExceptionFilter {
     }
     const retryAfter = retryAfterSeconds(problem.code as ProblemCode);
     if (retryAfter !== undefined) reply.header('retry-after', retryAfter);
-    reply.removeHeader('content-encoding');
+    for (const name of ['content-encoding', 'content-disposition']) reply.removeHeader(name);
     reply.header('cache-control', 'no-store');
     reply.status(problem.status).type('application/problem+json').send(problem);
   }

@@ -230,6 +230,26 @@ describe('an export', () => {
     for (let i = 0; i < 5; i++) await read();
     expect((await call('/ledgers/acme/export')).status).toBe(200);
   });
+
+  it('lets go of readers that went away', async () => {
+    const long = await ledgers.ledger('long');
+    await long.append(makeEvents('long', 20_000));
+    await long.sign();
+    for (let i = 0; i < 6; i++) {
+      let response: Response;
+      do response = await fetch(`${http.url}/ledgers/long/export`);
+      while (response.status === 429);
+      expect(response.status).toBe(200);
+      const reader = response.body!.getReader();
+      await reader.read();
+      await reader.cancel();
+    }
+  }, 30_000);
+
+  it('is announced to HEAD without being read', async () => {
+    const { status, headers } = await fetch(`${http.url}/ledgers/acme/export`, { method: 'HEAD' });
+    expect([status, headers.get('content-type')]).toEqual([200, 'application/x-ndjson']);
+  });
 });
 
 describe('the service', () => {
