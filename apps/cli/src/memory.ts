@@ -65,20 +65,29 @@ export class VerifierMemory {
    * Throws CliError KEYS_CHANGED when it serves others: then it may be another ledger.
    */
   async pinned(ledger: string, served: readonly string[]): Promise<readonly string[]> {
-    const path = join(this.pinDir, `${sha256Hex(ledger).slice(0, 32)}.json`);
-    const known = read<PinFile>(path, isPinFile);
+    const path = this.pinPath(ledger);
+    const known = this.pins(ledger);
     if (known === undefined) {
       mkdirSync(this.pinDir, { recursive: true, mode: 0o700 });
       const pin: PinFile = { ledger, vkeys: served };
       await writeFileDurably(path, `${JSON.stringify(pin, null, 2)}\n`);
       return served;
     }
-    const isSame = known.vkeys.length === served.length && known.vkeys.every((vkey) => served.includes(vkey));
+    const isSame = known.length === served.length && known.every((vkey) => served.includes(vkey));
     if (!isSame) {
       const message = `FAILED: KEYS_CHANGED: ${ledger} serves other keys than when it was first seen; if that is expected, name the keys with --key, or delete ${path}`;
-      throw new CliError(EXIT.fault, 'KEYS_CHANGED', message, { pinned: known.vkeys, served });
+      throw new CliError(EXIT.fault, 'KEYS_CHANGED', message, { pinned: known, served });
     }
-    return known.vkeys;
+    return known;
+  }
+
+  /** The keys that `ledger` was first seen with, if it was. Throws CliError MEMORY_DAMAGED. */
+  pins(ledger: string): readonly string[] | undefined {
+    return read<PinFile>(this.pinPath(ledger), isPinFile)?.vkeys;
+  }
+
+  private pinPath(ledger: string): string {
+    return join(this.pinDir, `${sha256Hex(ledger).slice(0, 32)}.json`);
   }
 
   private seenPath(vkeyText: string): string {

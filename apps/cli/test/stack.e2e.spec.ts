@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { removePostgres } from '@countersign/devstack';
+import { withClient } from '@countersign/postgres';
 import { countersign, temporaryFolder } from './terminal.js';
 import type { Ran } from './terminal.js';
 
@@ -176,4 +177,56 @@ describe('a stack on this machine', () => {
     expect(await cliJson('checkpoint', '--tenant', 'trail')).toMatchObject({ exitCode: 0, treeSize: before['treeSize'], root: before['root'] });
     expect(await cliJson('verify', '--tenant', 'trail')).toMatchObject({ exitCode: 0 });
   });
+
+  it('has an fsck that names everything a superuser changed', async () => {
+    await asSuperuser([
+      "UPDATE entries SET entry = convert_to(replace(convert_from(entry, 'UTF8'), 'get-object', 'put-object'), 'UTF8') WHERE leaf_index = 20",
+      "UPDATE entries SET entry = convert_to(regexp_replace(convert_from(entry, 'UTF8'), '\"index\":30', '\"index\":31'), 'UTF8') WHERE leaf_index = 30",
+      "UPDATE entries SET entry = entry || ' '::bytea WHERE leaf_index = 40",
+      'UPDATE entries SET data_part = NULL WHERE leaf_index = 50',
+      "UPDATE entries SET personal_parts = ARRAY[data_part] WHERE leaf_index = 60",
+      "UPDATE entries SET personal_parts = personal_parts || 'more'::bytea WHERE leaf_index = 70",
+      'UPDATE entries SET event_id = gen_random_uuid() WHERE leaf_index = 80',
+      'DELETE FROM entries WHERE leaf_index = 290',
+      "UPDATE tiles SET root = decode(repeat('00', 32), 'hex')",
+      "UPDATE heads SET last_event_hash = decode(repeat('00', 32), 'hex')",
+      "UPDATE checkpoints SET note = replace(note, E'\n301\n', E'\n302\n') WHERE tree_size = 301",
+    ]);
+    const document = await cliJson('fsck', '--tenant', 'trail');
+    const [{ first }] = document['ledgers'] as [{ first: { code: string; leafIndex?: number }[] }];
+    expect(document['exitCode']).toBe(2);
+    expect(first.map(({ code, leafIndex }) => `${code} ${leafIndex ?? '-'}`)).toEqual(
+      expect.arrayContaining([
+        'CHAIN_LINK_BROKEN 21',
+        'ENTRY_INDEX_MISMATCH 30',
+        'ENTRY_MALFORMED 40',
+        'PART_MISSING 50',
+        'PART_ALTERED 60',
+        'PART_UNEXPECTED 70',
+        'EVENT_ID_MISMATCH 80',
+        'ENTRY_MISSING 290',
+        'TILE_ROOT_ALTERED 0',
+        'HEAD_LINK_MISMATCH -',
+        'HEAD_ROOT_MISMATCH -',
+        'CHECKPOINT_SIGNATURE_INVALID 300',
+      ]),
+    );
+    // From outside, the ledger's export shows the first of them.
+    expect(await cliJson('verify', '--tenant', 'trail')).toMatchObject({ exitCode: 2, ok: false });
+  });
 });
+
+/** Changes the ledger `trail` as only an attacker with the superuser's password can. */
+async function asSuperuser(statements: readonly string[]): Promise<void> {
+  const url = new URL(readFileSync(join(stateDir, 'ledger', 'reader-url'), 'utf8'));
+  url.username = 'postgres';
+  url.password = readFileSync(join(stateDir, 'postgres', 'superuser.password'), 'utf8').trim();
+  await withClient(url.href, async (client) => {
+    await client.query('SET session_replication_role = replica');
+    for (const statement of statements) {
+      const joined = statement.includes(' WHERE ') ? `${statement} AND` : `${statement} WHERE`;
+      const { rowCount } = await client.query(`${joined} ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = 'trail')`);
+      expect({ statement, rowCount }).toEqual({ statement, rowCount: 1 });
+    }
+  });
+}

@@ -8,13 +8,13 @@ import { checkLedger } from '../fsck/check-ledger.js';
 import type { CheckedLedger, LedgerRow } from '../fsck/check-ledger.js';
 import { progressFor, run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
-import { keysFrom } from '../keys.js';
+import { keysFrom, parseKey } from '../keys.js';
 import type { NamedKey } from '../keys.js';
 import { LedgerApi } from '../ledger-api.js';
 import type { Output } from '../output.js';
 import { count } from '../progress.js';
 import { localStackOf } from '../target.js';
-import { memoryOf } from '../verify/live-ledger.js';
+import { LOCAL_PLACE, memoryOf } from '../verify/live-ledger.js';
 import type { VerifierOptions } from '../verify/live-ledger.js';
 import { withVerifier } from '../verify/options.js';
 
@@ -36,8 +36,7 @@ export function fsckCommand(io: Io, ended: Ended): Command {
 async function fsck(options: Options, io: Io, output: Output): Promise<ExitCode> {
   const startedMs = performance.now();
   const given = options.key === undefined || options.key.length === 0 ? undefined : keysFrom(options.key);
-  const served = given ?? (await keysOfLocalStack(options, io));
-  const ledgers = await connected(databaseUrlOf(options, io), (client) => checkAll(client, served, options, io, output));
+  const ledgers = await connected(databaseUrlOf(options, io), (client) => checkAll(client, given, options, io, output));
   const findings = ledgers.reduce((sum, ledger) => sum + ledger.findings.total, 0);
   const seconds = (performance.now() - startedMs) / 1000;
   const document = { ok: findings === 0, findings, ledgers: ledgers.map(documentOf), seconds: Number(seconds.toFixed(3)) };
@@ -46,14 +45,14 @@ async function fsck(options: Options, io: Io, output: Output): Promise<ExitCode>
 }
 
 /** One snapshot for everything: the ledger may go on appending meanwhile. */
-async function checkAll(client: pg.Client, keys: readonly NamedKey[], options: Options, io: Io, output: Output): Promise<CheckedLedger[]> {
+async function checkAll(client: pg.Client, given: readonly NamedKey[] | undefined, options: Options, io: Io, output: Output): Promise<CheckedLedger[]> {
   const memory = memoryOf(options, io);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await client.query<LedgerRow>('SELECT ledger_id, tenant, origin FROM ledgers WHERE $1::text IS NULL OR tenant = $1 ORDER BY tenant', [options.tenant ?? null]);
   if (rows.length === 0 && options.tenant !== undefined) throw usageError(`there is no ledger ${options.tenant}`);
   const checked: CheckedLedger[] = [];
   for (const ledger of rows) {
-    const own = keys.filter(({ vkey }) => vkey.name === ledger.origin);
+    const own = (given ?? (await localKeysOf(ledger.tenant, options, io))).filter(({ vkey }) => vkey.name === ledger.origin);
     const progress = progressFor(output, `fsck ${ledger.tenant}`, 'entries');
     checked.push(await checkLedger(client, ledger, { vkeys: own.map(({ vkey }) => vkey), lastSeen: memory.lastSeen(own), onProgress: (done, total) => progress.update(done, total) }));
     progress.stop();
@@ -62,17 +61,21 @@ async function checkAll(client: pg.Client, keys: readonly NamedKey[], options: O
   return checked;
 }
 
-/** The keys that this verifier pinned or the local ledger serves; none when it does not run. */
-async function keysOfLocalStack(options: Options, io: Io): Promise<NamedKey[]> {
+/** The keys that this verifier pinned for a ledger of the local stack, or that it serves now; none when it serves none. */
+async function localKeysOf(tenant: string, options: Options, io: Io): Promise<NamedKey[]> {
   if (options.databaseUrl !== undefined || io.env['COUNTERSIGN_DATABASE_URL'] !== undefined) return [];
-  const api = new LedgerApi(localStackOf(options, io.cwd).ledgerUrl);
   const memory = memoryOf(options, io);
-  const keys: NamedKey[] = [];
-  for (const { tenant } of await api.ledgers()) {
-    const { vkeys } = await api.ledger(tenant);
-    keys.push(...keysFrom(await memory.pinned(`local stack/ledgers/${tenant}`, vkeys)));
+  const place = `${LOCAL_PLACE}/ledgers/${tenant}`;
+  const known = memory.pins(place);
+  if (known !== undefined) return known.map(parseKey);
+  try {
+    const { vkeys } = await new LedgerApi(localStackOf(options, io.cwd).ledgerUrl).ledger(tenant);
+    return (await memory.pinned(place, vkeys)).map(parseKey);
+  } catch (error) {
+    // The database is what is checked: a ledger that does not answer must not stop that.
+    if (error instanceof CliError) return [];
+    throw error;
   }
-  return keys;
 }
 
 function databaseUrlOf(options: Options, io: Io): string {

@@ -5,6 +5,7 @@ import { parseKey } from '../keys.js';
 import { LedgerApi, ledgerPath } from '../ledger-api.js';
 import { VerifierMemory } from '../memory.js';
 import { NO_PROGRESS } from '../progress.js';
+import { LOCAL_PLACE } from '../verify/live-ledger.js';
 import { requireIntact } from '../verify/verify-live.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
 import { verifyStream } from '../verify/verify-stream.js';
@@ -47,7 +48,7 @@ async function verifyLedger(api: LedgerApi, memory: VerifierMemory, tenant: stri
     throw new CliError(EXIT.unreachable, 'CHECKPOINT_TIMEOUT', `no checkpoint of ${tenant} covers its ${treeSize} entries after ${CHECKPOINT_LIMIT_MS / 1000} s`);
   }
   requireIntact(await api.json(ledgerPath(tenant, '/verifications'), verdictSchema, {}, VERIFICATION_TIMEOUT_MS));
-  const keys = (await memory.pinned(`local stack/ledgers/${tenant}`, vkeys)).map(parseKey);
+  const keys = (await memory.pinned(`${LOCAL_PLACE}/ledgers/${tenant}`, vkeys)).map(parseKey);
   const { origin, root, treeSize: size, consistentWith } = await verifyStream(api.stream(ledgerPath(tenant, '/export')), { keys, memory, progress: NO_PROGRESS });
   return { tenant, origin, treeSize: size, root: root.toString('base64'), seconds: (performance.now() - startedMs) / 1000, consistentWith };
 }

@@ -18,6 +18,9 @@ export interface VerifierOptions extends TargetOptions {
   readonly seenDir?: string;
 }
 
+/** How pins name a local stack: it may come back on another port and is still the same. */
+export const LOCAL_PLACE = 'local stack';
+
 /** A ledger that answers, and the keys that what it says is held against. */
 export interface LiveLedger {
   readonly api: LedgerApi;
@@ -34,8 +37,7 @@ export async function openLiveLedger(options: VerifierOptions, io: Io): Promise<
   const api = new LedgerApi(ledgerUrlOf(options, io.env, io.cwd));
   const memory = memoryOf(options, io);
   const view = await waitForCheckpoint(api, tenant);
-  // A local stack may come back on another port and is still the same.
-  const place = isRemote(options, io) ? api.baseUrl : 'local stack';
+  const place = isRemote(options, io) ? api.baseUrl : LOCAL_PLACE;
   const keys = options.key !== undefined && options.key.length > 0 ? keysFrom(options.key) : await pinnedKeys(memory, place, view);
   return { api, tenant, view, keys, memory };
 }
