@@ -1,22 +1,13 @@
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from './spool/frame.js';
-import type { Chunk, ChunkPool } from './delivery/chunk.js';
+import type { ChunkPool } from './delivery/chunk.js';
 import type { Entry } from './delivery/lane.js';
-import type { Spool } from './spool/spool.js';
+import type { Spool, StagedFrame } from './spool/spool.js';
 
 /** A group this large means load: the next one waits for company. */
 const LOADED_GROUP_EVENTS = 8;
 /** With this many bytes staged, waiting saves nothing. */
 const FULL_GROUP_BYTES = FRAME_BYTES_MAX / 2;
 const LINE_FEED = 0x0a;
-
-/** Events that become durable together: bytes [start, end) of a chunk, first room for the frame's header. */
-export interface StagedFrame {
-  readonly chunk: Chunk;
-  readonly start: number;
-  end: number;
-  readonly entries: Entry[];
-  lastSequence: number | undefined;
-}
 
 export interface CommitDuties {
   /** The frame's entries are durable. */

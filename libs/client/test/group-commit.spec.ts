@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ChunkPool } from '../src/delivery/chunk.js';
 import { EmitError } from '../src/errors.js';
 import { prepareEvent, type PreparedEvent } from '../src/event-input.js';
-import type { StagedFrame } from '../src/group-commit.js';
+import type { StagedFrame } from '../src/spool/spool.js';
 import { emitterSettings } from '../src/options.js';
 import { Pipeline, type Emitted } from '../src/pipeline.js';
 import { uuidV7Source } from '../src/event-id.js';

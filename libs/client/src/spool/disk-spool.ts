@@ -6,13 +6,12 @@ import type { Entry } from '../delivery/lane.js';
 import type { Piece } from '../delivery/message-body.js';
 import { EmitError } from '../errors.js';
 import type { EmitterSettings } from '../options.js';
-import type { StagedFrame } from '../group-commit.js';
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, sealFrame, type FrameKind } from './frame.js';
 import { lockSpool, type SpoolLock } from './lock.js';
 import { readEntries } from './read-back.js';
 import { recoverSpool, type Recovery, type SpoolOwner } from './recovery.js';
 import { prepareSegment, spareFile, type Segment } from './segment.js';
-import type { Spool } from './spool.js';
+import type { Spool, StagedFrame } from './spool.js';
 
 /** Cleared files that wait to be used again. */
 const SPARES_MAX = 2;

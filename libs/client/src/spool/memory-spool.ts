@@ -1,7 +1,6 @@
 import type { Entry } from '../delivery/lane.js';
 import { residentPiece, type Piece } from '../delivery/message-body.js';
-import type { StagedFrame } from '../group-commit.js';
-import type { Spool } from './spool.js';
+import type { Spool, StagedFrame } from './spool.js';
 
 /** `durability: 'bus'`: nothing survives the process. */
 export class MemorySpool implements Spool {

@@ -1,6 +1,15 @@
+import type { Chunk } from '../delivery/chunk.js';
 import type { Entry } from '../delivery/lane.js';
 import type { Piece } from '../delivery/message-body.js';
-import type { StagedFrame } from '../group-commit.js';
+
+/** Events that become durable together: bytes [start, end) of a chunk, first room for the frame's header. */
+export interface StagedFrame {
+  readonly chunk: Chunk;
+  readonly start: number;
+  end: number;
+  readonly entries: Entry[];
+  lastSequence: number | undefined;
+}
 
 /** Where events are kept between `emit` and their receipt. */
 export interface Spool {
