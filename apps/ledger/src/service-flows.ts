@@ -59,7 +59,7 @@ export class ServiceFlows {
 
   private wireVerification(): Verification {
     const { signer, archive, stores, log, config } = this.parts;
-    const { reader: pool, runner } = stores;
+    const { verifier: pool, runner } = stores;
     return new Verification({
       pass: { pool, databaseUrl: config.readerDatabaseUrl, archive, signer, runner, now: () => new Date() },
       progress: new FileProgressStore(join(config.stateDir, 'verified')),

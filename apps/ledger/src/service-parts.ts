@@ -56,9 +56,12 @@ async function openStores(config: LedgerConfig, log: Logger) {
   const reader = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-reader', onIdleError });
   // A receipt promises durability; a server that does not keep the promise is refused.
   await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });
+  // Verification has connections of its own: a long pass must not keep a reader waiting for a proof.
+  const verifier = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-verifier', onIdleError });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,
+    verifier,
     runner,
     append: new PgAppendStore({ pool: runtime, originOf: (tenant) => `${config.originPrefix}/${tenant}` }),
     checkpoints: new PgCheckpointStore(runtime),
@@ -69,7 +72,7 @@ async function openStores(config: LedgerConfig, log: Logger) {
     tiles: new TileCache(new PgTileRows(reader)),
     close: async () => {
       await runner.close();
-      await Promise.all([runtime.end(), reader.end()]);
+      await Promise.all([runtime.end(), reader.end(), verifier.end()]);
     },
   };
 }
