@@ -37,11 +37,14 @@ export interface PassOutcome {
   readonly verdict: Verdict;
   /** Present when intact: where the next pass may start. */
   readonly end?: SavedState;
+  /** What was committed when the pass began: more than it read, when the last events were not signed yet. */
+  readonly committedSize?: number;
 }
 
 interface Outcome {
   readonly toIndex: number;
   readonly treeSize: number;
+  readonly committedSize?: number;
   readonly fault?: SegmentFault;
   readonly end?: SavedState;
 }
@@ -63,7 +66,7 @@ export async function runPass(request: PassRequest, deps: PassDependencies): Pro
     startedAt: startedAt.toISOString(),
     finishedAt: deps.now().toISOString(),
   };
-  if (outcome.fault === undefined) return { verdict, end: outcome.end };
+  if (outcome.fault === undefined) return { verdict, end: outcome.end, committedSize: outcome.committedSize };
   const since = await firstBadTime(deps.pool, request.ledger, outcome.fault, deps.archive);
   return { verdict: { ...verdict, fault: { ...outcome.fault, firstBadTime: since ?? verdict.finishedAt } } };
 }
@@ -78,7 +81,7 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
     const toIndex = Math.min(request.toIndex ?? treeSize, treeSize);
     if (toIndex <= request.fromIndex) {
       if (request.kind === 'full') await verifyHeadRow(deps.pool, ledger);
-      return { toIndex: Math.max(toIndex, request.fromIndex), treeSize, end: request.start };
+      return { toIndex: Math.max(toIndex, request.fromIndex), treeSize, end: request.start, committedSize: head.treeSize };
     }
     const heads = await signedHeads(request, toIndex, deps);
     if ('fault' in heads) return { toIndex, treeSize, fault: heads.fault };
@@ -86,7 +89,7 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
     const walked = await walk(request, toIndex, heads.heads, headLastEventHash, deps);
     if ('fault' in walked) return { toIndex, treeSize, fault: walked.fault };
     await verifyHeadRow(deps.pool, ledger);
-    return { toIndex, treeSize, end: walked.end };
+    return { toIndex, treeSize, end: walked.end, committedSize: head.treeSize };
   } catch (error) {
     if (!(error instanceof ChainFault)) throw error;
     const firstIndex = error.detail.leafIndex ?? request.fromIndex;

@@ -164,14 +164,16 @@ export class Verification {
     return outcome.verdict;
   }
 
-  private async settle(watch: Watch, { verdict, end }: PassOutcome, startedMs: number | undefined, full: boolean): Promise<void> {
+  private async settle(watch: Watch, { verdict, end, committedSize = Infinity }: PassOutcome, startedMs: number | undefined, full: boolean): Promise<void> {
     const before = watch.latest?.verdict;
     const intact = verdict.verdict === 'intact';
     // A good tail or range does not undo a break: only the whole history does.
     const stillBroken = before === 'broken' && intact && !full;
     if (!stillBroken) watch.latest = verdict;
     if (intact && startedMs !== undefined && !stillBroken) {
-      if (watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = undefined;
+      // Events that were committed and not yet signed when the pass began are still owed one.
+      const isCaughtUp = verdict.toIndex >= committedSize;
+      if (isCaughtUp && watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = undefined;
       const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
       await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, full: full ? undefined : watch.progress.full });
     } else if (!intact) {
