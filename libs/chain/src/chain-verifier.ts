@@ -1,7 +1,7 @@
 import { ChainFault } from './fault.js';
 import { genesisHash, HASH_BYTES, sha256Hex } from './hash.js';
 import { RightEdge, type FullTile } from './right-edge.js';
-import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, type ScannedPart } from './verify-entry.js';
+import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, type ScannedEntry, type ScannedPart } from './verify-entry.js';
 
 /** An entry as some store or file holds it; nothing of it is believed. */
 export interface StoredEntry {
@@ -44,8 +44,14 @@ interface PartMismatch {
 /** Two entries that do not join: one of them was altered, and the entry after them tells which. */
 interface BrokenLink {
   readonly leafIndex: number;
-  readonly previousHash: string;
   readonly claimedHash: string;
+  readonly entryHash: string;
+}
+
+/** An entry that says another index than its place: the entry after it tells whether others were put in before. */
+interface Misplaced {
+  readonly leafIndex: number;
+  readonly says: number;
   readonly entryHash: string;
 }
 
@@ -66,6 +72,7 @@ export class ChainVerifier {
   private lastHash: string;
   private lastRecordedAt: string;
   private broken: BrokenLink | undefined;
+  private misplaced: Misplaced | undefined;
   private readonly partMismatches: PartMismatch[] = [];
   private penultimate: RightEdge | undefined;
 
@@ -79,6 +86,11 @@ export class ChainVerifier {
     this.lastRecordedAt = start?.recordedAt ?? '';
   }
 
+  /** Whether something was met that only the next entry, or a signed root, can judge. */
+  get isUndecided(): boolean {
+    return this.broken !== undefined || this.misplaced !== undefined;
+  }
+
   /** Index of the entry that comes next. */
   get nextIndex(): number {
     return this.index;
@@ -89,7 +101,7 @@ export class ChainVerifier {
     try {
       return this.verify(stored);
     } catch (fault) {
-      throw this.firstOf(fault);
+      throw this.earliest(fault);
     }
   }
 
@@ -97,7 +109,11 @@ export class ChainVerifier {
     const leafIndex = this.index;
     if (stored.leafIndex !== undefined && stored.leafIndex !== leafIndex) this.wrongKey(stored.leafIndex);
     const scanned = this.scan(stored.entry, leafIndex);
-    if (scanned.index !== leafIndex) fail('ENTRY_INDEX_MISMATCH', leafIndex, `says that it is entry ${scanned.index}`);
+    if (this.misplaced !== undefined) throw this.placeFault(scanned);
+    if (scanned.index !== leafIndex) {
+      this.judgeBrokenLink(scanned.previousEventHash);
+      return this.hold(scanned, stored.entry);
+    }
     if (scanned.tenant !== this.tenant) fail('ENTRY_TENANT_MISMATCH', leafIndex, 'belongs to another ledger');
     if (stored.eventId !== undefined && stored.eventId !== scanned.id) {
       fail('EVENT_ID_MISMATCH', leafIndex, 'is stored under another event id than its own');
@@ -106,9 +122,10 @@ export class ChainVerifier {
     this.judgeBrokenLink(scanned.previousEventHash);
     if (scanned.previousEventHash !== this.lastHash) {
       const claimedHash = scanned.previousEventHash;
-      this.broken = { leafIndex, previousHash: this.lastHash, claimedHash, entryHash };
+      this.broken = { leafIndex, claimedHash, entryHash };
     }
-    if (scanned.recordedAt < this.lastRecordedAt) fail('RECORDED_AT_DECREASES', leafIndex, 'was recorded before the entry that it follows');
+    // An entry that does not join either is altered, or follows one that is: what comes next names it.
+    if (scanned.recordedAt < this.lastRecordedAt && this.broken === undefined) fail('RECORDED_AT_DECREASES', leafIndex, 'was recorded before the entry that it follows');
     this.verifyParts(stored, scanned.parts, leafIndex);
     if (leafIndex + 2 === this.treeSize) this.penultimate = this.edge.clone();
     leaf.write(entryHash, 0, HASH_BYTES, 'hex');
@@ -119,17 +136,35 @@ export class ChainVerifier {
   }
 
   /**
-   * Ends the pass and throws what was still open. `root`, from a verified checkpoint of exactly this size, decides
-   * between the last two entries when they do not join.
+   * Ends the pass and throws what was still open. Between the last two entries, when they do not join, `next` decides:
+   * the entry that follows this stretch of a longer ledger; or else `root`, from a verified checkpoint of exactly this size.
    */
-  finish(root?: Uint8Array): void {
+  finish(root?: Uint8Array, next?: StoredEntry): void {
+    try {
+      if (next !== undefined && this.isUndecided) this.judge(next);
+    } catch (fault) {
+      throw this.earliest(fault);
+    }
     if (this.broken !== undefined) {
       const fault = this.openLinkFault(root);
       this.broken = undefined;
-      throw this.firstOf(fault);
+      throw this.earliest(fault);
     }
-    const first = this.firstPartFault();
+    const first = this.earliest(undefined);
     if (first !== undefined) throw first;
+  }
+
+  /** Of `fault` and what is still open, whatever accuses the lowest index: it was met earlier, and waited for proof. */
+  earliest(fault: unknown): unknown {
+    if (fault !== undefined && !(fault instanceof ChainFault)) return fault;
+    const met = [
+      this.firstPartFault(),
+      this.broken === undefined ? undefined : this.openLinkFault(),
+      this.misplaced === undefined ? undefined : this.placeFault(),
+      fault,
+    ].filter((one) => one !== undefined);
+    const indexOf = (one: ChainFault): number => one.detail.leafIndex ?? Infinity;
+    return met.length === 0 ? undefined : met.reduce((first, one) => (indexOf(one) < indexOf(first) ? one : first));
   }
 
   /** Root over everything added so far. */
@@ -161,9 +196,37 @@ export class ChainVerifier {
     throw altered(leafIndex - 1);
   }
 
+  private hold({ index: says }: ScannedEntry, entry: Buffer): readonly FullTile[] {
+    this.misplaced = { leafIndex: this.index, says, entryHash: leafHashHex(entry) };
+    this.index += 1;
+    return [];
+  }
+
+  /** Lets the entry after the last one that was added bear witness, without adding it. */
+  private judge({ entry }: StoredEntry): void {
+    const witness = this.scan(entry, this.index);
+    if (this.misplaced !== undefined) throw this.placeFault(witness);
+    this.judgeBrokenLink(witness.previousEventHash);
+  }
+
+  /**
+   * Entry k says that it is j. If j < k, and the next entry follows it in index and link, then both were moved up, and
+   * what stands at j to k-1 was put in. It may join the entries before; it has no place in the chain that follows.
+   */
+  private placeFault(next?: ScannedEntry): ChainFault {
+    const { leafIndex, says, entryHash } = this.misplaced!;
+    const isMovedUp = says < leafIndex && next?.index === says + 1 && next.previousEventHash === entryHash && entryHash !== this.lastHash;
+    this.misplaced = undefined;
+    return isMovedUp
+      ? new ChainFault('ENTRY_INSERTED', `entry ${says} was put in: the one that was chained there stands at ${leafIndex}`, { leafIndex: says, treeSize: leafIndex })
+      : new ChainFault('ENTRY_INDEX_MISMATCH', `entry ${leafIndex} says that it is entry ${says}`, { leafIndex });
+  }
+
   private wrongKey(storedUnder: number): never {
     const leafIndex = this.index;
-    if (storedUnder > leafIndex) fail('ENTRY_MISSING', leafIndex, 'is not there');
+    if (storedUnder > leafIndex) {
+      throw new ChainFault('ENTRY_MISSING', `entry ${leafIndex} is not there, the next is ${storedUnder}`, { leafIndex, treeSize: storedUnder });
+    }
     fail('ENTRY_INDEX_MISMATCH', leafIndex, `is stored under ${storedUnder}`);
   }
 
@@ -210,14 +273,6 @@ export class ChainVerifier {
     const isPreviousAltered =
       root === undefined || this.penultimate === undefined || rootWith(this.penultimate, claimedHash, entryHash).equals(root);
     return altered(isPreviousAltered && leafIndex > 0 ? leafIndex - 1 : leafIndex);
-  }
-
-  /** The fault of the lower index: a part that did not fit, or a link, may have been met before `fault` was. */
-  private firstOf(fault: unknown): unknown {
-    if (!(fault instanceof ChainFault)) return fault;
-    const met = [this.firstPartFault(), this.broken === undefined ? undefined : this.openLinkFault(), fault];
-    const indexOf = (one: ChainFault): number => one.detail.leafIndex ?? Infinity;
-    return met.filter((one) => one !== undefined).reduce((first, one) => (indexOf(one) < indexOf(first) ? one : first));
   }
 }
 
