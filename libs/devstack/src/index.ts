@@ -4,6 +4,6 @@ export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { natsServerProgram } from './nats-binary.js';
 export { natsConfig, type NatsConfig } from './nats-config.js';
 export { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
-export { startTestStack } from './test-stack.js';
+export { guardFolder, startTestStack } from './test-stack.js';
 export { choosePort } from './free-port.js';
 export { commandLine, endProcess } from './process-file.js';

@@ -18,7 +18,12 @@ done
 rm -rf -- "$FOLDER"
 `;
 
-function guard(folder: string): () => void {
+/**
+ * Ends every process whose command line names the folder, and deletes it, when this process ends in whatever way
+ * (Linux; elsewhere nothing happens). Returns the way to call it off.
+ */
+export function guardFolder(folder: string): () => void {
+  if (process.platform !== 'linux') return () => undefined;
   const child = spawn('/bin/sh', ['-c', GUARD], { cwd: '/', detached: true, stdio: 'ignore', env: { PATH: '/usr/bin:/bin', OWNER: String(process.pid), FOLDER: folder } });
   child.on('error', () => undefined);
   child.unref();
@@ -35,7 +40,7 @@ export async function startTestStack(options: { readonly durable?: boolean } = {
   const stateDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
   await chmod(stateDir, 0o711);
-  const dismiss = process.platform === 'linux' ? guard(stateDir) : () => undefined;
+  const dismiss = guardFolder(stateDir);
   const stack = await startDevstack({ stateDir, durable: options.durable ?? false });
   return {
     ...stack,

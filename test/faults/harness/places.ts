@@ -1,0 +1,10 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Programs that the tests start. */
+export const PROGRAMS = dirname(fileURLToPath(import.meta.url));
+const ROOT = join(PROGRAMS, '../../..');
+
+export const LEDGER_MAIN = join(ROOT, 'apps/ledger/dist/main.js');
+export const PROVISION_MAIN = join(ROOT, 'apps/ledger/dist/provision-main.js');
+export const CLI_MAIN = join(ROOT, 'apps/cli/dist/main.js');

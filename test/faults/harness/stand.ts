@@ -1,0 +1,186 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { choosePort, guardFolder, removePostgres, startNats, startPostgres, type NatsServer, type PostgresServer } from '@countersign/devstack';
+import { LedgerProcess } from './ledger-process.js';
+import { PROVISION_MAIN } from './places.js';
+import { Producer, type ProducerConfig } from './producer-process.js';
+import { Witness } from './witness.js';
+import { startWireTap, type WireTap } from './wire-tap.js';
+
+const DATABASE = 'ledger';
+const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'];
+export const ORIGIN_PREFIX = 'faults.localhost';
+
+export interface InstanceOptions {
+  /** Between the ledger and a server, instead of a direct connection. */
+  readonly postgresTap?: WireTap;
+  readonly natsTap?: WireTap;
+  /** A state folder of its own instead of the shared one; keys are always shared. */
+  readonly ownState?: boolean;
+}
+
+/** Real servers with fsync on, the real ledger, real producers: everything under one temporary folder. */
+export class Stand {
+  readonly producers: Producer[] = [];
+  readonly ledgers: LedgerProcess[] = [];
+  readonly taps: WireTap[] = [];
+  readonly stateDirs = new Set<string>();
+  #postgres: PostgresServer;
+  #nats: NatsServer;
+
+  private constructor(
+    readonly folder: string,
+    readonly dismissGuard: () => void,
+    postgres: PostgresServer,
+    nats: NatsServer,
+    readonly witness: Witness,
+  ) {
+    this.#postgres = postgres;
+    this.#nats = nats;
+  }
+
+  static async open(): Promise<Stand> {
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-faults-'));
+    // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
+    await chmod(folder, 0o711);
+    const dismissGuard = guardFolder(folder);
+    const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), startNats({ dir: join(folder, 'nats') })]);
+    const witness = await Witness.open(nats.url, nats.users.services);
+    const stand = new Stand(folder, dismissGuard, postgres, nats, witness);
+    stand.#provision();
+    return stand;
+  }
+
+  get postgres(): PostgresServer {
+    return this.#postgres;
+  }
+
+  get nats(): NatsServer {
+    return this.#nats;
+  }
+
+  #secret(name: string): string {
+    return join(this.folder, 'secrets', name);
+  }
+
+  #provision(): void {
+    mkdirSync(join(this.folder, 'secrets', 'roles'), { recursive: true });
+    for (const role of ROLES) writeFileSync(this.#secret(`roles/${role}`), randomBytes(18).toString('base64url'), { mode: 0o600 });
+    writeFileSync(this.#secret('admin-url'), this.#postgres.superuserUrl, { mode: 0o600 });
+    const env = { PATH: process.env['PATH'], LEDGER_ADMIN_DATABASE_URL_FILE: this.#secret('admin-url'), LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: this.#secret('roles') };
+    const done = spawnSync(process.execPath, [PROVISION_MAIN], { env, encoding: 'utf8' });
+    if (done.status !== 0) throw new Error(`provisioning failed: ${done.stderr}`);
+  }
+
+  /** Connection URL of the ledger's database as its superuser. */
+  get adminUrl(): string {
+    return Object.assign(new URL(this.#postgres.superuserUrl), { pathname: `/${DATABASE}` }).href;
+  }
+
+  #roleUrlFile(role: string, port: number, instance: string): string {
+    const url = new URL(this.adminUrl);
+    url.username = role;
+    // The password is in the file that provisioning read.
+    url.password = readFileSync(this.#secret(`roles/${role}`), 'utf8');
+    url.port = String(port);
+    const file = this.#secret(`${instance}-${role}-url`);
+    writeFileSync(file, url.href, { mode: 0o600 });
+    return file;
+  }
+
+  /** URL of the role `ledger_reader`, for tools. */
+  get readerUrlFile(): string {
+    return this.#roleUrlFile('ledger_reader', this.#postgres.port, 'tools');
+  }
+
+  async tapPostgres(): Promise<WireTap> {
+    return this.#keep(await startWireTap(() => this.#postgres.port));
+  }
+
+  async tapNats(): Promise<WireTap> {
+    return this.#keep(await startWireTap(() => this.#nats.port));
+  }
+
+  #keep(tap: WireTap): WireTap {
+    this.taps.push(tap);
+    return tap;
+  }
+
+  /** Another instance of the ledger on the same database, stream and keys. Not started yet. */
+  async addLedger(name: string, options: InstanceOptions = {}): Promise<LedgerProcess> {
+    const databasePort = options.postgresTap?.port ?? this.#postgres.port;
+    const natsPort = options.natsTap?.port ?? this.#nats.port;
+    const stateDir = join(this.folder, options.ownState === true ? `state-${name}` : 'state');
+    this.stateDirs.add(stateDir);
+    const port = await choosePort();
+    const ledger = new LedgerProcess({
+      name,
+      folder: this.folder,
+      url: `http://127.0.0.1:${port}`,
+      logFile: join(this.folder, `ledger-${name}.log`),
+      env: {
+        LEDGER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_runtime', databasePort, name),
+        LEDGER_READER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_reader', databasePort, name),
+        LEDGER_NATS_URL: `nats://127.0.0.1:${natsPort}`,
+        LEDGER_NATS_SEED_FILE: this.#nats.users.ledger,
+        LEDGER_STATE_DIR: stateDir,
+        LEDGER_KEYS_DIR: join(this.folder, 'keys'),
+        LEDGER_ORIGIN_PREFIX: ORIGIN_PREFIX,
+        LEDGER_HTTP_PORT: String(port),
+        LEDGER_TAIL_VERIFY_SECONDS: '1',
+      },
+    });
+    this.ledgers.push(ledger);
+    return ledger;
+  }
+
+  /** A producer with a spool of its own. Not started yet. */
+  addProducer(source: string, tenants: readonly string[], load: Partial<Pick<ProducerConfig, 'lanes' | 'pauseMs' | 'textMax'>> = {}): Producer {
+    const producer = new Producer({
+      natsUrl: this.#nats.url,
+      seedFile: this.#nats.users.services,
+      spoolDir: join(this.folder, `spool-${source}`),
+      outFile: join(this.folder, `promised-${source}`),
+      source,
+      tenants,
+      lanes: 20,
+      pauseMs: 20,
+      textMax: 300,
+      resendAfterMs: 1_000,
+      ...load,
+    });
+    this.producers.push(producer);
+    return producer;
+  }
+
+  /** Starts PostgreSQL again on its data and its port. */
+  async restartPostgres(): Promise<void> {
+    this.#postgres = await startPostgres({ dir: join(this.folder, 'postgres'), durable: true, port: this.#postgres.port });
+  }
+
+  /** Starts nats-server again on its store and its port; without the store when it is to be lost. */
+  async restartNats(options: { readonly loseStore?: boolean } = {}): Promise<void> {
+    if (options.loseStore === true) rmSync(this.#nats.storeDir, { recursive: true, force: true });
+    this.#nats = await startNats({ dir: join(this.folder, 'nats'), port: this.#nats.port });
+  }
+
+  /** Ends everything; deletes the folder unless it is to be looked at. */
+  async close(options: { readonly keepFolder: boolean }): Promise<void> {
+    await Promise.all(this.producers.map((producer) => producer.kill()));
+    await this.#postgres.kill('SIGCONT').catch(() => undefined);
+    await Promise.all(this.ledgers.map((ledger) => ledger.stop()));
+    await this.witness.close();
+    for (const tap of this.taps) await tap.close();
+    await this.#nats.stop();
+    await this.#postgres.stop();
+    if (!options.keepFolder) {
+      await removePostgres(join(this.folder, 'postgres'));
+      await rm(this.folder, { recursive: true, force: true });
+    }
+    this.dismissGuard();
+  }
+}
