@@ -1,10 +1,13 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { Emitter } from '../src/emitter.js';
 import { openEmitter } from '../src/open-emitter.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent, until } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
+
+// A busy machine syncs slowly.
+jest.setTimeout(60_000);
 
 /** True if within each tenant every first arrival follows the numbers. */
 function inOrder(ledger: FakeLedger): boolean {
@@ -174,7 +177,7 @@ describe('delivery', () => {
   it('a spool full by bytes frees its files as receipts come', async () => {
     const ledger = new FakeLedger();
     ledger.silent = true;
-    const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), residentBytesMax: 0, batchEventsMax: 10 });
+    const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), residentBytesMax: 0, batchEventsMax: 10, emitTimeoutMs: 3_000 });
     const event = sampleEvent({ data: { text: 'x'.repeat(10_000) } });
     const first = await Promise.allSettled(Array.from({ length: 250 }, () => emitter.emit(event)));
     const accepted = first.filter(({ status }) => status === 'fulfilled').length;

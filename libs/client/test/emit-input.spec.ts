@@ -1,9 +1,12 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { EVENT_BYTES_MAX } from '@countersign/chain';
 import { openEmitter, type EmitterOptions } from '../src/open-emitter.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
+
+// A busy machine syncs slowly.
+jest.setTimeout(60_000);
 
 const cases: readonly [why: string, change: object, code: string, field: string | undefined][] = [
   ['unknown field', { sevrity: 'info' }, 'EVENT_FIELD_UNKNOWN', 'sevrity'],

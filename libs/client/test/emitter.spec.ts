@@ -1,10 +1,13 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { openEmitter } from '../src/open-emitter.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent, until } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
+
+// A busy machine syncs slowly.
+jest.setTimeout(60_000);
 
 describe('emitter', () => {
   it('numbers events 1, 2, 3, delivers them in order and lets go of them on their receipts', async () => {

@@ -1,13 +1,16 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { removePostgres, startPostgres, type PostgresServer } from '@countersign/devstack';
 import { createPool, withTransaction } from '@countersign/postgres';
 import { openOutbox, type Outbox, type OutboxOptions } from '../src/outbox/outbox.js';
 import { outboxMigrationSql } from '../src/outbox/schema.js';
 import { FakeLedger } from './fake-ledger.js';
 import { rejection, sampleEvent, until } from './samples.js';
+
+// A busy machine syncs slowly.
+jest.setTimeout(60_000);
 
 let server: PostgresServer;
 let dir: string;

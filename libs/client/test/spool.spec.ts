@@ -1,10 +1,13 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { openEmitter } from '../src/open-emitter.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
+
+// A busy machine syncs slowly.
+jest.setTimeout(60_000);
 
 /** A spool as it lies on disk after `groups` commits of one event each, as a crash would leave it. */
 async function crashedSpool(groups: number): Promise<{ folder: string; file: string; ids: string[] }> {

@@ -16,10 +16,9 @@ const READ_ROWS_MAX = 1_000;
 const SETTLE_ROWS_MAX = 1_000;
 /** Rows are looked for this often even if no notification came. */
 const POLL_MS = 1_000;
-/** A relay that failed starts again after this. */
-const RETRY_MS = 1_000;
-/** A relay on standby asks this often whether the active one is gone. */
-const STANDBY_MS = 5_000;
+/** A relay that failed, or is on standby, tries again after this; the pause doubles. */
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 5_000;
 
 export interface RelayParts {
   readonly pool: Pool;
@@ -59,16 +58,19 @@ export class Relay {
 
   async #run(): Promise<void> {
     const { pool, lockName, channel, settings } = this.parts;
+    let pauseMs = RETRY_MS_MIN;
     while (!this.#closing.signal.aborted) {
-      let pauseMs = RETRY_MS;
       try {
         const leadership = await lead(pool, lockName, channel, () => this.#session?.wake());
-        if (leadership === undefined) pauseMs = STANDBY_MS;
-        else await this.#relayUntilLost(leadership);
+        if (leadership !== undefined) {
+          pauseMs = RETRY_MS_MIN;
+          await this.#relayUntilLost(leadership);
+        }
       } catch (error) {
         settings.log.warn({ err: error }, 'outbox relay failed; it will start again');
       }
       await sleep(pauseMs, undefined, { signal: this.#closing.signal, ref: false }).catch(() => undefined);
+      pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX);
     }
   }
 
