@@ -51,6 +51,8 @@ const REFERENCE_FIELDS = new Set(['type', 'id']);
 const PRODUCER_FIELDS = new Set(['id', 'sequence']);
 const PERSONAL_FIELDS = new Set(['subject', 'data']);
 const CONTROL = /\p{Cc}/u;
+/** Printable ASCII but quotation mark, backslash and at sign: needs no escape and can be no email address. */
+const PLAIN_ID = new RegExp(`^[ !#-?A-[\\]-~]{1,${OPAQUE_ID_CHARS_MAX}}$`);
 const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
 
 /**
@@ -70,8 +72,9 @@ export function admitEvent(value: unknown, address: Address): AdmittedEvent {
     throw new ChainFault('EVENT_TENANT_MISMATCH', 'tenant must equal the tenant token of the subject', { field: 'tenant' });
   }
   admitType(value);
-  const time = text(value, 'time', 40);
-  if (!isUtcTime(time)) invalid('time', 'must be RFC 3339 UTC, such as 2026-01-31T09:30:00.000Z');
+  const { time } = value;
+  if (time === undefined) missing('time');
+  if (typeof time !== 'string' || !isUtcTime(time)) invalid('time', 'must be RFC 3339 UTC, such as 2026-01-31T09:30:00.000Z');
   oneOf(value, 'severity', SEVERITIES);
   oneOf(value, 'outcome', OUTCOMES);
   const event = value as unknown as Event;
@@ -167,6 +170,8 @@ function jcsOfObject(value: unknown, field: string): string {
 
 /** Canonical JSON of an opaque identifier: short, printable, and never an email address. */
 function opaqueId(fields: Fields, name: string, prefix = ''): string {
+  const value = fields[name];
+  if (typeof value === 'string' && PLAIN_ID.test(value)) return `"${value}"`;
   const id = text(fields, name, OPAQUE_ID_CHARS_MAX, prefix);
   if (EMAIL.test(id)) invalid(prefix + name, 'must be an opaque id, never an email address');
   return jcsString(id, prefix + name);
