@@ -21,8 +21,9 @@ export function hmacContentDigester(keyVersion: number, key: Uint8Array): Conten
   return { digest: (content) => prefix + hmac(content) };
 }
 
-/** HMAC-SHA-256 of a string's UTF-8 under a key of at most one block, in hex. */
+/** HMAC-SHA-256 of a string's UTF-8 under a key of at most one block, in hex. Throws RangeError for a longer key. */
 export function hmacSha256(key: Uint8Array): (text: string) => string {
+  if (key.length > BLOCK_BYTES) throw new RangeError(`an HMAC key has at most ${BLOCK_BYTES} bytes here`);
   const inner = Buffer.alloc(BLOCK_BYTES, 0x36);
   const outer = Buffer.alloc(BLOCK_BYTES + KEY_BYTES, 0x5c);
   for (let i = 0; i < key.length; i++) {

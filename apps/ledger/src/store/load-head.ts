@@ -1,4 +1,4 @@
-import { ChainFault, HASH_BYTES, leafHash, RightEdge, TILE_WIDTH } from '@countersign/chain';
+import { ChainFault, decodeEntry, leafHash, RightEdge, TILE_WIDTH } from '@countersign/chain';
 import { withTransaction } from '@countersign/postgres';
 import type pg from 'pg';
 import { emptyHead, type Head, type Ledger } from '../append/head.js';
@@ -27,14 +27,20 @@ export async function readHead(client: pg.PoolClient, ledger: Ledger): Promise<H
   if (row === undefined) throw new ChainFault('HEAD_MISSING', `ledger ${ledger.tenant} has no head`);
   const treeSize = Number(row.tree_size);
   const edge = RightEdge.fromPartialTiles(treeSize, await readPartialTiles(client, ledger, treeSize));
-  const lastEventHash = treeSize === 0 ? emptyHead(ledger.origin).lastEventHash : await readLastHash(client, ledger, treeSize);
+  const last = treeSize === 0 ? undefined : await readEntry(client, ledger, treeSize - 1);
+  const lastEventHash = last === undefined ? emptyHead(ledger.origin).lastEventHash : leafHash(last).toString('hex');
   if (lastEventHash !== row.last_event_hash.toString('hex')) {
     throw new ChainFault('HEAD_LINK_MISMATCH', 'the head names another last event than the entries hold', { treeSize });
+  }
+  const lastRecordedAt = last === undefined ? '' : decodeEntry(last).recordedAt;
+  // All later entries would take their time from here: a head in the future would date them all.
+  if (lastRecordedAt !== row.last_recorded_at) {
+    throw new ChainFault('HEAD_TIME_MISMATCH', 'the head names another time than its last event', { treeSize });
   }
   if (!edge.root().equals(row.root_hash)) {
     throw new ChainFault('HEAD_ROOT_MISMATCH', 'the head names another root than the tiles and entries give', { treeSize });
   }
-  return { treeSize, lastEventHash, lastRecordedAt: row.last_recorded_at, edge };
+  return { treeSize, lastEventHash, lastRecordedAt, edge };
 }
 
 export async function readPartialTiles(client: pg.ClientBase, ledger: Ledger, treeSize: number): Promise<Buffer[]> {
@@ -77,8 +83,12 @@ export async function readTileRoots(client: pg.ClientBase, ledger: Ledger, level
   return Buffer.concat(rows.map((row) => row.root));
 }
 
-async function readLastHash(client: pg.PoolClient, ledger: Ledger, treeSize: number): Promise<string> {
-  return (await readLeafHashes(client, ledger, treeSize - 1, treeSize)).toString('hex', 0, HASH_BYTES);
+async function readEntry(client: pg.PoolClient, ledger: Ledger, leafIndex: number): Promise<Buffer> {
+  const { rows } = await client.query<{ entry: Buffer }>('SELECT entry FROM entries WHERE ledger_id = $1 AND leaf_index = $2', [
+    ledger.ledgerId,
+    leafIndex,
+  ]);
+  return rows[0]?.entry ?? missingEntry(leafIndex);
 }
 
 function missingEntry(leafIndex: number): never {
