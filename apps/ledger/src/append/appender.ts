@@ -46,7 +46,7 @@ export class Appender {
   private readonly queue = new MessageQueue();
   private head: Head | undefined;
   private inFlight: { built: Built; done: Promise<unknown> } | undefined;
-  private lookedUp = new Map<string, Recorded>();
+  private lookedUp: ReadonlyMap<string, Recorded> = new Map();
   /** Batches for which ids are looked up before they are built: duplicates come in runs. */
   private lookups = 0;
   /** Messages taken from the queue and not yet committed or given back. */
@@ -73,6 +73,16 @@ export class Appender {
     this.queue.close();
     await this.running;
     return this.queue.takeAll();
+  }
+
+  /** True once it has begun to stop, by {@link stop} or because the ledger is broken. */
+  get hasStopped(): boolean {
+    return this.stopped;
+  }
+
+  /** Resolves when nothing more will be settled; at once when nothing was ever offered. */
+  get ended(): Promise<void> {
+    return this.running ?? Promise.resolve();
   }
 
   private async run(): Promise<void> {
@@ -104,13 +114,13 @@ export class Appender {
     if (this.queue.length === 0) return undefined;
     const front = this.queue.front(LOOKUP_MESSAGES_MAX);
     const lookUp = this.lookups > 0 || front.some((message) => message.redelivered);
-    if (lookUp) await this.lookUp(front);
+    const messagesMax = lookUp ? await this.lookUp(front) : Infinity;
     const batch = new Batch(this.ledger, base, this.deps.now(), this.deps.randomBytes);
     const settled = (this.building = []) as Settled[];
     const onRecord = (id: string): Recorded | undefined =>
       this.inFlight?.built.batch.recorded.get(id) ?? this.lookedUp.get(id);
     let events = 0;
-    while ((!lookUp || settled.length < front.length) && events < BATCH_EVENTS_MAX && batch.rows.byteLength < BATCH_BYTES_MAX) {
+    while (settled.length < messagesMax && events < BATCH_EVENTS_MAX && batch.rows.byteLength < BATCH_BYTES_MAX) {
       const message = this.queue.shift();
       if (message === undefined) {
         if (!(await this.moreBeforeCommit())) break;
@@ -188,16 +198,21 @@ export class Appender {
     if (!this.stopped) await sleep(this.retryDelayMs);
   }
 
-  private async lookUp(messages: readonly PendingMessage[]): Promise<void> {
-    const ids = messages
-      .flatMap((message) => message.admit().admissions)
-      .flatMap((admission) => ('admitted' in admission ? [admission.admitted.event.id] : []))
-      .filter((id) => !this.lookedUp.has(id));
-    if (ids.length === 0) return;
-    const found = await this.deps.store.findRecorded(this.ledger, ids);
-    for (const [id, recorded] of found) this.lookedUp.set(id, recorded);
+  /** Looks up the ids of as many messages as one batch takes, and says how many those are. */
+  private async lookUp(messages: readonly PendingMessage[]): Promise<number> {
+    const ids: string[] = [];
+    let count = 0;
+    for (const message of messages) {
+      for (const admission of message.admit().admissions) if ('admitted' in admission) ids.push(admission.admitted.event.id);
+      count += 1;
+      if (ids.length >= BATCH_EVENTS_MAX) break;
+      await nextTurn();
+    }
+    // Only this batch's: remembering every duplicate of a long run would have no limit.
+    this.lookedUp = ids.length === 0 ? new Map<string, Recorded>() : await this.deps.store.findRecorded(this.ledger, ids);
     // A run of duplicates goes on as long as they are found.
-    if (found.size > 0) this.lookups = LOOKUP_BATCHES;
+    if (this.lookedUp.size > 0) this.lookups = LOOKUP_BATCHES;
+    return count;
   }
 }
 

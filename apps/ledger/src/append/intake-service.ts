@@ -5,15 +5,17 @@ import type { AppendStore } from './append-store.js';
 import { Appender, type Settled } from './appender.js';
 import type { RandomBytes } from './batch.js';
 import type { ContentDigester } from './content-digest.js';
-import type { Head, Ledger } from './head.js';
+import { emptyHead, type Head, type Ledger } from './head.js';
 import { admitMessage, parseIntakeSubject } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
+import { LedgerIntake } from './ledger-intake.js';
 import type { AdmittedMessage, PendingMessage } from './settle.js';
 
-const PARKED_BATCH = 100;
 const MESSAGE_RETRY_DELAY_MS = 1_000;
 const RECEIPTS_A_MESSAGE_MAX = 500;
+/** Of a subject that is none, as much is kept as an index of the quarantine takes. */
+const SUBJECT_CHARS_MAX = 256;
 
 /** A message as the bus hands it over. */
 export interface BusMessage {
@@ -27,6 +29,7 @@ export interface BusMessage {
 export interface IntakeDependencies {
   readonly store: AppendStore;
   readonly digester: ContentDigester;
+  /** Never throws. What is lost is asked for again: producers send until they have their receipt. */
   readonly publish: (subject: string, data: string) => void;
   readonly now: () => Date;
   readonly randomBytes: RandomBytes;
@@ -38,14 +41,10 @@ export interface IntakeDependencies {
   readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
 }
 
-interface OpenLedger {
-  readonly ledger: Ledger;
-  appender: Appender | undefined;
-}
-
 /** Routes messages to the appender of their ledger, and tells their producers what became of them. */
 export class IntakeService {
-  private readonly ledgers = new Map<string, Promise<OpenLedger>>();
+  private readonly ledgers = new Map<string, Promise<LedgerIntake>>();
+  private readonly intakes = new Set<LedgerIntake>();
   private unsettledBytes = 0;
 
   constructor(private readonly deps: IntakeDependencies) {}
@@ -55,14 +54,14 @@ export class IntakeService {
     try {
       const address = this.addressOf(message.subject);
       if (address === undefined) return await this.refuseSubject(message);
-      const open = await this.open(address.tenant);
-      if (open.appender === undefined) {
-        await this.deps.store.park(open.ledger, message.subject, message.data);
-        this.deps.metrics.parked.inc({ tenant: open.ledger.tenant });
-        message.ack();
-        return;
+      const intake = await this.open(address.tenant);
+      const pending = this.pending(message, address);
+      try {
+        await intake.take(pending);
+      } catch (error) {
+        this.unsettledBytes -= message.data.length;
+        throw error;
       }
-      open.appender.offer(this.pending(message, address));
     } catch (error) {
       this.deps.log.warn({ err: error, subject: message.subject }, 'message put back: it could not be begun');
       message.nak(MESSAGE_RETRY_DELAY_MS);
@@ -81,31 +80,25 @@ export class IntakeService {
 
   /** Stops appending to a ledger; what is queued and what comes is parked until {@link resume}. */
   async stopLedger(tenant: string): Promise<void> {
-    const open = await this.open(tenant);
-    const { appender } = open;
-    if (appender === undefined) return;
-    open.appender = undefined;
-    for (const message of await appender.stop()) await this.parkPending(open.ledger, message);
+    await (await this.open(tenant)).stop();
+  }
+
+  /** True while what comes for a ledger is parked. */
+  async isStopped(tenant: string): Promise<boolean> {
+    return (await this.open(tenant)).isStopped;
   }
 
   /** Appends again, the parked messages first. */
   async resume(tenant: string): Promise<void> {
-    const open = await this.open(tenant);
-    if (open.appender !== undefined) return;
-    const appender = this.newAppender(open.ledger);
-    await this.replayParked(open.ledger, appender);
-    open.appender = appender;
+    await (await this.open(tenant)).resume();
   }
 
+  /** Finishes what is in flight. What was not begun is not acknowledged: the bus sends it again. */
   async stop(): Promise<void> {
-    for (const opening of this.ledgers.values()) {
-      const open = await opening.catch(() => undefined);
-      // What was not begun is not acknowledged: the bus sends it again.
-      await open?.appender?.stop();
-    }
+    await Promise.all([...this.intakes].map((intake) => intake.close()));
   }
 
-  private open(tenant: string): Promise<OpenLedger> {
+  private open(tenant: string): Promise<LedgerIntake> {
     let opening = this.ledgers.get(tenant);
     if (opening === undefined) {
       opening = this.begin(tenant);
@@ -115,13 +108,23 @@ export class IntakeService {
     return opening;
   }
 
-  private async begin(tenant: string): Promise<OpenLedger> {
+  private async begin(tenant: string): Promise<LedgerIntake> {
     const ledger = await this.deps.store.ensureLedger(tenant);
     const { stopped } = await this.deps.onOpened(ledger);
-    if (stopped) return { ledger, appender: undefined };
-    const appender = this.newAppender(ledger);
-    await this.replayParked(ledger, appender);
-    return { ledger, appender };
+    const intake = new LedgerIntake(ledger, {
+      store: this.deps.store,
+      newAppender: () => this.newAppender(ledger),
+      replay: (subject, data, ack) => this.pending({ subject, data, redelivered: true, ack }, parseIntakeSubject(subject)),
+      onParked: () => this.deps.metrics.parked.inc({ tenant }),
+    });
+    this.intakes.add(intake);
+    try {
+      if (!stopped) await intake.resume();
+    } catch (error) {
+      this.intakes.delete(intake);
+      throw error;
+    }
+    return intake;
   }
 
   private newAppender(ledger: Ledger): Appender {
@@ -138,7 +141,7 @@ export class IntakeService {
     });
   }
 
-  private pending(message: BusMessage, address: Address): PendingMessage {
+  private pending(message: Omit<BusMessage, 'nak'>, address: Address): PendingMessage {
     let read: AdmittedMessage | undefined;
     this.unsettledBytes += message.data.length;
     return {
@@ -171,10 +174,10 @@ export class IntakeService {
       out.refusals.push(...settlement.refusals);
       grown += settlement.recorded.length;
     }
+    if (grown > 0) this.deps.onGrown(ledger, head);
     for (const [source, out] of bySource) this.tell(tenant, source, out);
     this.deps.metrics.batch.observe({ tenant }, grown);
     this.deps.metrics.size.set({ tenant }, head.treeSize);
-    if (grown > 0) this.deps.onGrown(ledger, head);
   }
 
   private tell(tenant: string, source: string, out: { recorded: Receipt[]; repeated: Receipt[]; refusals: Refusal[] }): void {
@@ -209,32 +212,14 @@ export class IntakeService {
   /** No ledger can be told from the subject: kept in quarantine, beside the system ledger. */
   private async refuseSubject(message: BusMessage): Promise<void> {
     const fault = new ChainFault('SUBJECT_INVALID', 'the subject must be intake.<source>.<tenant>', { field: 'subject' });
-    const open = await this.open('system');
-    const row = { subject: message.subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body: message.data };
-    const head = await this.deps.store.loadHead(open.ledger);
-    await this.deps.store.commit({ ledger: open.ledger, base: head, next: head, entries: undefined, tiles: [], quarantine: [row], accounted: [] });
+    const { ledger } = await this.open('system');
+    const subject = message.subject.slice(0, SUBJECT_CHARS_MAX);
+    const row = { subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body: message.data };
+    // Nothing is chained, so the head is not looked at: a ledger that is broken can still refuse.
+    const head = emptyHead(ledger.origin);
+    await this.deps.store.commit({ ledger, base: head, next: head, entries: undefined, tiles: [], quarantine: [row], accounted: [] });
     this.deps.metrics.refused.inc({ tenant: 'none', source: 'none', code: fault.code });
     this.deps.log.warn({ code: fault.code }, 'message refused and quarantined');
     message.ack();
-  }
-
-  private async parkPending(ledger: Ledger, message: PendingMessage): Promise<void> {
-    await this.deps.store.park(ledger, message.subject, message.body);
-    message.ack();
-  }
-
-  private async replayParked(ledger: Ledger, appender: Appender): Promise<void> {
-    for (;;) {
-      const parked = await this.deps.store.parked(ledger, PARKED_BATCH);
-      if (parked.length === 0) return;
-      await Promise.all(parked.map(({ subject, body }) => this.replay(appender, subject, body)));
-      await this.deps.store.unpark(ledger, parked.map((p) => p.parkedId));
-    }
-  }
-
-  private replay(appender: Appender, subject: string, body: Buffer): Promise<void> {
-    return new Promise((resolve) => {
-      appender.offer(this.pending({ subject, data: body, redelivered: true, ack: resolve, nak: () => undefined }, parseIntakeSubject(subject)));
-    });
   }
 }
