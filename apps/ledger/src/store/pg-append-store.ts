@@ -87,7 +87,8 @@ export class PgAppendStore implements AppendStore {
   }
 
   async park(ledger: Ledger, subject: string, body: Uint8Array): Promise<void> {
-    await this.pool.query('INSERT INTO parked_messages (ledger_id, subject, body) VALUES ($1, $2, $3)', [
+    // Whoever waits for a receipt sends again and again: the same message is kept once.
+    await this.pool.query('INSERT INTO parked_messages (ledger_id, subject, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [
       ledger.ledgerId,
       subject,
       body,
@@ -150,14 +151,19 @@ async function insertQuarantine(client: pg.PoolClient, rows: readonly Quarantine
        AS q(subject, event_id, code, field, message, body)
      ON CONFLICT DO NOTHING`,
     [
-      rows.map((r) => r.subject),
-      rows.map((r) => r.eventId ?? null),
+      rows.map((r) => storable(r.subject)),
+      rows.map((r) => storable(r.eventId)),
       rows.map((r) => r.code),
-      rows.map((r) => r.field ?? null),
-      rows.map((r) => r.message),
+      rows.map((r) => storable(r.field)),
+      rows.map((r) => storable(r.message)),
       rows.map((r) => Buffer.from(r.body)),
     ],
   );
+}
+
+/** PostgreSQL's text has no U+0000: a refused id that holds one would fail the batch for ever. The body keeps it. */
+function storable(text: string | undefined): string | null {
+  return text === undefined ? null : text.replaceAll('\0', '\uFFFD');
 }
 
 async function noteSequences(client: pg.PoolClient, ledger: Ledger, accounted: readonly AccountedSequence[]): Promise<void> {
