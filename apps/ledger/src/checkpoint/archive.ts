@@ -53,7 +53,8 @@ export class FileArchive implements CheckpointArchive {
     await writeFileDurably(join(folder, 'latest'), line, 0o600);
     await writeFileDurably(join(folder, 'checkpoint'), note, 0o600);
     const signedAtMs = Date.parse(head.signedAt);
-    if (signedAtMs - (this.lastLineAtMs.get(tenant) ?? 0) < HISTORY_SPACING_MS) return;
+    // A clock that was put back must not silence the history until it has caught up.
+    if (Math.abs(signedAtMs - (this.lastLineAtMs.get(tenant) ?? 0)) < HISTORY_SPACING_MS) return;
     // A leading newline ends whatever a crash tore off before.
     await appendFile(join(folder, 'history'), `\n${line}`, { mode: 0o600, flush: true });
     this.lastLineAtMs.set(tenant, signedAtMs);

@@ -7,6 +7,7 @@ import {
   verifyConsistency,
   type HashSource,
   type TreeHead,
+  type VerifiedCheckpoint,
 } from '@countersign/chain';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
@@ -14,6 +15,8 @@ import type { CheckpointArchive } from './archive.js';
 
 /** At most this long after an append its checkpoint is signed; the interval of two signings of one ledger. */
 export const CHECKPOINT_INTERVAL_MS = 500;
+
+const STOP_ATTEMPTS_MAX = 3;
 
 /** Ledgers whose checkpoints are in the making side by side; each waits mostly for the disk. */
 const SIGN_AT_ONCE_MAX = 16;
@@ -33,18 +36,22 @@ export interface CheckpointDependencies {
  * Signs one checkpoint: proves that `head` extends the last one, signs, checks its own signatures, archives outside
  * the database, stores, publishes. Throws ChainFault (CONSISTENCY_*, LEDGER_ROLLED_BACK) and signs nothing when the
  * tree does not extend what was signed before. Returns undefined when the tree has not grown.
+ * @param isLastStored false after a crash or a failure, which may have come between archiving and storing: then the
+ * archived checkpoint is stored first
  */
-export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: CheckpointDependencies): Promise<string | undefined> {
+export async function signCheckpoint(
+  ledger: Ledger,
+  head: TreeHead,
+  deps: CheckpointDependencies,
+  isLastStored = true,
+): Promise<string | undefined> {
   const vkeys = await deps.signer.vkeys(ledger.origin);
   const previousNote = await deps.archive.latest(ledger.tenant);
   if (previousNote !== undefined) {
     const previous = verifyCheckpoint(previousNote, { origin: ledger.origin, vkeys });
-    if (previous.treeSize > head.treeSize) {
-      throw new ChainFault('LEDGER_ROLLED_BACK', `a checkpoint of size ${previous.treeSize} was signed, the tree has ${head.treeSize}`, { treeSize: head.treeSize });
-    }
-    if (previous.treeSize === head.treeSize && previous.root.equals(head.root)) return undefined;
-    const proof = await buildConsistencyProof(deps.hashSource(ledger), previous.treeSize, head.treeSize);
-    verifyConsistency({ oldSize: previous.treeSize, oldRoot: previous.root, newSize: head.treeSize, newRoot: head.root, proof });
+    await requireExtension(previous, head, deps.hashSource(ledger));
+    if (!isLastStored) await deps.store(ledger, previous, previousNote, await signedAtOf(ledger, previous, deps));
+    if (previous.treeSize === head.treeSize) return undefined;
   } else if (!(await treeRoot(deps.hashSource(ledger), head.treeSize)).equals(head.root)) {
     throw new ChainFault('ROOT_MISMATCH', 'the stored tiles give another root than the head', { treeSize: head.treeSize });
   }
@@ -59,6 +66,22 @@ export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: Check
   return note;
 }
 
+/** Throws LEDGER_ROLLED_BACK or CONSISTENCY_* unless the tree of `head` extends the one that was signed. */
+async function requireExtension(previous: TreeHead, head: TreeHead, source: HashSource): Promise<void> {
+  if (previous.treeSize > head.treeSize) {
+    throw new ChainFault('LEDGER_ROLLED_BACK', `a checkpoint of size ${previous.treeSize} was signed, the tree has ${head.treeSize}`, { treeSize: head.treeSize });
+  }
+  if (previous.treeSize === head.treeSize && previous.root.equals(head.root)) return;
+  const proof = await buildConsistencyProof(source, previous.treeSize, head.treeSize);
+  verifyConsistency({ oldSize: previous.treeSize, oldRoot: previous.root, newSize: head.treeSize, newRoot: head.root, proof });
+}
+
+async function signedAtOf(ledger: Ledger, { treeSize, timestampSeconds }: VerifiedCheckpoint, { archive, now }: CheckpointDependencies): Promise<Date> {
+  const archived = (await archive.history(ledger.tenant, treeSize - 1)).find((head) => head.treeSize === treeSize);
+  if (archived !== undefined) return new Date(archived.signedAt);
+  return timestampSeconds === undefined ? now() : new Date(timestampSeconds * 1000);
+}
+
 export interface CheckpointerEvents {
   readonly onSigned: (ledger: Ledger, head: TreeHead) => void;
   readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
@@ -71,6 +94,9 @@ export class Checkpointer {
   private readonly due = new Map<number, { ledger: Ledger; head: TreeHead }>();
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<void> = Promise.resolve();
+  /** Ledgers whose last archived checkpoint is known to be stored as well. */
+  private readonly stored = new Set<number>();
+  private stopping = false;
 
   constructor(
     private readonly deps: CheckpointDependencies,
@@ -81,19 +107,19 @@ export class Checkpointer {
   /** The committed tree is now `head`. */
   grew(ledger: Ledger, head: TreeHead): void {
     this.due.set(ledger.ledgerId, { ledger, head });
+    if (this.stopping) return;
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.round = this.round.then(() => this.signAllDue());
     }, this.intervalMs);
   }
 
-  /** Signs what is due and stops. */
+  /** Signs what is due and stops. What cannot be signed now is when the ledger starts again. */
   async stop(): Promise<void> {
+    this.stopping = true;
     clearTimeout(this.timer);
-    this.timer = undefined;
     await this.round;
-    await this.signAllDue();
-    clearTimeout(this.timer);
+    for (let attempt = 0; this.due.size > 0 && attempt < STOP_ATTEMPTS_MAX; attempt++) await this.signAllDue();
   }
 
   private async signAllDue(): Promise<void> {
@@ -106,9 +132,11 @@ export class Checkpointer {
 
   private async sign(ledger: Ledger, head: TreeHead): Promise<void> {
     try {
-      const note = await signCheckpoint(ledger, head, this.deps);
+      const note = await signCheckpoint(ledger, head, this.deps, this.stored.has(ledger.ledgerId));
+      this.stored.add(ledger.ledgerId);
       if (note !== undefined) this.events.onSigned(ledger, head);
     } catch (error) {
+      this.stored.delete(ledger.ledgerId);
       if (error instanceof ChainFault) {
         this.events.onBroken(ledger, error);
         return;
