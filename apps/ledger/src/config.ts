@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseConfig, type Environment } from '@countersign/runtime';
+import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -38,20 +38,23 @@ const schema = z.object({
   LEDGER_ALLOW_FSYNC_OFF: flag.default(false),
 });
 
-/** Throws ConfigError. */
+type SecretFile = 'LEDGER_DATABASE_URL_FILE' | 'LEDGER_READER_DATABASE_URL_FILE' | 'LEDGER_NATS_SEED_FILE' | 'LEDGER_KEYS_PASSPHRASE_FILE';
+
+/** Throws ConfigError that names variables, never their values. */
 export function readConfig(env: Environment) {
   const config = parseConfig(schema, env);
-  const secret = (path: string): string => readFileSync(path, 'utf8').trim();
+  const secret = (name: SecretFile): string => readSecret(name, config[name]!);
+  secret('LEDGER_NATS_SEED_FILE');
   return Object.freeze({
-    databaseUrl: secret(config.LEDGER_DATABASE_URL_FILE),
-    readerDatabaseUrl: secret(config.LEDGER_READER_DATABASE_URL_FILE),
+    databaseUrl: secret('LEDGER_DATABASE_URL_FILE'),
+    readerDatabaseUrl: secret('LEDGER_READER_DATABASE_URL_FILE'),
     natsUrl: config.LEDGER_NATS_URL,
     natsSeedFile: config.LEDGER_NATS_SEED_FILE,
     natsReplicas: config.LEDGER_NATS_REPLICAS,
     intakeMaxBytes: config.LEDGER_INTAKE_MAX_BYTES,
     stateDir: config.LEDGER_STATE_DIR,
     keysDir: config.LEDGER_KEYS_DIR ?? `${config.LEDGER_STATE_DIR}/keys`,
-    keysPassphrase: config.LEDGER_KEYS_PASSPHRASE_FILE === undefined ? undefined : secret(config.LEDGER_KEYS_PASSPHRASE_FILE),
+    keysPassphrase: config.LEDGER_KEYS_PASSPHRASE_FILE === undefined ? undefined : secret('LEDGER_KEYS_PASSPHRASE_FILE'),
     originPrefix: config.LEDGER_ORIGIN_PREFIX,
     httpHost: config.LEDGER_HTTP_HOST,
     httpPort: config.LEDGER_HTTP_PORT,
@@ -65,3 +68,14 @@ export function readConfig(env: Environment) {
 }
 
 export type LedgerConfig = ReturnType<typeof readConfig>;
+
+function readSecret(name: string, path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError([{ name, problem: `names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})` }]);
+  }
+  if (text === '') throw new ConfigError([{ name, problem: 'names an empty file' }]);
+  return text;
+}

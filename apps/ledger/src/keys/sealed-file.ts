@@ -102,7 +102,9 @@ async function sealingKey(path: string, needed: boolean): Promise<Buffer> {
   const known = await readIfThere(path);
   if (known !== undefined) {
     await refuseLoosePermissions(path);
-    return Buffer.from(known, 'base64');
+    const key = Buffer.from(known, 'base64');
+    if (key.length !== KEY_BYTES) throw new SealedFileError('SEALED_FILE_MALFORMED', `${path} does not hold a key of ${KEY_BYTES} bytes`);
+    return key;
   }
   // A new key could never open what the lost one sealed: the keys inside sign for years of history.
   if (needed) throw new SealedFileError('SEALED_FILE_KEY_MISSING', `${path} is missing, but the file that it seals is there: restore it`);
