@@ -38,14 +38,14 @@ export class ServiceFlows {
   }
 
   private wireCheckpoints(): Checkpointer {
-    const { signer, archive, stores, bus, log, config } = this.parts;
+    const { signer, archive, stores, log, config } = this.parts;
     return new Checkpointer(
       {
         signer,
         archive,
         hashSource: (ledger) => stores.tiles.sourceOf(ledger),
         store: (ledger, head, note, signedAt) => stores.checkpoints.add(ledger, head, note, signedAt),
-        publish: (ledger, note) => bus.publish(checkpointSubject(ledger.tenant), note),
+        publish: (ledger, note) => this.tell(checkpointSubject(ledger.tenant), note),
         now: () => new Date(),
       },
       {
@@ -67,18 +67,18 @@ export class ServiceFlows {
       tailIntervalMs: config.tailVerifyMs,
       record: (ledger, verdict, toLedger) => this.record(ledger, verdict, toLedger),
       onBroken: (ledger) => this.intake.stopLedger(ledger.tenant),
-      onIntactAgain: (ledger) => this.intake.resume(ledger.tenant),
+      onIntactAgain: (ledger) => this.goOn(ledger),
       onError: (ledger, error) => log.warn({ err: error, tenant: ledger.tenant }, 'verification did not finish, it is tried again'),
     });
   }
 
   private wireIntake(): IntakeService {
-    const { signer, stores, bus, registry, log } = this.parts;
+    const { signer, stores, registry, log } = this.parts;
     const { version, key } = signer.contentDigestKey;
     return new IntakeService({
       store: stores.append,
       digester: hmacContentDigester(version, key),
-      publish: (subject, data) => bus.publish(subject, data),
+      publish: (subject, data) => this.tell(subject, data),
       now: () => new Date(),
       randomBytes,
       metrics: intakeMetrics(registry),
@@ -92,11 +92,31 @@ export class ServiceFlows {
     });
   }
 
+  /** Says it once. What is committed stays true when nobody hears it: who needs it sends again, or reads it. */
+  private tell(subject: string, data: string): void {
+    const { bus, log } = this.parts;
+    try {
+      bus.publish(subject, data);
+    } catch (error) {
+      log.warn({ err: error, subject }, 'not published');
+    }
+  }
+
+  /** Appends again after a break, and first signs what could not be signed during it. */
+  private async goOn(ledger: Ledger): Promise<void> {
+    const { stores } = this.parts;
+    if (!(await this.intake.isStopped(ledger.tenant))) return;
+    stores.tiles.forget(ledger);
+    const { treeSize, edge } = await stores.append.loadHead(ledger);
+    if (treeSize > 0) this.checkpointer.grew(ledger, { origin: ledger.origin, treeSize, root: edge.root() });
+    await this.intake.resume(ledger.tenant);
+  }
+
   private async record(ledger: Ledger, verdict: Verdict, toLedger: boolean): Promise<void> {
-    const { log, stores, bus } = this.parts;
+    const { log, stores } = this.parts;
     log[verdict.verdict === 'intact' ? 'info' : 'error']({ verdict }, `ledger is ${verdict.verdict}`);
     await stores.verdicts.add(ledger, verdict, toLedger);
-    bus.publish(integritySubject(ledger.tenant), JSON.stringify(verdict));
+    this.tell(integritySubject(ledger.tenant), JSON.stringify(verdict));
   }
 
   /** An append or a checkpoint met a broken invariant: nothing more is appended until a full pass has judged. */
@@ -107,7 +127,7 @@ export class ServiceFlows {
     retryUntilDone(log, `judge ${tenant}`, async () => {
       await this.intake.stopLedger(tenant);
       const verdict = await this.verification.verifyNow(tenant, {});
-      if (verdict.verdict === 'intact') await this.intake.resume(tenant);
+      if (verdict.verdict === 'intact') await this.goOn(ledger);
     }).catch((error: unknown) => log.error({ err: error, tenant }, 'a broken ledger could not be judged'));
   }
 }

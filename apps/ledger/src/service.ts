@@ -35,8 +35,8 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const { log, bus, stores } = parts;
   const flows = new ServiceFlows(parts);
   const { intake, checkpointer, verification } = flows;
-  const system = await intake.openLedger(SYSTEM_TENANT);
   await adoptAll(parts, flows);
+  const system = await intake.openLedger(SYSTEM_TENANT);
   const app = await openHttp(parts, flows);
   const indexer = openIndexer(parts, flows);
   const pull = new PullLoop({
@@ -74,7 +74,7 @@ async function adoptAll({ stores }: ServiceParts, flows: ServiceFlows): Promise<
   }
 }
 
-async function openHttp(parts: ServiceParts, { verification }: ServiceFlows) {
+async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {
   const { stores, signer, registry, log } = parts;
   const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer });
   return createHttpApp({
@@ -86,7 +86,11 @@ async function openHttp(parts: ServiceParts, { verification }: ServiceFlows) {
     verification: {
       latest: async (tenant) => verification.latest(tenant) ?? (await storedVerdicts(parts, tenant, 1))[0],
       history: (tenant, limit) => storedVerdicts(parts, tenant, limit),
-      verifyRange: (tenant, range) => verification.verifyNow(tenant, range),
+      verifyRange: async (tenant, range) => {
+        // Another instance may have made it.
+        await intake.openLedger(tenant);
+        return verification.verifyNow(tenant, range);
+      },
     },
     signer,
     metrics: registry,

@@ -34,6 +34,8 @@ export class VerificationController {
     if (!this.places.take()) throw new ReadFault('VERIFICATION_BUSY', 'other verifications are running');
     try {
       return await this.deps.verification.verifyRange(ledger.tenant, range);
+    } catch (error) {
+      throw error instanceof RangeError ? new ReadFault('RANGE_BEYOND_LEDGER', error.message, 'toIndex') : error;
     } finally {
       this.places.leave();
     }

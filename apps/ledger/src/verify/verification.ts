@@ -1,14 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ChainFault } from '@countersign/chain';
 import type { Verdict } from '@countersign/contracts';
 import type { Ledger } from '../append/head.js';
 import { claimedState } from './claimed-state.js';
-import { runPass, type PassDependencies, type PassOutcome } from './pass.js';
+import { runPass, type PassDependencies, type PassOutcome, type PassRequest } from './pass.js';
 import type { SavedState } from './saved-state.js';
 import type { VerifyProgress, VerifyProgressStore } from './progress-store.js';
 
 /** A grown tail waits at most about this long for its verification (requirement: 60 s). */
 export const TAIL_INTERVAL_MS = 15_000;
 const TICK_MS = 1_000;
+/** A pass under way is abandoned after this long: a whole history may take hours, and goes on where it stopped. */
+const STOP_WAIT_MS = 2_000;
+/** A checkpoint is archived first and stored right after it: one that is missing may be on its way. */
+const SECOND_LOOK_MS = 3_000;
 
 export interface VerificationOptions {
   readonly pass: PassDependencies;
@@ -16,6 +21,7 @@ export interface VerificationOptions {
   /** Time between two passes over the whole history. */
   readonly fullIntervalMs: number;
   readonly tailIntervalMs?: number;
+  readonly secondLookMs?: number;
   /** Durable on return: stored, published, and if `toLedger` recorded in the system ledger in time. */
   readonly record: (ledger: Ledger, verdict: Verdict, toLedger: boolean) => Promise<void>;
   readonly onBroken: (ledger: Ledger, verdict: Verdict) => Promise<void>;
@@ -34,12 +40,15 @@ interface Watch {
   lastTailMs: number;
   queue: Promise<unknown>;
   queued: number;
+  /** What a verdict asks for and has not been done yet, in order: tried again until it is. */
+  consequences: (() => Promise<void>)[];
 }
 
 /** Verifies every ledger by itself: the tail soon after it grew, the whole history on a cycle, a range when asked. */
 export class Verification {
   private readonly watches = new Map<string, Watch>();
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(private readonly options: VerificationOptions) {}
 
@@ -48,8 +57,10 @@ export class Verification {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     clearInterval(this.timer);
-    await Promise.allSettled([...this.watches.values()].map((w) => w.queue));
+    const underway = Promise.allSettled([...this.watches.values()].map((w) => w.queue));
+    await Promise.race([underway, sleep(STOP_WAIT_MS, undefined, { ref: false })]);
   }
 
   /** Begins to watch a ledger. Says whether it was broken when the service stopped: then a full pass begins at once. */
@@ -58,7 +69,7 @@ export class Verification {
     const { broken } = progress;
     const known = this.watches.get(ledger.tenant);
     if (known !== undefined) return { broken: known.latest?.verdict === 'broken' };
-    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0 };
+    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0, consequences: [] };
     this.watches.set(ledger.tenant, watch);
     if (broken !== undefined) this.inBackground(watch, () => this.full(watch, true));
     return { broken: broken !== undefined };
@@ -90,15 +101,15 @@ export class Verification {
     return this.inTurn(watch, () => this.range(watch, range.fromIndex ?? 0, range.toIndex));
   }
 
-  /** An invariant broke outside a pass (an append, a checkpoint): a full pass says what and where. */
-  async investigate(tenant: string): Promise<Verdict> {
-    return this.verifyNow(tenant, {});
-  }
-
   private tick(): void {
     const now = this.nowMs();
     for (const watch of this.watches.values()) {
       if (watch.queued > 0) continue;
+      if (watch.consequences.length > 0) {
+        // They are carried out before anything else in a turn.
+        this.inBackground(watch, async () => undefined);
+        continue;
+      }
       const lastFullMs = watch.progress.lastFullAt === undefined ? 0 : Date.parse(watch.progress.lastFullAt);
       const tailDue = watch.unverifiedSinceMs !== undefined && now - watch.lastTailMs >= (this.options.tailIntervalMs ?? TAIL_INTERVAL_MS);
       if (now - lastFullMs >= this.options.fullIntervalMs) this.inBackground(watch, () => this.full(watch, false));
@@ -106,14 +117,21 @@ export class Verification {
     }
   }
 
-  private inBackground(watch: Watch, pass: () => Promise<Verdict>): void {
-    this.inTurn(watch, pass).catch((error: unknown) => this.options.onError(watch.ledger, error));
+  private inBackground(watch: Watch, pass: () => Promise<unknown>): void {
+    this.inTurn(watch, pass).catch((error: unknown) => {
+      if (!this.stopped) this.options.onError(watch.ledger, error);
+    });
   }
 
   /** One pass at a time a ledger. */
   private inTurn<T>(watch: Watch, pass: () => Promise<T>): Promise<T> {
     watch.queued += 1;
-    const turn = watch.queue.then(pass, pass).finally(() => (watch.queued -= 1));
+    const begin = async (): Promise<T> => {
+      if (this.stopped) throw new Error('verification has stopped');
+      await this.carryOut(watch);
+      return pass();
+    };
+    const turn = watch.queue.then(begin).finally(() => (watch.queued -= 1));
     watch.queue = turn.catch(() => undefined);
     return turn;
   }
@@ -122,7 +140,7 @@ export class Verification {
     const startedMs = this.nowMs();
     watch.lastTailMs = startedMs;
     const start = watch.progress.verified;
-    const outcome = await runPass({ ledger: watch.ledger, kind: 'tail', start, fromIndex: start?.index ?? 0 }, this.options.pass);
+    const outcome = await this.pass({ ledger: watch.ledger, kind: 'tail', start, fromIndex: start?.index ?? 0 });
     await this.settle(watch, outcome, startedMs, false);
     return outcome.verdict;
   }
@@ -131,16 +149,13 @@ export class Verification {
   private async full(watch: Watch, fresh: boolean): Promise<Verdict> {
     const startedMs = this.nowMs();
     const resume = fresh || watch.latest?.verdict === 'broken' ? undefined : watch.progress.full;
-    const outcome = await runPass(
-      {
-        ledger: watch.ledger,
-        kind: 'full',
-        start: resume,
-        fromIndex: resume?.index ?? 0,
-        onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
-      },
-      this.options.pass,
-    );
+    const outcome = await this.pass({
+      ledger: watch.ledger,
+      kind: 'full',
+      start: resume,
+      fromIndex: resume?.index ?? 0,
+      onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
+    });
     await this.settle(watch, outcome, startedMs, true);
     return outcome.verdict;
   }
@@ -159,7 +174,7 @@ export class Verification {
       client.release();
     }
     const from = start?.index ?? 0;
-    const outcome = await runPass({ ledger: watch.ledger, kind: 'range', start, fromIndex: from, toIndex }, this.options.pass);
+    const outcome = await this.pass({ ledger: watch.ledger, kind: 'range', start, fromIndex: from, toIndex });
     await this.settle(watch, outcome, undefined, false);
     return outcome.verdict;
   }
@@ -170,21 +185,38 @@ export class Verification {
     // A good tail or range does not undo a break: only the whole history does.
     const stillBroken = before === 'broken' && intact && !full;
     if (!stillBroken) watch.latest = verdict;
-    if (intact && startedMs !== undefined && !stillBroken) {
+    const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
+    if (!intact) {
+      const progress = { verified: watch.progress.verified, lastFullAt, broken: verdict };
+      // Side by side: a full disk must not keep the appender running, nor a database that is away the verdict from the disk.
+      watch.consequences.push(async () => {
+        await Promise.all([this.save(watch, progress), this.options.onBroken(watch.ledger, verdict)]);
+      });
+    } else if (startedMs !== undefined && !stillBroken) {
       // Events that were committed and not yet signed when the pass began are still owed one.
       const isCaughtUp = verdict.toIndex >= committedSize;
-      if (isCaughtUp && watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = undefined;
-      const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
+      if (watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = isCaughtUp ? undefined : startedMs;
       await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, full: full ? undefined : watch.progress.full });
-    } else if (!intact) {
-      const lastFullAt = full ? verdict.finishedAt : watch.progress.lastFullAt;
-      await this.save(watch, { verified: watch.progress.verified, lastFullAt, broken: verdict });
     }
     const changed = !stillBroken && before !== undefined && before !== verdict.verdict;
     const firstBreak = before === undefined && !intact;
-    await this.options.record(watch.ledger, verdict, full || changed || firstBreak);
-    if (!intact) await this.options.onBroken(watch.ledger, verdict);
-    else if (full && before === 'broken') await this.options.onIntactAgain(watch.ledger);
+    watch.consequences.push(() => this.options.record(watch.ledger, verdict, full || changed || firstBreak));
+    if (intact && full && before === 'broken') watch.consequences.push(() => this.options.onIntactAgain(watch.ledger));
+    await this.carryOut(watch);
+  }
+
+  private async carryOut({ consequences }: Watch): Promise<void> {
+    for (let next = consequences[0]; next !== undefined; next = consequences[0]) {
+      await next();
+      consequences.shift();
+    }
+  }
+
+  private async pass(request: PassRequest): Promise<PassOutcome> {
+    const outcome = await runPass(request, this.options.pass);
+    if (outcome.verdict.fault?.code !== 'CHECKPOINT_MISSING') return outcome;
+    await sleep(this.options.secondLookMs ?? SECOND_LOOK_MS);
+    return runPass(request, this.options.pass);
   }
 
   private async save(watch: Watch, progress: VerifyProgress): Promise<void> {
