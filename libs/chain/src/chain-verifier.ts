@@ -136,35 +136,24 @@ export class ChainVerifier {
   }
 
   /**
-   * Ends the pass and throws what was still open. Between the last two entries, when they do not join, `next` decides:
-   * the entry that follows this stretch of a longer ledger; or else `root`, from a verified checkpoint of exactly this size.
+   * Ends the pass and throws what was still open. `root`, from a verified checkpoint of exactly this size, decides
+   * between the last two entries when they do not join.
    */
-  finish(root?: Uint8Array, next?: StoredEntry): void {
-    try {
-      if (next !== undefined && this.isUndecided) this.judge(next);
-    } catch (fault) {
-      throw this.earliest(fault);
-    }
+  finish(root?: Uint8Array): void {
     if (this.broken !== undefined) {
       const fault = this.openLinkFault(root);
       this.broken = undefined;
       throw this.earliest(fault);
     }
-    const first = this.earliest(undefined);
+    const first = this.open();
     if (first !== undefined) throw first;
   }
 
   /** Of `fault` and what is still open, whatever accuses the lowest index: it was met earlier, and waited for proof. */
   earliest(fault: unknown): unknown {
-    if (fault !== undefined && !(fault instanceof ChainFault)) return fault;
-    const met = [
-      this.firstPartFault(),
-      this.broken === undefined ? undefined : this.openLinkFault(),
-      this.misplaced === undefined ? undefined : this.placeFault(),
-      fault,
-    ].filter((one) => one !== undefined);
-    const indexOf = (one: ChainFault): number => one.detail.leafIndex ?? Infinity;
-    return met.length === 0 ? undefined : met.reduce((first, one) => (indexOf(one) < indexOf(first) ? one : first));
+    if (!(fault instanceof ChainFault)) return fault;
+    const open = this.open();
+    return open !== undefined && indexOf(open) <= indexOf(fault) ? open : fault;
   }
 
   /** Root over everything added so far. */
@@ -200,13 +189,6 @@ export class ChainVerifier {
     this.misplaced = { leafIndex: this.index, says, entryHash: leafHashHex(entry) };
     this.index += 1;
     return [];
-  }
-
-  /** Lets the entry after the last one that was added bear witness, without adding it. */
-  private judge({ entry }: StoredEntry): void {
-    const witness = this.scan(entry, this.index);
-    if (this.misplaced !== undefined) throw this.placeFault(witness);
-    this.judgeBrokenLink(witness.previousEventHash);
   }
 
   /**
@@ -264,6 +246,16 @@ export class ChainVerifier {
       : new ChainFault('PART_ALTERED', `a part of entry ${leafIndex} has not the digest that the entry lists`, { leafIndex });
   }
 
+  /** The fault of the lowest index among those that wait for proof. */
+  private open(): ChainFault | undefined {
+    const met = [
+      this.firstPartFault(),
+      this.broken === undefined ? undefined : this.openLinkFault(),
+      this.misplaced === undefined ? undefined : this.placeFault(),
+    ].filter((fault) => fault !== undefined);
+    return met.length === 0 ? undefined : met.reduce((first, one) => (indexOf(one) < indexOf(first) ? one : first));
+  }
+
   /**
    * Of two entries that do not join, when no entry after them tells which was altered: the root does, if it is of
    * exactly the next size; without one the lower index is named.
@@ -277,6 +269,8 @@ export class ChainVerifier {
 }
 
 const leaf = Buffer.alloc(HASH_BYTES);
+
+const indexOf = (fault: ChainFault): number => fault.detail.leafIndex ?? Infinity;
 
 function rootWith(edge: RightEdge, ...hexHashes: readonly string[]): Buffer {
   const extended = edge.clone();

@@ -25,4 +25,4 @@ export { EXPORT_FORMAT, EXPORT_LINE_BYTES_MAX, type ExportedEntry, type ExportHe
 export * from './export-encoder.js';
 export { ExportDecoder, type ExportRecord } from './export-decoder.js';
 export * from './export-verify.js';
-export { scanEntry } from './verify-entry.js';
+export { scanEntry, scanEntryStrictly, scanParts, type ScannedEntry, type ScannedPart } from './verify-entry.js';

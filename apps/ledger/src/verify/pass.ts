@@ -4,12 +4,13 @@ import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointArchive, SignedHead } from '../checkpoint/archive.js';
 import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
-import { claimedState, cutSegments } from './claimed-state.js';
 import { firstBadTime } from './first-bad-time.js';
 import type { VerifyRunner } from './runner.js';
 import type { SavedState } from './saved-state.js';
-import { verifyEnds, verifyHeadRow } from './verify-ends.js';
-import type { SegmentFault, SegmentResult } from './verify-segment.js';
+import type { CheckpointsResult } from './verify-checkpoints.js';
+import { judgeEnds, lastOf, readEnds, verifyHeadRow, type Ends } from './verify-ends.js';
+import { toSegmentFault, type SegmentFault } from './segment.js';
+import { walk, type Walked } from './walk.js';
 
 export interface PassDependencies {
   /** As the read-only role. */
@@ -71,110 +72,71 @@ export async function runPass(request: PassRequest, deps: PassDependencies): Pro
   return { verdict: { ...verdict, fault: { ...outcome.fault, firstBadTime: since ?? verdict.finishedAt } } };
 }
 
+/**
+ * Several things may be wrong at once, and one may follow from another: whatever accuses the lowest index is reported,
+ * and of the same index what was found closest to the entries.
+ */
 async function attempt(request: PassRequest, deps: PassDependencies): Promise<Outcome> {
-  const { ledger } = request;
-  let signed: VerifiedCheckpoint | undefined;
-  try {
-    signed = await lastSigned(ledger, deps);
-    const treeSize = signed?.treeSize ?? 0;
-    const head = await verifyEnds(deps.pool, ledger, treeSize);
-    const toIndex = Math.min(request.toIndex ?? treeSize, treeSize);
-    if (toIndex <= request.fromIndex) {
-      if (request.kind === 'full') await verifyHeadRow(deps.pool, ledger);
-      return { toIndex: Math.max(toIndex, request.fromIndex), treeSize, end: request.start, committedSize: head.treeSize };
-    }
-    const heads = await signedHeads(request, toIndex, deps);
-    if ('fault' in heads) return { toIndex, treeSize, fault: heads.fault };
-    const headLastEventHash = head.treeSize === toIndex ? head.lastEventHash : undefined;
-    const walked = await walk(request, toIndex, heads.heads, headLastEventHash, deps);
-    if ('fault' in walked) return { toIndex, treeSize, fault: walked.fault };
-    await verifyHeadRow(deps.pool, ledger);
-    return { toIndex, treeSize, end: walked.end, committedSize: head.treeSize };
-  } catch (error) {
-    if (!(error instanceof ChainFault)) throw error;
-    const firstIndex = error.detail.leafIndex ?? request.fromIndex;
-    const treeSize = signed?.treeSize ?? 0;
-    const lastIndex = Math.max(firstIndex, (error.detail.treeSize ?? firstIndex + 1) - 1);
-    return { toIndex: treeSize, treeSize, fault: { code: error.code, message: error.message, firstIndex, lastIndex } };
-  }
+  const { ledger, fromIndex } = request;
+  const signed = await lastSigned(ledger, deps);
+  if (signed instanceof ChainFault) return { toIndex: fromIndex, treeSize: 0, fault: toSegmentFault(signed, fromIndex) };
+  const treeSize = signed?.treeSize ?? 0;
+  const ends = await readEnds(deps.pool, ledger);
+  const toIndex = Math.max(fromIndex, Math.min(request.toIndex ?? treeSize, treeSize));
+  const checkpoints = await checkStored(request, toIndex, deps);
+  const walked = await walkWhatIsThere(request, Math.min(toIndex, ends.entriesEnd), ends, checkpoints.heads, deps);
+  const endsFault = judgeEnds(ends, treeSize);
+  const found = [
+    'fault' in walked ? walked.fault : undefined,
+    endsFault && toSegmentFault(endsFault, fromIndex),
+    checkpoints.fault,
+  ].filter((fault) => fault !== undefined);
+  if (found.length === 0) found.push(...(await checkHeadRow(ledger, ends, deps)));
+  if (found.length > 0) return { toIndex, treeSize, fault: found.reduce((first, one) => (one.firstIndex < first.firstIndex ? one : first)) };
+  return { toIndex, treeSize, end: 'end' in walked ? walked.end : request.start, committedSize: ends.head?.treeSize };
 }
 
-async function lastSigned(ledger: Ledger, deps: PassDependencies): Promise<VerifiedCheckpoint | undefined> {
+/** The last signed head, from outside the database; the fault when it is not this ledger's. */
+async function lastSigned(ledger: Ledger, deps: PassDependencies): Promise<VerifiedCheckpoint | ChainFault | undefined> {
   const note = await deps.archive.latest(ledger.tenant);
   if (note === undefined) return undefined;
-  return verifyCheckpoint(note, { origin: ledger.origin, vkeys: await deps.signer.vkeys(ledger.origin) });
-}
-
-/** Heads within the stretch, from the archive and from stored checkpoints whose signatures hold. */
-async function signedHeads(request: PassRequest, toIndex: number, deps: PassDependencies): Promise<{ heads: readonly SignedHead[] } | { fault: SegmentFault }> {
-  const { ledger, fromIndex } = request;
-  const vkeys = (await deps.signer.vkeys(ledger.origin)).map((vkey) => formatVkey(vkey.name, vkey.type, vkey.publicKey));
-  const archived = (await deps.archive.history(ledger.tenant, fromIndex)).filter((head) => head.treeSize <= toIndex);
-  const stored = await deps.runner.checkpoints({ databaseUrl: deps.databaseUrl, ledger, vkeys, fromSize: fromIndex, toSize: toIndex, signedHeads: archived });
-  if ('fault' in stored) return stored;
-  const bySize = new Map([...stored.heads, ...archived].map((head) => [head.treeSize, head]));
-  return { heads: [...bySize.values()].sort((a, b) => a.treeSize - b.treeSize) };
-}
-
-/** Verifies stretch after stretch, as many at a time as there are threads, each joined to the one before. */
-async function walk(
-  request: PassRequest,
-  toIndex: number,
-  heads: readonly SignedHead[],
-  headLastEventHash: string | undefined,
-  deps: PassDependencies,
-): Promise<{ end: SavedState } | { fault: SegmentFault }> {
-  const { ledger } = request;
-  const cuts = cutSegments(request.fromIndex, toIndex, deps.runner.threads);
-  let verified = request.start;
-  for (let i = 0; i + 1 < cuts.length; i += deps.runner.threads) {
-    const group = cuts.slice(i, i + deps.runner.threads + 1);
-    const starts = await claimedStates(group.slice(0, -1), request, verified, deps);
-    const results = await Promise.all(
-      starts.map((start, k) =>
-        deps.runner.segment({
-          databaseUrl: deps.databaseUrl,
-          ledger,
-          start,
-          endIndex: group[k + 1]!,
-          signedHeads: heads.filter((head) => head.treeSize > group[k]! && head.treeSize <= group[k + 1]!),
-          lastGoodSize: heads.findLast((head) => head.treeSize <= group[k]!)?.treeSize ?? request.fromIndex,
-          headLastEventHash: group[k + 1] === toIndex ? headLastEventHash : undefined,
-        }),
-      ),
-    );
-    const joined = join(starts, results);
-    if ('fault' in joined) return joined;
-    verified = joined.end;
-    await request.onProgress?.(verified);
-  }
-  return { end: verified! };
-}
-
-async function claimedStates(indexes: readonly number[], request: PassRequest, verified: SavedState | undefined, deps: PassDependencies): Promise<(SavedState | undefined)[]> {
-  const client = await deps.pool.connect();
   try {
-    const states: (SavedState | undefined)[] = [];
-    for (const index of indexes) {
-      states.push(verified?.index === index ? verified : await claimedState(client, request.ledger, index));
-    }
-    return states;
-  } finally {
-    client.release();
+    return verifyCheckpoint(note, { origin: ledger.origin, vkeys: await deps.signer.vkeys(ledger.origin) });
+  } catch (fault) {
+    if (fault instanceof ChainFault) return fault;
+    throw fault;
   }
 }
 
-/** The first fault, or a claim that the stretch before it does not bear out; else the end of the last stretch. */
-function join(starts: readonly (SavedState | undefined)[], results: readonly SegmentResult[]): { end: SavedState } | { fault: SegmentFault } {
-  let end: SavedState | undefined;
-  for (let k = 0; k < results.length; k++) {
-    const result = results[k]!;
-    if (end !== undefined && JSON.stringify(end) !== JSON.stringify(starts[k])) {
-      const at = end.index;
-      return { fault: { code: 'TILE_ALTERED', message: `the tiles before entry ${at} claim another state than its entries give`, firstIndex: at, lastIndex: at } };
-    }
-    if ('fault' in result) return result;
-    end = result.end;
+/** Stored checkpoints beyond the start, and all heads that were signed there, from them and from the archive. */
+async function checkStored({ ledger, fromIndex }: PassRequest, toIndex: number, deps: PassDependencies): Promise<CheckpointsResult> {
+  const vkeys = (await deps.signer.vkeys(ledger.origin)).map((vkey) => formatVkey(vkey.name, vkey.type, vkey.publicKey));
+  const archived = await deps.archive.history(ledger.tenant, fromIndex);
+  const stored = await deps.runner.checkpoints({ databaseUrl: deps.databaseUrl, ledger, vkeys, fromSize: fromIndex, toSize: toIndex, signedHeads: archived });
+  const bySize = new Map([...stored.heads, ...archived].map((head) => [head.treeSize, head]));
+  return { ...stored, heads: [...bySize.values()].sort((a, b) => a.treeSize - b.treeSize) };
+}
+
+async function walkWhatIsThere(
+  { ledger, start, fromIndex, onProgress }: PassRequest,
+  toIndex: number,
+  { head }: Ends,
+  heads: readonly SignedHead[],
+  deps: PassDependencies,
+): Promise<Walked | { readonly nothing: true }> {
+  if (toIndex <= fromIndex) return { nothing: true };
+  const headLastEventHash = head?.treeSize === toIndex ? head.lastEventHash : undefined;
+  return walk({ ledger, start, fromIndex, toIndex, heads, headLastEventHash, onProgress }, deps);
+}
+
+/** A head row speaks of the last entry. */
+async function checkHeadRow(ledger: Ledger, { entriesEnd }: Ends, { pool }: PassDependencies): Promise<SegmentFault[]> {
+  try {
+    await verifyHeadRow(pool, ledger);
+    return [];
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    const firstIndex = fault.detail.leafIndex ?? lastOf(fault.detail.treeSize ?? entriesEnd);
+    return [{ code: fault.code, message: fault.message, firstIndex, lastIndex: firstIndex }];
   }
-  return { end: end! };
 }

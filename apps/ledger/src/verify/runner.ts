@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import type { CheckpointsJob, CheckpointsResult } from './verify-checkpoints.js';
-import type { SegmentJob, SegmentResult } from './verify-segment.js';
+import type { SegmentJob, SegmentResult } from './segment.js';
 
 /** Where the heavy part of a verification runs. */
 export interface VerifyRunner {

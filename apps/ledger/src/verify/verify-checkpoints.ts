@@ -1,17 +1,26 @@
-import { ChainFault, parseVkey, verifyCheckpoint, type VerifiedCheckpoint } from '@countersign/chain';
+import { ChainFault, parseVkey, verifyCheckpoint, type VerifiedCheckpoint, type Vkey } from '@countersign/chain';
 import { withClient } from '@countersign/postgres';
+import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { SignedHead } from '../checkpoint/archive.js';
-import type { SegmentFault } from './verify-segment.js';
+import { toSegmentFault, type SegmentFault } from './segment.js';
 
-/** Checks every stored checkpoint of a size within (fromSize, toSize]: its signatures, and the archive's memory of it. */
+/** Checks every stored checkpoint of a size above fromSize: its signatures, and the archive's memory of it. */
 export interface CheckpointsJob {
   readonly databaseUrl: string;
   readonly ledger: Ledger;
   readonly vkeys: readonly string[];
   readonly fromSize: number;
+  /** Archived heads up to here have to be stored. */
   readonly toSize: number;
   readonly signedHeads: readonly SignedHead[];
+}
+
+export interface CheckpointsResult {
+  /** Every head that carries our signature, whatever else is wrong: a signature cannot be made up. */
+  readonly heads: readonly SignedHead[];
+  /** The one of the smallest size. */
+  readonly fault?: SegmentFault;
 }
 
 interface CheckpointRow {
@@ -23,58 +32,62 @@ interface CheckpointRow {
 
 const PAGE_ROWS = 500;
 
-export type CheckpointsResult = { readonly heads: readonly SignedHead[] } | { readonly fault: SegmentFault };
-
-/**
- * Returns every head of the stretch that carries our signature, stored or archived: a signature cannot be made up, so
- * even rows of a database that is not trusted tell what the roots were. Rejects only when the database fails.
- */
+/** Rejects only when the database fails. */
 export async function verifyCheckpoints(job: CheckpointsJob): Promise<CheckpointsResult> {
+  const vkeys = job.vkeys.map(parseVkey);
+  const archived = new Map(job.signedHeads.map((head) => [head.treeSize, head.root]));
+  const missing = new Set([...archived.keys()].filter((treeSize) => treeSize <= job.toSize));
+  const heads: SignedHead[] = [];
+  const faults: ChainFault[] = [];
+  await withClient(job.databaseUrl, async (client) => {
+    for await (const row of storedCheckpoints(client, job)) {
+      const treeSize = Number(row.tree_size);
+      missing.delete(treeSize);
+      const signed = verifyNote(row, job.ledger, vkeys);
+      if (signed instanceof ChainFault) {
+        faults.push(signed);
+        continue;
+      }
+      heads.push({ treeSize: signed.treeSize, root: signed.root.toString('hex'), signedAt: row.signed_at.toISOString() });
+      if (!isAsSigned(row, signed, archived.get(treeSize))) {
+        faults.push(fault('CHECKPOINT_ALTERED', `the stored checkpoint of size ${treeSize} is not the one that was signed`, treeSize));
+      }
+    }
+  });
+  for (const treeSize of missing) faults.push(fault('CHECKPOINT_MISSING', `the checkpoint of size ${treeSize} was signed and is not stored`, treeSize));
+  faults.sort((a, b) => a.detail.leafIndex! - b.detail.leafIndex!);
+  return faults[0] === undefined ? { heads } : { heads, fault: toSegmentFault(faults[0], 0) };
+}
+
+async function* storedCheckpoints(client: pg.Client, { ledger, fromSize }: CheckpointsJob): AsyncGenerator<CheckpointRow> {
+  for (let after = fromSize; ; ) {
+    const { rows } = await client.query<CheckpointRow>(
+      'SELECT tree_size, root_hash, note, signed_at FROM checkpoints WHERE ledger_id = $1 AND tree_size > $2 ORDER BY tree_size LIMIT $3',
+      [ledger.ledgerId, after, PAGE_ROWS],
+    );
+    yield* rows;
+    if (rows.length < PAGE_ROWS) return;
+    after = Number(rows.at(-1)!.tree_size);
+  }
+}
+
+/** The columns beside the note are for queries: they must say what the note says. */
+function isAsSigned(row: CheckpointRow, signed: VerifiedCheckpoint, archivedRoot: string | undefined): boolean {
+  const { treeSize, root, timestampSeconds } = signed;
+  const isTimeSigned = timestampSeconds === undefined || timestampSeconds === Math.floor(row.signed_at.getTime() / 1000);
+  return treeSize === Number(row.tree_size) && root.equals(row.root_hash) && isTimeSigned && root.toString('hex') === (archivedRoot ?? root.toString('hex'));
+}
+
+function verifyNote(row: CheckpointRow, { origin }: Ledger, vkeys: readonly Vkey[]): VerifiedCheckpoint | ChainFault {
   try {
-    return await withClient(job.databaseUrl, async (client) => {
-      const heads: SignedHead[] = [];
-      const expected = new Map(job.signedHeads.map((head) => [head.treeSize, head.root]));
-      for (let after = job.fromSize; ; ) {
-        const { rows } = await client.query<CheckpointRow>(
-          'SELECT tree_size, root_hash, note, signed_at FROM checkpoints WHERE ledger_id = $1 AND tree_size > $2 AND tree_size <= $3 ORDER BY tree_size LIMIT $4',
-          [job.ledger.ledgerId, after, job.toSize, PAGE_ROWS],
-        );
-        for (const row of rows) heads.push(verifyRow(row, job, expected));
-        if (rows.length < PAGE_ROWS) break;
-        after = Number(rows.at(-1)!.tree_size);
-      }
-      const [treeSize] = expected.keys();
-      if (treeSize !== undefined) {
-        throw new ChainFault('CHECKPOINT_MISSING', `the checkpoint of size ${treeSize} was signed and is not stored`, at(treeSize));
-      }
-      return { heads };
-    });
+    return verifyCheckpoint(row.note, { origin, vkeys });
   } catch (error) {
     if (!(error instanceof ChainFault)) throw error;
-    const lastIndex = Math.max(0, (error.detail.treeSize ?? 1) - 1);
-    return { fault: { code: error.code, message: error.message, firstIndex: lastIndex, lastIndex } };
+    return fault(error.code, `the stored checkpoint of size ${row.tree_size}: ${error.message}`, Number(row.tree_size));
   }
 }
 
-function verifyRow(row: CheckpointRow, job: CheckpointsJob, expected: Map<number, string>): SignedHead {
-  const treeSize = Number(row.tree_size);
-  const root = row.root_hash.toString('hex');
-  const signed = expected.get(treeSize) ?? root;
-  const verified = verifyNote(row.note, job, treeSize);
-  if (verified.treeSize !== treeSize || verified.root.toString('hex') !== root || root !== signed) {
-    throw new ChainFault('CHECKPOINT_ALTERED', `the stored checkpoint of size ${treeSize} is not the one that was signed`, at(treeSize));
-  }
-  expected.delete(treeSize);
-  return { treeSize, root, signedAt: row.signed_at.toISOString() };
+/** A checkpoint is accused at the last entry that it covers. */
+function fault(code: ChainFault['code'], message: string, treeSize: number): ChainFault {
+  return new ChainFault(code, message, { leafIndex: Math.max(0, treeSize - 1) });
 }
-
-function verifyNote(note: string, job: CheckpointsJob, treeSize: number): VerifiedCheckpoint {
-  try {
-    return verifyCheckpoint(note, { origin: job.ledger.origin, vkeys: job.vkeys.map(parseVkey) });
-  } catch (fault) {
-    if (!(fault instanceof ChainFault)) throw fault;
-    throw new ChainFault(fault.code, `the stored checkpoint of size ${treeSize}: ${fault.message}`, at(treeSize));
-  }
-}
-
-const at = (treeSize: number): { treeSize: number } => ({ treeSize });

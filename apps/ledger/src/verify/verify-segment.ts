@@ -1,50 +1,22 @@
-import { ChainFault, ChainVerifier, HASH_BYTES, scanEntry, TILE_WIDTH, type FullTile } from '@countersign/chain';
+import { ChainFault, ChainVerifier, HASH_BYTES, TILE_WIDTH, type FullTile } from '@countersign/chain';
 import { withClient } from '@countersign/postgres';
 import type pg from 'pg';
-import type { Ledger } from '../append/head.js';
-import type { SignedHead } from '../checkpoint/archive.js';
 import { streamEntries } from '../store/entry-stream.js';
+import { explainFault } from './explain-fault.js';
+import { readEntries } from './read-entries.js';
 import { restoreState, saveState, type SavedState } from './saved-state.js';
-
-/** A stretch of one ledger to recompute, and what it is held against. Crosses threads: plain values only. */
-export interface SegmentJob {
-  /** Connection of the read-only role. */
-  readonly databaseUrl: string;
-  readonly ledger: Ledger;
-  /** Verified, or claimed by the tiles: then the segment before has to end in exactly this state. */
-  readonly start: SavedState | undefined;
-  readonly endIndex: number;
-  /** Heads signed within this stretch, oldest first, from outside the database. */
-  readonly signedHeads: readonly SignedHead[];
-  /** The last signed head at or before the start; 0 when there is none. */
-  readonly lastGoodSize: number;
-  /** Of the head row, if it stands at the segment's end: tells an altered last entry from a rewritten history. */
-  readonly headLastEventHash: string | undefined;
-}
-
-export interface SegmentFault {
-  readonly code: ChainFault['code'];
-  readonly message: string;
-  readonly firstIndex: number;
-  readonly lastIndex: number;
-}
-
-export type SegmentResult = { readonly end: SavedState } | { readonly fault: SegmentFault };
+import { toSegmentFault, type SegmentJob, type SegmentResult } from './segment.js';
 
 /** Recomputes a segment from its stored bytes on a connection of its own. Rejects only when the database fails. */
 export async function verifySegment(job: SegmentJob): Promise<SegmentResult> {
-  try {
-    return await withClient(job.databaseUrl, async (client) => ({ end: await new SegmentPass(client, job).run() }));
-  } catch (error) {
-    if (!(error instanceof ChainFault)) throw error;
-    return { fault: toSegmentFault(error, job) };
-  }
-}
-
-function toSegmentFault(fault: ChainFault, job: SegmentJob): SegmentFault {
-  const firstIndex = fault.detail.leafIndex ?? job.start?.index ?? 0;
-  const lastIndex = fault.detail.treeSize === undefined ? firstIndex : Math.max(firstIndex, fault.detail.treeSize - 1);
-  return { code: fault.code, message: fault.message, firstIndex, lastIndex };
+  return withClient(job.databaseUrl, async (client) => {
+    try {
+      return { end: await new SegmentPass(client, job).run() };
+    } catch (error) {
+      if (!(error instanceof ChainFault)) throw error;
+      return { fault: toSegmentFault(await explainFault(job, error), job.start?.index ?? 0) };
+    }
+  });
 }
 
 interface StoredTile {
@@ -77,20 +49,25 @@ class SegmentPass {
   }
 
   async run(): Promise<SavedState> {
+    try {
+      await this.walk();
+      await this.finish();
+    } catch (fault) {
+      throw this.earliest(fault);
+    }
+    return saveState(this.verifier.state());
+  }
+
+  private async walk(): Promise<void> {
     const { endIndex } = this.job;
     while (this.verifier.nextIndex < endIndex) {
       const from = this.verifier.nextIndex;
       const to = Math.min(endIndex, from - (from % CHUNK_ENTRIES) + CHUNK_ENTRIES);
       await this.readTiles(from, to);
       await this.verifyEntries(from, to);
-      if (this.verifier.nextIndex < to) {
-        throw new ChainFault('ENTRY_MISSING', `entry ${this.verifier.nextIndex} is not there`, { leafIndex: this.verifier.nextIndex });
-      }
+      const missing = this.verifier.nextIndex;
+      if (missing < to) throw new ChainFault('ENTRY_MISSING', `entry ${missing} is not there`, { leafIndex: missing, treeSize: to });
     }
-    this.verifier.finish(this.finalRoot());
-    await this.judgeLastEntry();
-    this.throwPending();
-    return saveState(this.verifier.state());
   }
 
   private async verifyEntries(from: number, to: number): Promise<void> {
@@ -121,44 +98,37 @@ class SegmentPass {
     const stored = this.tiles.get(`${tile.level}/${tile.tileIndex}`);
     const span = TILE_WIDTH ** tile.level;
     const start = tile.tileIndex * TILE_WIDTH * span;
+    const whole = { leafIndex: start, treeSize: start + TILE_WIDTH * span };
     const name = `tile ${tile.tileIndex} of level ${tile.level}`;
     if (stored === undefined) {
-      this.tileFault = new ChainFault('TILE_MISSING', `${name} is not there`, { leafIndex: start, treeSize: start + TILE_WIDTH * span });
+      this.tileFault = new ChainFault('TILE_MISSING', `${name} is not there`, whole);
+    } else if (stored.hashes.length !== tile.hashes.length) {
+      this.tileFault = new ChainFault('TILE_MALFORMED', `${name} has ${stored.hashes.length} bytes`, whole);
     } else if (!stored.hashes.equals(tile.hashes)) {
-      const slot = firstDifference(stored.hashes, tile.hashes);
-      const leafIndex = start + slot * span;
+      const leafIndex = start + firstDifference(stored.hashes, tile.hashes) * span;
       this.tileFault = new ChainFault('TILE_ALTERED', `${name} does not hold the hash of ${leafIndex}`, { leafIndex, treeSize: leafIndex + span });
     } else if (!stored.root.equals(tile.root)) {
-      this.tileFault = new ChainFault('TILE_ROOT_ALTERED', `${name} is stored with another root than its hashes give`, { leafIndex: start, treeSize: start + TILE_WIDTH * span });
+      this.tileFault = new ChainFault('TILE_ROOT_ALTERED', `${name} is stored with another root than its hashes give`, whole);
     }
   }
 
   /**
-   * Holds the recomputed root against a head that was signed. A tile that differed before is thrown now: with the
-   * right root over the entries it is the tile that was altered, with a wrong one it marks where the rewriting began.
+   * Holds the recomputed root against a head that was signed. With the right root over the entries, a tile that
+   * differed before is what was altered; with a wrong root nothing that the database says of this stretch is believed.
    */
   private compareHead(): void {
     const { treeSize, root } = this.job.signedHeads[this.nextHead]!;
-    if (this.verifier.root().toString('hex') !== root) {
-      this.rootFault ??= this.wrongRoot(treeSize);
-    } else if (this.tileFault !== undefined && this.tileFault.detail.leafIndex! < treeSize) {
-      throw this.tileFault;
-    } else {
-      this.lastGood = treeSize;
-    }
+    const isGood = this.verifier.root().toString('hex') === root;
+    if (isGood) this.lastGood = treeSize;
+    if (this.tileFault !== undefined && this.tileFault.detail.leafIndex! < this.lastGood) throw this.tileFault;
+    if (!isGood) this.rootFault ??= this.rewritten(treeSize);
     // The same size may have been archived twice, around a crash.
     while (this.job.signedHeads[this.nextHead]?.treeSize === treeSize) this.nextHead += 1;
   }
 
-  private wrongRoot(treeSize: number): ChainFault {
-    const { previousEventHash } = this.verifier.state();
-    const { headLastEventHash, endIndex } = this.job;
-    if (treeSize === endIndex && headLastEventHash !== undefined && headLastEventHash !== previousEventHash) {
-      return new ChainFault('ENTRY_ALTERED', `entry ${treeSize - 1} is not the one that was chained`, { leafIndex: treeSize - 1 });
-    }
-    const leafIndex = Math.max(this.lastGood, this.tileFault?.detail.leafIndex ?? 0);
-    const message = `entries from ${leafIndex} on join, but are not the ones that were signed at size ${treeSize}`;
-    return new ChainFault('HISTORY_REWRITTEN', message, { leafIndex, treeSize });
+  private rewritten(treeSize: number): ChainFault {
+    const message = `entries from ${this.lastGood} on join, but are not the ones that were signed at size ${treeSize}`;
+    return new ChainFault('HISTORY_REWRITTEN', message, { leafIndex: this.lastGood, treeSize });
   }
 
   /** An altered entry makes a wrong root too; the two entries after it show that its links do not join. */
@@ -166,20 +136,40 @@ class SegmentPass {
     if (this.verifier.nextIndex >= this.rootFault!.detail.treeSize! + 2) throw this.rootFault!;
   }
 
-  /** When the last entry differs from its tile, the entry that follows this stretch knows which hash was chained. */
-  private async judgeLastEntry(): Promise<void> {
-    const { ledger, endIndex } = this.job;
-    if (this.tileFault?.code !== 'TILE_ALTERED' || this.tileFault.detail.leafIndex !== endIndex - 1) return;
-    for await (const [next] of streamEntries(this.client, ledger, endIndex, endIndex + 1)) {
-      if (next !== undefined && scanEntry(next.entry, endIndex).previousEventHash !== this.verifier.state().previousEventHash) {
-        throw new ChainFault('ENTRY_ALTERED', `entry ${endIndex - 1} is not the one that was chained`, { leafIndex: endIndex - 1 });
-      }
+  private async finish(): Promise<void> {
+    const { endIndex } = this.job;
+    const isLastInDoubt =
+      this.verifier.isUndecided ||
+      this.rootFault?.detail.treeSize === endIndex ||
+      (this.tileFault?.code === 'TILE_ALTERED' && this.tileFault.detail.leafIndex === endIndex - 1);
+    if (isLastInDoubt) await this.judgeLast();
+    this.verifier.finish(this.finalRoot());
+    const pending = this.rootFault ?? this.tileFault;
+    if (pending !== undefined) throw pending;
+  }
+
+  /** Something is wrong up to the last entry: those that follow this stretch, or the head row, know what was chained. */
+  private async judgeLast(): Promise<void> {
+    const { ledger, endIndex, headLastEventHash } = this.job;
+    const { previousEventHash } = this.verifier.state();
+    const witnesses = await readEntries(this.client, ledger, endIndex, endIndex + WITNESSES);
+    for (const witness of witnesses) this.verifier.add(witness);
+    // Without a root: it speaks of the stretch, not of what was added after it.
+    if (witnesses.length > 0) this.verifier.finish();
+    if (headLastEventHash !== undefined && headLastEventHash !== previousEventHash) {
+      throw new ChainFault('ENTRY_ALTERED', `entry ${endIndex - 1} is not the one that was chained`, { leafIndex: endIndex - 1 });
     }
   }
 
-  private throwPending(): void {
-    const pending = this.rootFault ?? this.tileFault;
-    if (pending !== undefined) throw pending;
+  /** Of all that was met, whatever accuses the lowest index. */
+  private earliest(thrown: unknown): unknown {
+    const fault = this.verifier.earliest(thrown);
+    if (!(fault instanceof ChainFault)) return fault;
+    const { rootFault, tileFault } = this;
+    const at = fault.detail.leafIndex ?? 0;
+    // A rewriting is accused as a whole: what is found inside of it says more.
+    if (rootFault !== undefined && at >= rootFault.detail.treeSize!) return rootFault;
+    return rootFault === undefined && tileFault !== undefined && tileFault.detail.leafIndex! < at ? tileFault : fault;
   }
 
   private finalRoot(): Buffer | undefined {
@@ -189,6 +179,8 @@ class SegmentPass {
 }
 
 const CHUNK_ENTRIES = 65_536;
+/** The entry after the last tells whether it joins, the one after that which of the two was altered. */
+const WITNESSES = 2;
 
 function firstDifference(a: Buffer, b: Buffer): number {
   for (let slot = 0; slot < TILE_WIDTH; slot++) {
