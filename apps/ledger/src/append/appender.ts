@@ -126,8 +126,9 @@ export class Appender {
         if (!(await this.moreBeforeCommit())) break;
         continue;
       }
-      settled.push({ message, settlement: settle(message, batch, onRecord, this.ledger.tenant) });
-      events += message.admit().admissions.length;
+      const settlement = settle(message, batch, onRecord, this.ledger.tenant);
+      settled.push({ message, settlement });
+      events += settlement.recorded.length + settlement.repeated.length + settlement.refusals.length;
       // A message may take some milliseconds to chain; heartbeats, reads and acks must not wait for a whole batch.
       await nextTurn();
     }

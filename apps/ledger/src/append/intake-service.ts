@@ -142,14 +142,13 @@ export class IntakeService {
   }
 
   private pending(message: Omit<BusMessage, 'nak'>, address: Address): PendingMessage {
-    let read: AdmittedMessage | undefined;
     this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,
       source: address.source,
       body: message.data,
       redelivered: message.redelivered,
-      admit: () => (read ??= this.admit(message.data, address)),
+      admit: () => this.admit(message.data, address),
       ack: () => {
         this.unsettledBytes -= message.data.length;
         message.ack();

@@ -18,7 +18,7 @@ export interface PendingMessage {
   readonly body: Uint8Array;
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
-  /** Reads and checks the body, once. */
+  /** Reads and checks the body, anew each time: kept until the commit, thousands of events would outlive their use. */
   admit(): AdmittedMessage;
   /** Tells the bus that it need not send this again. */
   ack(): void;
