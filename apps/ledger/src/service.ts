@@ -66,12 +66,16 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
 }
 
 /** Watches every ledger there is, and signs what a crash left between a commit and its checkpoint. */
-async function adoptAll({ stores }: ServiceParts, flows: ServiceFlows): Promise<void> {
+async function adoptAll({ stores, archive }: ServiceParts, flows: ServiceFlows): Promise<void> {
+  const gone = new Set(await archive.tenants());
   for (const { ledger, head } of await stores.checkpoints.heads()) {
+    gone.delete(ledger.tenant);
     await flows.adopt(ledger);
     // Whether the tree has grown is decided where it is signed: this repeats nothing.
     if (head.treeSize > 0) flows.checkpointer.grew(ledger, head);
   }
+  // A ledger that was signed and is gone from the database is opened like any other, and found broken.
+  for (const tenant of gone) await flows.intake.openLedger(tenant);
 }
 
 async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from '@countersign/runtime';
 
@@ -16,6 +16,8 @@ export interface SignedHead {
  * signed before. Put it on storage that the database's operators cannot write.
  */
 export interface CheckpointArchive {
+  /** Every ledger that ever had a checkpoint: also one that the database knows nothing of any more. */
+  tenants(): Promise<readonly string[]>;
   /** The latest signed note of a ledger. */
   latest(tenant: string): Promise<string | undefined>;
   /** Signed heads of sizes above `afterSize`, oldest first: one a minute at most, and always the latest. */
@@ -34,6 +36,15 @@ export class FileArchive implements CheckpointArchive {
   private readonly lastLineAtMs = new Map<string, number>();
 
   constructor(private readonly dir: string) {}
+
+  async tenants(): Promise<readonly string[]> {
+    try {
+      return await readdir(this.dir);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
 
   async latest(tenant: string): Promise<string | undefined> {
     return readIfThere(join(this.dir, tenant, 'checkpoint'));

@@ -72,6 +72,12 @@ export async function runPass(request: PassRequest, deps: PassDependencies): Pro
   return { verdict: { ...verdict, fault: { ...outcome.fault, firstBadTime: since ?? verdict.finishedAt } } };
 }
 
+/** What forbids to append to a ledger that is being opened: it is not as long as what was signed, or its ends disagree. */
+export async function judgeOpening(ledger: Ledger, deps: PassDependencies): Promise<ChainFault | undefined> {
+  const signed = await lastSigned(ledger, deps);
+  return signed instanceof ChainFault ? signed : judgeEnds(await readEnds(deps.pool, ledger), signed?.treeSize ?? 0);
+}
+
 /**
  * Several things may be wrong at once, and one may follow from another: whatever accuses the lowest index is reported,
  * and of the same index what was found closest to the entries.

@@ -3,7 +3,7 @@ import { ChainFault } from '@countersign/chain';
 import type { Verdict } from '@countersign/contracts';
 import type { Ledger } from '../append/head.js';
 import { claimedState } from './claimed-state.js';
-import { runPass, type PassDependencies, type PassOutcome, type PassRequest } from './pass.js';
+import { judgeOpening, runPass, type PassDependencies, type PassOutcome, type PassRequest } from './pass.js';
 import type { SavedState } from './saved-state.js';
 import type { VerifyProgress, VerifyProgressStore } from './progress-store.js';
 
@@ -40,6 +40,10 @@ interface Watch {
   lastTailMs: number;
   queue: Promise<unknown>;
   queued: number;
+  /** A pass from leaf 0 has to judge what was found otherwise, or before the service stopped. */
+  fullWanted: boolean;
+  /** Opened without appends, before any verdict, because its ends do not hold. */
+  isSuspect: boolean;
   /** What a verdict asks for and has not been done yet, in order: tried again until it is. */
   consequences: (() => Promise<void>)[];
 }
@@ -63,16 +67,21 @@ export class Verification {
     await Promise.race([underway, sleep(STOP_WAIT_MS, undefined, { ref: false })]);
   }
 
-  /** Begins to watch a ledger. Says whether it was broken when the service stopped: then a full pass begins at once. */
+  /**
+   * Begins to watch a ledger. Says whether it must not be appended to: it was broken when the service stopped, or its
+   * ends do not hold now, as after an older backup was restored. Then a full pass begins at once.
+   */
   async watch(ledger: Ledger): Promise<{ readonly broken: boolean }> {
     const progress = await this.options.progress.load(ledger.tenant);
     const { broken } = progress;
+    const isSuspect = broken === undefined && (await judgeOpening(ledger, this.options.pass)) !== undefined;
     const known = this.watches.get(ledger.tenant);
-    if (known !== undefined) return { broken: known.latest?.verdict === 'broken' };
-    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0, consequences: [] };
+    if (known !== undefined) return { broken: known.latest?.verdict === 'broken' || known.isSuspect };
+    const fullWanted = isSuspect || broken !== undefined;
+    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0, fullWanted, isSuspect, consequences: [] };
     this.watches.set(ledger.tenant, watch);
-    if (broken !== undefined) this.inBackground(watch, () => this.full(watch, true));
-    return { broken: broken !== undefined };
+    if (fullWanted) this.inBackground(watch, () => this.full(watch, true));
+    return { broken: fullWanted };
   }
 
   /** Events were committed that no pass has seen. */
@@ -112,7 +121,7 @@ export class Verification {
       }
       const lastFullMs = watch.progress.lastFullAt === undefined ? 0 : Date.parse(watch.progress.lastFullAt);
       const tailDue = watch.unverifiedSinceMs !== undefined && now - watch.lastTailMs >= (this.options.tailIntervalMs ?? TAIL_INTERVAL_MS);
-      if (now - lastFullMs >= this.options.fullIntervalMs) this.inBackground(watch, () => this.full(watch, false));
+      if (watch.fullWanted || now - lastFullMs >= this.options.fullIntervalMs) this.inBackground(watch, () => this.full(watch, watch.fullWanted));
       else if (tailDue && watch.latest?.verdict !== 'broken') this.inBackground(watch, () => this.tail(watch));
     }
   }
@@ -182,6 +191,10 @@ export class Verification {
   private async settle(watch: Watch, { verdict, end, committedSize = Infinity }: PassOutcome, startedMs: number | undefined, full: boolean): Promise<void> {
     const before = watch.latest?.verdict;
     const intact = verdict.verdict === 'intact';
+    const wasStopped = before === 'broken' || watch.isSuspect;
+    // What a pass meets that began in the middle may have begun before: only the whole history tells where.
+    watch.fullWanted = full && verdict.fromIndex === 0 ? false : watch.fullWanted || !intact;
+    if (full) watch.isSuspect = false;
     // A good tail or range does not undo a break: only the whole history does.
     const stillBroken = before === 'broken' && intact && !full;
     if (!stillBroken) watch.latest = verdict;
@@ -201,7 +214,7 @@ export class Verification {
     const changed = !stillBroken && before !== undefined && before !== verdict.verdict;
     const firstBreak = before === undefined && !intact;
     watch.consequences.push(() => this.options.record(watch.ledger, verdict, full || changed || firstBreak));
-    if (intact && full && before === 'broken') watch.consequences.push(() => this.options.onIntactAgain(watch.ledger));
+    if (intact && full && wasStopped) watch.consequences.push(() => this.options.onIntactAgain(watch.ledger));
     await this.carryOut(watch);
   }
 
