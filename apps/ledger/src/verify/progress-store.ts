@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from '@countersign/runtime';
 import type { Verdict } from '@countersign/contracts';
-import type { SavedState } from './saved-state.js';
+import { restoreState, type SavedState } from './saved-state.js';
 
 /** How far verification has come; kept outside the database, which is what is being verified. */
 export interface VerifyProgress {
@@ -27,7 +27,7 @@ export class FileProgressStore implements VerifyProgressStore {
 
   async load(tenant: string): Promise<VerifyProgress> {
     try {
-      return JSON.parse(await readFile(this.path(tenant), 'utf8')) as VerifyProgress;
+      return usable(JSON.parse(await readFile(this.path(tenant), 'utf8')) as VerifyProgress);
     } catch {
       return {};
     }
@@ -41,4 +41,10 @@ export class FileProgressStore implements VerifyProgressStore {
   private path(tenant: string): string {
     return join(this.dir, `${tenant}.json`);
   }
+}
+
+/** Throws when a state cannot be gone on from. */
+function usable(progress: VerifyProgress): VerifyProgress {
+  for (const state of [progress.verified, progress.full]) if (state !== undefined) restoreState(state);
+  return progress;
 }

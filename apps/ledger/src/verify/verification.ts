@@ -21,7 +21,10 @@ export interface VerificationOptions {
   /** Time between two passes over the whole history. */
   readonly fullIntervalMs: number;
   readonly tailIntervalMs?: number;
+  /** Default {@link SECOND_LOOK_MS}. */
   readonly secondLookMs?: number;
+  /** How often it looks for what is due. */
+  readonly tickMs?: number;
   /** Durable on return: stored, published, and if `toLedger` recorded in the system ledger in time. */
   readonly record: (ledger: Ledger, verdict: Verdict, toLedger: boolean) => Promise<void>;
   readonly onBroken: (ledger: Ledger, verdict: Verdict) => Promise<void>;
@@ -57,7 +60,7 @@ export class Verification {
   constructor(private readonly options: VerificationOptions) {}
 
   start(): void {
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.timer = setInterval(() => this.tick(), this.options.tickMs ?? TICK_MS);
   }
 
   async stop(): Promise<void> {
