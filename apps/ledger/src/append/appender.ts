@@ -4,7 +4,7 @@ import { EventIdOnRecord, HeadMoved, type AppendStore } from './append-store.js'
 import { Batch, type RandomBytes, type Recorded } from './batch.js';
 import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
-import { settle, type PendingMessage, type Settlement } from './settle.js';
+import { emptySettlement, settle, type PendingMessage, type Settlement } from './settle.js';
 
 export const BATCH_EVENTS_MAX = 2_000;
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
@@ -126,11 +126,11 @@ export class Appender {
         if (!(await this.moreBeforeCommit())) break;
         continue;
       }
-      const settlement = settle(message, batch, onRecord, this.ledger.tenant);
+      const settlement = emptySettlement();
+      // Listed before it is begun: whatever happens on the way, it is put back.
       settled.push({ message, settlement });
+      for (const _ of settle(message, settlement, batch, onRecord, this.ledger.tenant)) await nextTurn();
       events += settlement.recorded.length + settlement.repeated.length + settlement.refusals.length;
-      // A message may take some milliseconds to chain; heartbeats, reads and acks must not wait for a whole batch.
-      await nextTurn();
     }
     return { batch, next: batch.next(), settled };
   }

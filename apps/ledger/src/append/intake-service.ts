@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChainFault, type Address, type Receipt } from '@countersign/chain';
 import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
 import type { Logger } from '@countersign/runtime';
@@ -46,6 +47,8 @@ export class IntakeService {
   private readonly ledgers = new Map<string, Promise<LedgerIntake>>();
   private readonly intakes = new Set<LedgerIntake>();
   private unsettledBytes = 0;
+  /** Messages to producers, one after the other. */
+  private telling: Promise<void> = Promise.resolve();
 
   constructor(private readonly deps: IntakeDependencies) {}
 
@@ -96,6 +99,7 @@ export class IntakeService {
   /** Finishes what is in flight. What was not begun is not acknowledged: the bus sends it again. */
   async stop(): Promise<void> {
     await Promise.all([...this.intakes].map((intake) => intake.close()));
+    await this.telling;
   }
 
   private open(tenant: string): Promise<LedgerIntake> {
@@ -174,20 +178,25 @@ export class IntakeService {
       grown += settlement.recorded.length;
     }
     if (grown > 0) this.deps.onGrown(ledger, head);
-    for (const [source, out] of bySource) this.tell(tenant, source, out);
+    this.telling = this.telling.then(async () => {
+      for (const [source, out] of bySource) await this.tell(tenant, source, out);
+    });
     this.deps.metrics.batch.observe({ tenant }, grown);
     this.deps.metrics.size.set({ tenant }, head.treeSize);
   }
 
-  private tell(tenant: string, source: string, out: { recorded: Receipt[]; repeated: Receipt[]; refusals: Refusal[] }): void {
+  /** One message a turn of the event loop: thousands of receipts take as long to write as to chain. */
+  private async tell(tenant: string, source: string, out: { recorded: Receipt[]; repeated: Receipt[]; refusals: Refusal[] }): Promise<void> {
     const { metrics, publish } = this.deps;
     metrics.recorded.inc({ tenant, source }, out.recorded.length);
     if (out.repeated.length > 0) metrics.repeated.inc({ tenant, source }, out.repeated.length);
     for (let at = 0; at < out.recorded.length; at += RECEIPTS_A_MESSAGE_MAX) {
       publish(receiptSubject(source), encodeReceipts(out.recorded.slice(at, at + RECEIPTS_A_MESSAGE_MAX), []));
+      await nextTurn();
     }
     for (let at = 0; at < out.repeated.length; at += RECEIPTS_A_MESSAGE_MAX) {
       publish(receiptSubject(source), encodeReceipts([], out.repeated.slice(at, at + RECEIPTS_A_MESSAGE_MAX)));
+      await nextTurn();
     }
     for (let at = 0; at < out.refusals.length; at += RECEIPTS_A_MESSAGE_MAX) {
       const refusals = out.refusals.slice(at, at + RECEIPTS_A_MESSAGE_MAX);

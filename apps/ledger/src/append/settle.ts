@@ -36,30 +36,47 @@ export interface Settlement {
 /** Ids on record outside the batch being built: of the batch in flight, lately committed, or looked up. */
 export type OnRecord = (eventId: string) => Recorded | undefined;
 
-/** Chains a message's new events into `batch` and decides every other one. Calls nothing but its arguments. */
-export function settle(message: PendingMessage, batch: Batch, onRecord: OnRecord, tenant: string): Settlement {
-  const settlement: Settlement = { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [] };
+/** Events decided in one turn of the event loop: some milliseconds of work. */
+const EVENTS_A_TURN = 100;
+
+export function emptySettlement(): Settlement {
+  return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [] };
+}
+
+/**
+ * Chains a message's new events into `batch` and decides every other one, filling `settlement`. Yields where the event
+ * loop should get its turn. Calls nothing but its arguments.
+ */
+export function* settle(message: PendingMessage, settlement: Settlement, batch: Batch, onRecord: OnRecord, tenant: string): Generator<void> {
   const { admissions, digests } = message.admit();
-  admissions.forEach((admission, i) => {
-    if ('refused' in admission) {
-      refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
-      return;
-    }
-    const { admitted } = admission;
-    const digest = digests[i]!;
-    const earlier = batch.recorded.get(admitted.event.id) ?? onRecord(admitted.event.id);
-    try {
-      if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest).receipt);
-      else settlement.repeated.push(retry(earlier, digest));
-      if (earlier !== undefined) account(settlement, admitted);
-    } catch (fault) {
-      if (!(fault instanceof ChainFault)) throw fault;
-      const body = Buffer.from(JSON.stringify(admitted.event));
-      refuse(settlement, message.subject, tenant, fault, admitted.event.id, body);
-      account(settlement, admitted);
-    }
-  });
-  return settlement;
+  for (let i = 0; i < admissions.length; i++) {
+    if (i % EVENTS_A_TURN === 0) yield;
+    const admission = admissions[i]!;
+    if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
+    else settleOne(admission.admitted, digests[i]!, { message, settlement, batch, onRecord, tenant });
+  }
+}
+
+interface Settling {
+  readonly message: PendingMessage;
+  readonly settlement: Settlement;
+  readonly batch: Batch;
+  readonly onRecord: OnRecord;
+  readonly tenant: string;
+}
+
+function settleOne(admitted: AdmittedEvent, digest: string, { message, settlement, batch, onRecord, tenant }: Settling): void {
+  const { id } = admitted.event;
+  const earlier = batch.recorded.get(id) ?? onRecord(id);
+  try {
+    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest).receipt);
+    else settlement.repeated.push(retry(earlier, digest));
+    if (earlier !== undefined) account(settlement, admitted);
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    refuse(settlement, message.subject, tenant, fault, id, Buffer.from(JSON.stringify(admitted.event)));
+    account(settlement, admitted);
+  }
 }
 
 /** The receipt of an event sent again. Throws EVENT_ID_REUSED when it is another event under the same id. */
