@@ -99,7 +99,12 @@ export class IntakeService {
   /** Finishes what is in flight. What was not begun is not acknowledged: the bus sends it again. */
   async stop(): Promise<void> {
     await Promise.all([...this.intakes].map((intake) => intake.close()));
-    await this.telling;
+    await this.told();
+  }
+
+  /** Resolves when producers were told of everything that is committed now. */
+  told(): Promise<void> {
+    return this.telling;
   }
 
   private open(tenant: string): Promise<LedgerIntake> {

@@ -1,9 +1,11 @@
-import type { StoredEntry } from '@countersign/chain';
+import { ChainFault, type StoredEntry } from '@countersign/chain';
 import { copyOutBinary } from '@countersign/postgres';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 
 const HEADER_BYTES = 19;
+const INDEX_BYTES = 8;
+const UUID_BYTES = 16;
 const END_OF_ROWS = -1;
 const NONE: readonly (Buffer | null)[] = [];
 
@@ -69,6 +71,8 @@ function rowEnd(bytes: Buffer, at: number): number | undefined {
 }
 
 function readRow(bytes: Buffer, start: number): StoredEntry {
+  const isOrdinary = bytes.readInt32BE(start) === INDEX_BYTES && bytes.readInt32BE(start + 12) === UUID_BYTES && bytes.readInt32BE(start + 32) >= 0;
+  if (!isOrdinary) return readOddRow(bytes, start);
   const leafIndex = bytes.readInt32BE(start + 4) * 0x1_0000_0000 + bytes.readUInt32BE(start + 8);
   const hex = bytes.toString('hex', start + 16, start + 32);
   const eventId = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
@@ -85,15 +89,32 @@ function readRow(bytes: Buffer, start: number): StoredEntry {
   };
 }
 
+/**
+ * A row that our schema does not allow: whoever owns the database can change the schema. It must be judged like any
+ * other, and not keep verification from an end: no event id, or no entry.
+ */
+function readOddRow(bytes: Buffer, start: number): StoredEntry {
+  if (bytes.readInt32BE(start) !== INDEX_BYTES) throw new ChainFault('ENTRY_MALFORMED', 'the index of an entry is not stored as a 64-bit number');
+  const leafIndex = Number(bytes.readBigInt64BE(start + 4));
+  const idEnd = start + 16 + Math.max(0, bytes.readInt32BE(start + 12));
+  const entryEnd = idEnd + 4 + Math.max(0, bytes.readInt32BE(idEnd));
+  return { leafIndex, eventId: bytes.toString('hex', start + 16, idEnd), entry: bytes.subarray(idEnd + 4, entryEnd), data: null, personal: NONE };
+}
+
 function readByteArrays(bytes: Buffer, start: number): readonly (Buffer | null)[] {
-  if (bytes.readInt32BE(start) < 0 || bytes.readInt32BE(start + 4) === 0) return NONE;
+  const length = bytes.readInt32BE(start);
+  if (length < 0) return NONE;
+  const dimensions = bytes.readInt32BE(start + 4);
+  if (dimensions === 0) return NONE;
+  // Arrays of arrays are nothing that we write: as one part, it fits no entry.
+  if (dimensions !== 1) return [bytes.subarray(start + 4, start + 4 + length)];
   const count = bytes.readInt32BE(start + 16);
   const values: (Buffer | null)[] = [];
   let at = start + 24;
   for (let i = 0; i < count; i++) {
-    const length = bytes.readInt32BE(at);
-    values.push(length < 0 ? null : bytes.subarray(at + 4, at + 4 + length));
-    at += 4 + Math.max(0, length);
+    const valueLength = bytes.readInt32BE(at);
+    values.push(valueLength < 0 ? null : bytes.subarray(at + 4, at + 4 + valueLength));
+    at += 4 + Math.max(0, valueLength);
   }
   return values;
 }

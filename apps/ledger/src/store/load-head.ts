@@ -1,4 +1,4 @@
-import { ChainFault, decodeEntry, leafHash, RightEdge, TILE_WIDTH } from '@countersign/chain';
+import { ChainFault, decodeEntry, HASH_BYTES, leafHash, RightEdge, TILE_WIDTH } from '@countersign/chain';
 import { withTransaction } from '@countersign/postgres';
 import type pg from 'pg';
 import { emptyHead, type Head, type Ledger } from '../append/head.js';
@@ -78,6 +78,7 @@ export async function readTileRoots(client: pg.ClientBase, ledger: Ledger, level
   );
   rows.forEach((row, i) => {
     if (Number(row.tile_index) !== start + i) missingTile(level, start + i);
+    if (row.root.length !== HASH_BYTES) throw new ChainFault('TILE_MALFORMED', `tile ${row.tile_index} of level ${level} has no root`, { leafIndex: firstLeaf(level, start + i) });
   });
   if (rows.length !== end - start) missingTile(level, start + rows.length);
   return Buffer.concat(rows.map((row) => row.root));
@@ -96,6 +97,7 @@ function missingEntry(leafIndex: number): never {
 }
 
 function missingTile(level: number, tileIndex: number): never {
-  const leafIndex = tileIndex * TILE_WIDTH ** (level + 1);
-  throw new ChainFault('TILE_MISSING', `tile ${tileIndex} of level ${level} is not there`, { leafIndex });
+  throw new ChainFault('TILE_MISSING', `tile ${tileIndex} of level ${level} is not there`, { leafIndex: firstLeaf(level, tileIndex) });
 }
+
+const firstLeaf = (level: number, tileIndex: number): number => tileIndex * TILE_WIDTH ** (level + 1);

@@ -7,6 +7,8 @@ import { readHead } from '../store/load-head.js';
 /** The database's own word about a ledger's ends, in one snapshot. */
 export interface Ends {
   readonly head: { readonly treeSize: number; readonly lastEventHash: string } | undefined;
+  /** How many head rows there are. */
+  readonly heads: number;
   /** One more than the highest index that any entry has. */
   readonly entriesEnd: number;
   /** The lowest index that any entry has. */
@@ -22,10 +24,11 @@ export interface Ends {
  * ENTRY_INDEX_MISMATCH or TILE_UNEXPECTED.
  */
 export function judgeEnds(ends: Ends, signedSize: number): ChainFault | undefined {
-  const { head, entriesEnd, entriesStart, surplusTile } = ends;
+  const { head, heads, entriesEnd, entriesStart, surplusTile } = ends;
   if (entriesStart < 0) return new ChainFault('ENTRY_INDEX_MISMATCH', `an entry stands outside the tree, under ${entriesStart}`, { leafIndex: 0 });
   const size = Math.min(head?.treeSize ?? Infinity, entriesEnd);
   if (size < signedSize) return shorter(ends, size, signedSize);
+  if (heads > 1) return new ChainFault('HEAD_SIZE_MISMATCH', `the ledger has ${heads} heads`, { leafIndex: lastOf(entriesEnd) });
   if (head === undefined) return new ChainFault('HEAD_MISSING', 'the ledger has no head', { leafIndex: lastOf(entriesEnd) });
   if (entriesEnd > head.treeSize) {
     return new ChainFault('ENTRY_BEYOND_HEAD', `entries stand beyond the head, to ${entriesEnd - 1}`, { leafIndex: head.treeSize, treeSize: entriesEnd });
@@ -80,15 +83,16 @@ const ENDS_SQL = `
     UNION ALL (SELECT level, tile_index FROM tiles WHERE ledger_id = $1 AND level > ${TREE_LEVEL_MAX} LIMIT 1)
     UNION ALL (SELECT level, tile_index FROM tiles WHERE ledger_id = $1 AND level < 0 LIMIT 1)
   )
-  SELECT tree_size, last_event_hash, entries_end, entries_start, level, tile_index,
+  SELECT tree_size, last_event_hash, (SELECT count(*)::int FROM heads WHERE ledger_id = $1) AS heads, entries_end, entries_start, level, tile_index,
          (SELECT coalesce(max(tree_size), 0) FROM checkpoints WHERE ledger_id = $1) AS checkpoint_max
     FROM ends
-    LEFT JOIN (SELECT tree_size, last_event_hash FROM heads WHERE ledger_id = $1) AS head ON true
+    LEFT JOIN (SELECT tree_size, last_event_hash FROM heads WHERE ledger_id = $1 LIMIT 1) AS head ON true
     LEFT JOIN (SELECT level, tile_index FROM surplus WHERE tile_index IS NOT NULL ORDER BY level, tile_index LIMIT 1) AS tile ON true`;
 
 interface EndsRow {
   readonly tree_size: string | null;
   readonly last_event_hash: Buffer | null;
+  readonly heads: number;
   readonly entries_end: string;
   readonly entries_start: string;
   readonly checkpoint_max: string;
@@ -101,6 +105,7 @@ export async function readEnds(pool: pg.Pool, ledger: Ledger): Promise<Ends> {
   const row = rows[0]!;
   return {
     head: row.tree_size === null ? undefined : { treeSize: Number(row.tree_size), lastEventHash: row.last_event_hash!.toString('hex') },
+    heads: row.heads,
     entriesEnd: Math.max(0, Number(row.entries_end)),
     entriesStart: Number(row.entries_start),
     checkpointSizeMax: Number(row.checkpoint_max),
