@@ -61,8 +61,9 @@ export class IntakeStand {
   /** Hands messages over as the bus does, without waiting, and says how each was settled. */
   async receive(...deliveries: readonly Delivery[]): Promise<('ack' | 'nak')[]> {
     await Promise.all(deliveries.map((one) => this.intake.receive(one)));
+    const outcomes = await Promise.all(deliveries.map(({ outcome }) => outcome));
     await this.intake.told();
-    return Promise.all(deliveries.map(({ outcome }) => outcome));
+    return outcomes;
   }
 
   whenBroken(): Promise<Ledger> {
