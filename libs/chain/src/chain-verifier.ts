@@ -107,7 +107,7 @@ export class ChainVerifier {
 
   private verify(stored: StoredEntry): readonly FullTile[] {
     const leafIndex = this.index;
-    if (stored.leafIndex !== undefined && stored.leafIndex !== leafIndex) this.wrongKey(stored.leafIndex);
+    if (stored.leafIndex !== undefined && stored.leafIndex !== leafIndex) this.wrongKey(stored.leafIndex, stored.entry);
     const scanned = this.scan(stored.entry, leafIndex);
     if (this.misplaced !== undefined) throw this.placeFault(scanned);
     if (scanned.index !== leafIndex) {
@@ -204,8 +204,11 @@ export class ChainVerifier {
       : new ChainFault('ENTRY_INDEX_MISMATCH', `entry ${leafIndex} says that it is entry ${says}`, { leafIndex });
   }
 
-  private wrongKey(storedUnder: number): never {
+  private wrongKey(storedUnder: number, entry: Buffer): never {
     const leafIndex = this.index;
+    // Which of two that claim one place is the right one does not matter to whoever looks it up there.
+    const isSecond = storedUnder === leafIndex - 1 && this.scan(entry, leafIndex).index === storedUnder;
+    if (isSecond) fail('ENTRY_INDEX_MISMATCH', storedUnder, 'stands there twice');
     if (storedUnder > leafIndex) {
       throw new ChainFault('ENTRY_MISSING', `entry ${leafIndex} is not there, the next is ${storedUnder}`, { leafIndex, treeSize: storedUnder });
     }
