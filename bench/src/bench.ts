@@ -2,6 +2,8 @@ import { median, mean, quantile } from './quantile.js';
 import type { Figures } from './figures.js';
 import { LedgerApi } from './ledger-api.js';
 import { copyAppend, readCopyBatches } from './measure/copy-append.js';
+import { cpuMicros, type CpuMicros } from './measure/cpu-micros.js';
+import { foreignLoad } from './measure/foreign-load.js';
 import { integrityOverhead } from './measure/overhead.js';
 import { createCompared, plainAppend } from './measure/plain-append.js';
 import { proofAvailability } from './measure/proof-availability.js';
@@ -59,12 +61,13 @@ export class Bench {
     const streamed: StreamResult[] = [];
     for (let round = 1; round <= rounds; round++) {
       await this.rest();
+      const foreign = foreignLoad();
       plain.push(await plainAppend(devstack.databaseUrl(DATABASE), plainSeconds));
       await this.rest();
       copied.push(await copyAppend(pool, batches));
       await this.rest();
       streamed.push(await streamAppend(this.stack, this.api, streamEvents));
-      this.note(roundLine(round, plain.at(-1)!, copied.at(-1)!, streamed.at(-1)!));
+      this.note(`round ${round}: ${roundLine(plain.at(-1)!, copied.at(-1)!, streamed.at(-1)!)}${foreignLine(foreign())}`);
     }
     const rss = streamed.flatMap((result) => result.rssMib);
     const third = Math.max(1, Math.floor(rss.length / 3));
@@ -98,21 +101,24 @@ export class Bench {
   }
 
   private async fill(): Promise<void> {
-    const missing = this.options.scale.leavesMin - (await this.api.view()).treeSize;
-    if (missing > 0) {
-      this.say(`filling the ledger with ${count(missing)} more events`);
-      await this.stack.producer.burst(missing);
-    }
+    const { leavesMin, streamEvents } = this.options.scale;
+    const missing = leavesMin - (await this.api.view()).treeSize;
+    if (missing > 0) this.say(`filling the ledger with ${count(missing)} more events`);
+    // In pieces: more than the producer's spool holds would be refused when the machine is slow.
+    for (let left = missing; left > 0; left -= streamEvents) await this.stack.producer.burst(Math.min(left, streamEvents));
     await this.rest();
   }
 
   private async verify(): Promise<void> {
     const rates: number[] = [];
     for (let pass = 1; pass <= this.options.scale.verifyPasses; pass++) {
+      const foreign = foreignLoad();
+      const cpu = cpuMicros(this.stack);
       const { fromIndex, toIndex, startedAt, finishedAt } = await this.api.verify();
+      const entries = toIndex - fromIndex;
       const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
-      rates.push((toIndex - fromIndex) / seconds);
-      this.note(`full verification: ${count(toIndex - fromIndex)} entries in ${seconds.toFixed(2)} s, ${count(rates.at(-1)!)} entries/s`);
+      rates.push(entries / seconds);
+      this.note(`full verification: ${count(entries)} entries in ${seconds.toFixed(2)} s, ${count(rates.at(-1)!)} entries/s; CPU µs an entry: ${cpuLine(cpu(entries))}${foreignLine(foreign())}`);
     }
     this.figures.verify_per_s = median(rates);
   }
@@ -144,12 +150,14 @@ function spread(valuesMs: readonly number[]): string {
   return `p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms of ${count(valuesMs.length)}`;
 }
 
-function roundLine(round: number, plain: number, copied: number, streamed: StreamResult): string {
-  const { perSecond, cpuMicros, loopDelayMaxMs, resent } = streamed;
-  const cpu = Object.entries(cpuMicros).map(([name, micros]) => `${name} ${micros.toFixed(1)}`).join(', ');
+const cpuLine = (micros: CpuMicros): string => Object.entries(micros).map(([name, value]) => `${name} ${value.toFixed(1)}`).join(', ');
+const foreignLine = (share: number): string => `; other programs took ${(share * 100).toFixed(0)} % of the machine`;
+
+function roundLine(plain: number, copied: number, streamed: StreamResult): string {
+  const { perSecond, cpuMicros: cpu, loopDelayMaxMs, resent } = streamed;
   const rss = Math.max(...streamed.rssMib).toFixed(0);
   return (
-    `round ${round}: plain ${count(plain)}/s, copy ${count(copied)}/s, ours ${count(perSecond)}/s (${(perSecond / plain).toFixed(1)} × plain); ` +
-    `CPU µs an event: ${cpu}; loop blocked at most ${loopDelayMaxMs.toFixed(1)} ms; memory at most ${rss} MiB${resent > 0 ? `; ${count(resent)} events sent again` : ''}`
+    `plain ${count(plain)}/s, copy ${count(copied)}/s, ours ${count(perSecond)}/s (${(perSecond / plain).toFixed(1)} × plain); ` +
+    `CPU µs an event: ${cpuLine(cpu)}; loop blocked at most ${loopDelayMaxMs.toFixed(1)} ms; memory at most ${rss} MiB${resent > 0 ? `; ${count(resent)} events sent again` : ''}`
   );
 }

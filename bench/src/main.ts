@@ -20,10 +20,9 @@ async function measure(options: BenchOptions, stack: BenchStack, startedAt: Date
   const load = `Load average at the start: ${loadavg()[0]!.toFixed(1)}.`;
   const bench = new Bench(stack, options, say);
   await bench.run();
-  const figures = rounded(bench.figures);
-  const table = figuresTable(figures);
+  const table = figuresTable(bench.figures);
   process.stdout.write(`\n${table}\n\n`);
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(figures, null, 2)}\n`);
+  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(rounded(bench.figures), null, 2)}\n`);
   if (options.isRecorded) say(`recorded in ${appendRecord(recordText({ startedAt, command: 'npm run bench', machine, load, rounds: bench.rounds, table }))}`);
 }
 

@@ -26,17 +26,23 @@ function statOf(pid: number): Stat | undefined {
   return { parent: fields[1]!, ownTicks: fields[11]! + fields[12]!, endedChildrenTicks: fields[13]! + fields[14]! };
 }
 
-/** CPU seconds that a process and all its children took so far, threads included. */
+/** CPU seconds that a process and all its descendants took so far, threads and ended children included. */
 export function cpuSeconds(pid: number): number {
-  const root = statOf(pid);
-  if (root === undefined) return 0;
-  let ticks = root.ownTicks + root.endedChildrenTicks;
+  const stats = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const child = statOf(Number(name));
-    if (child?.parent === pid) ticks += child.ownTicks;
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat !== undefined) stats.set(Number(name), stat);
   }
+  const descends = (one: number): boolean => one === pid || (stats.has(one) && descends(stats.get(one)!.parent));
+  let ticks = 0;
+  for (const [one, { ownTicks, endedChildrenTicks }] of stats) if (descends(one)) ticks += ownTicks + endedChildrenTicks;
   return ticks / TICKS_A_SECOND;
+}
+
+/** CPU seconds that the whole machine spent on anything so far; a virtual machine's stolen time counts as spent. */
+export function machineCpuSeconds(): number {
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.split(/\s+/).slice(1).map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_A_SECOND;
 }
 
 /** Resident memory of one process. */

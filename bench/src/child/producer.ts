@@ -81,7 +81,7 @@ if (natsUrl === undefined || seedFile === undefined || spoolDir === undefined) {
 const connection = await connectBus({ url: natsUrl, nkeySeedFile: seedFile, name: 'bench-producer' });
 const emitter = await openEmitter({ source: SOURCE, connection, spoolDir });
 process.on('message', (order: ProducerOrder) => {
-  obey(emitter, order).catch((error: unknown) => report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }));
+  obey(emitter, order).catch((error: unknown) => report({ kind: 'failed', message: `${error instanceof Error ? error.message : String(error)} ${JSON.stringify(emitter.stats())}` }));
 });
 async function close(): Promise<void> {
   await emitter.close();

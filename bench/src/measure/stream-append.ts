@@ -1,6 +1,7 @@
-import { cpuSeconds, rssMib } from '../child/process-usage.js';
+import { rssMib } from '../child/process-usage.js';
 import type { LedgerApi } from '../ledger-api.js';
 import type { BenchStack } from '../stack.js';
+import { cpuMicros, type CpuMicros } from './cpu-micros.js';
 
 const RSS_SAMPLE_MS = 200;
 
@@ -9,29 +10,21 @@ export interface StreamResult {
   readonly perSecond: number;
   readonly loopDelayMaxMs: number;
   readonly rssMib: readonly number[];
-  /** CPU microseconds an event, by process; the ledger's background work during the run included. */
-  readonly cpuMicros: Readonly<Record<'producer' | 'nats' | 'ledger' | 'postgres', number>>;
+  /** The ledger's background work during the run included. */
+  readonly cpuMicros: CpuMicros;
   readonly resent: number;
 }
 
 /** The whole way of `events` events: producer, spool, JetStream, ledger, PostgreSQL, receipts. */
 export async function streamAppend(stack: BenchStack, api: LedgerApi, events: number): Promise<StreamResult> {
-  const pids = { producer: stack.producer.pid, nats: stack.devstack.nats.pid, ledger: stack.ledger.pid, postgres: stack.devstack.postgres.pid };
-  const cpu = (): number[] => Object.values(pids).map(cpuSeconds);
+  const { pid } = stack.ledger;
   const rss: number[] = [];
   // Reading the metric begins its next period.
   await api.loopDelayMaxMs();
-  const before = cpu();
-  const sampler = setInterval(() => rss.push(rssMib(pids.ledger)), RSS_SAMPLE_MS);
+  const cpu = cpuMicros(stack);
+  const sampler = setInterval(() => rss.push(rssMib(pid)), RSS_SAMPLE_MS);
   const result = await stack.producer.burst(events).finally(() => clearInterval(sampler));
-  const after = cpu();
+  const spent = cpu(events);
   const loopDelayMaxMs = await api.loopDelayMaxMs();
-  const micros = after.map((seconds, i) => ((seconds - before[i]!) * 1e6) / events);
-  return {
-    perSecond: events / result.seconds,
-    loopDelayMaxMs,
-    rssMib: rss,
-    cpuMicros: { producer: micros[0]!, nats: micros[1]!, ledger: micros[2]!, postgres: micros[3]! },
-    resent: result.resent,
-  };
+  return { perSecond: events / result.seconds, loopDelayMaxMs, rssMib: rss, cpuMicros: spent, resent: result.resent };
 }
