@@ -9,7 +9,8 @@ import type { BurstResult, PacedResult, ProducerOrder, ProducerReport } from './
 const TICK_MS = 1;
 
 function report(message: ProducerReport): void {
-  process.send?.(message);
+  // Whoever asked may be gone: then nobody is told.
+  if (process.connected) process.send?.(message);
 }
 
 let emittedEver = 0;
