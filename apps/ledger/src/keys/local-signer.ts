@@ -3,6 +3,7 @@ import {
   ed25519NoteSignature,
   formatCheckpointBody,
   mlDsa44Cosignature,
+  sha256Hex,
   SIGNATURE_TYPE,
   vkeyOf,
   type NoteSignature,
@@ -10,12 +11,20 @@ import {
   type Vkey,
 } from '@countersign/chain';
 import type { CheckpointSigner } from './checkpoint-signer.js';
-import { SealedFile, type SealedFileOptions } from './sealed-file.js';
+import { SealedFile, SealedFileError, type SealedFileOptions } from './sealed-file.js';
 
-interface KeyStore {
+/** Of the SHA-256 of an origin, as the name of its file. */
+const NAME_CHARS = 32;
+
+interface Store {
   readonly contentDigest: { readonly version: number; readonly key: string };
-  /** PKCS#8 in base64, by origin. */
-  readonly logs: Record<string, { readonly ed25519: string; readonly mlDsa44: string }>;
+}
+
+/** Private keys as PKCS#8 in base64. */
+interface StoredKeys {
+  readonly origin: string;
+  readonly ed25519: string;
+  readonly mlDsa44: string;
 }
 
 interface LogKeys {
@@ -24,21 +33,21 @@ interface LogKeys {
   readonly vkeys: readonly Vkey[];
 }
 
-/** Signing keys in a sealed local file: what a single machine has until a key service signs instead. */
+/** Signing keys in sealed local files, one a log: what a single machine has until a key service signs instead. */
 export class LocalSigner implements CheckpointSigner {
   private readonly logs = new Map<string, Promise<LogKeys>>();
-  private lastWrite: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly file: SealedFile<KeyStore>,
-    private store: KeyStore,
+    private readonly file: SealedFile<Store>,
+    private readonly store: Store,
   ) {}
 
+  /** Throws SealedFileError. */
   static async open(options: SealedFileOptions): Promise<LocalSigner> {
-    const file = await SealedFile.open<KeyStore>(options);
-    const signer = new LocalSigner(file, file.initial ?? { contentDigest: { version: 1, key: randomBytes(32).toString('base64') }, logs: {} });
-    if (file.initial === undefined) await file.write(signer.store);
-    return signer;
+    const file = await SealedFile.open<Store>(options);
+    if (file.content !== undefined) return new LocalSigner(file, file.content);
+    const store = { contentDigest: { version: 1, key: randomBytes(32).toString('base64') } };
+    return (await file.create(store)) ? new LocalSigner(file, store) : LocalSigner.open(options);
   }
 
   /** Key of the digests that tell a retry from a reused event id. */
@@ -70,21 +79,17 @@ export class LocalSigner implements CheckpointSigner {
   }
 
   private async openOrMake(origin: string): Promise<LogKeys> {
-    const known = this.store.logs[origin];
-    if (known !== undefined) return logKeys(origin, privateKey(known.ed25519), privateKey(known.mlDsa44));
+    const file = await this.file.beside<StoredKeys>(sha256Hex(origin).slice(0, NAME_CHARS));
+    const known = file.content;
+    if (known !== undefined) {
+      // Under another log's name a key would sign for the wrong one.
+      if (known.origin !== origin) throw new SealedFileError('SEALED_FILE_MALFORMED', `the sealed keys of ${origin} are those of another log`);
+      return logKeys(origin, privateKey(known.ed25519), privateKey(known.mlDsa44));
+    }
     const ed25519 = generateKeyPairSync('ed25519').privateKey;
     const mlDsa44 = generateKeyPairSync('ml-dsa-44').privateKey;
-    const made = { ed25519: pkcs8(ed25519), mlDsa44: pkcs8(mlDsa44) };
-    // One write after the other: the file is replaced whole.
-    this.lastWrite = this.lastWrite.catch(() => undefined).then(() => this.add(origin, made));
-    await this.lastWrite;
-    return logKeys(origin, ed25519, mlDsa44);
-  }
-
-  private async add(origin: string, made: { ed25519: string; mlDsa44: string }): Promise<void> {
-    const store = { ...this.store, logs: { ...this.store.logs, [origin]: made } };
-    await this.file.write(store);
-    this.store = store;
+    const isMine = await file.create({ origin, ed25519: pkcs8(ed25519), mlDsa44: pkcs8(mlDsa44) });
+    return isMine ? logKeys(origin, ed25519, mlDsa44) : this.openOrMake(origin);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileDurably } from '@countersign/runtime';
 
@@ -38,29 +38,34 @@ export interface SealedFileOptions {
   readonly passphrase?: string;
 }
 
-/** A JSON value kept encrypted (AES-256-GCM) in one file that is replaced whole and durably. */
+/** A JSON value kept encrypted (AES-256-GCM) in one file that is written once, whole and durably. */
 export class SealedFile<T> {
   private constructor(
-    private readonly options: SealedFileOptions,
+    private readonly path: string,
     private readonly key: Buffer,
     private readonly salt: Buffer | undefined,
-    readonly initial: T | undefined,
+    /** What the file holds; undefined until it is there. */
+    readonly content: T | undefined,
   ) {}
 
-  /** Opens or begins the file. Throws SealedFileError. */
-  static async open<T>(options: SealedFileOptions): Promise<SealedFile<T>> {
-    await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
-    const text = await readIfThere(options.path);
-    const sealed = text === undefined ? undefined : parseSealed(text, options.path);
-    if (sealed !== undefined) await refuseLoosePermissions(options.path);
-    const salt = options.passphrase === undefined ? undefined : sealed?.salt === undefined ? randomBytes(16) : Buffer.from(sealed.salt, 'base64');
-    const key = salt === undefined ? await sealingKey(options.keyPath, sealed !== undefined) : scryptSync(options.passphrase!, salt, KEY_BYTES, SCRYPT);
-    const initial = sealed === undefined ? undefined : (unseal(sealed, key, options.path) as T);
-    return new SealedFile<T>(options, key, salt, initial);
+  /** Opens the file, or makes the key of one that is not there yet. Throws SealedFileError. */
+  static async open<T>({ path, keyPath, passphrase }: SealedFileOptions): Promise<SealedFile<T>> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const sealed = await readSealed(path);
+    const salt = passphrase === undefined ? undefined : sealed?.salt === undefined ? randomBytes(16) : Buffer.from(sealed.salt, 'base64');
+    const key = salt === undefined ? await sealingKey(keyPath, sealed !== undefined) : scryptSync(passphrase!, salt, KEY_BYTES, SCRYPT);
+    return new SealedFile<T>(path, key, salt, sealed && (unseal(sealed, key, path) as T));
   }
 
-  /** Replaces the content. Durable on return. */
-  async write(value: T): Promise<void> {
+  /** Another file beside this one, under the same key. Throws SealedFileError. */
+  async beside<U>(name: string): Promise<SealedFile<U>> {
+    const path = `${this.path}.${name}`;
+    const sealed = await readSealed(path);
+    return new SealedFile<U>(path, this.key, this.salt, sealed && (unseal(sealed, this.key, path) as U));
+  }
+
+  /** Writes the file. Durable on return. False, with nothing changed, when somebody has written it before. */
+  async create(value: T): Promise<boolean> {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.key, iv, { authTagLength: TAG_BYTES });
     cipher.setAAD(Buffer.from(FORMAT));
@@ -72,8 +77,38 @@ export class SealedFile<T> {
       tag: cipher.getAuthTag().toString('base64'),
       ciphertext: ciphertext.toString('base64'),
     };
-    await writeFileDurably(this.options.path, JSON.stringify(sealed), 0o600);
+    return createDurably(this.path, JSON.stringify(sealed));
   }
+}
+
+/** Two instances may begin at once: a key that one of them has used must not be replaced by the other's. */
+async function createDurably(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${randomBytes(8).toString('hex')}.draft`;
+  try {
+    await writeFileDurably(draft, text, 0o600);
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+    await syncFolder(dirname(path));
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync();
+  await folder?.close();
+}
+
+async function readSealed(path: string): Promise<Sealed | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  const sealed = parseSealed(text, path);
+  await refuseLoosePermissions(path);
+  return sealed;
 }
 
 function unseal(sealed: Sealed, key: Buffer, path: string): unknown {
@@ -108,10 +143,9 @@ async function sealingKey(path: string, needed: boolean): Promise<Buffer> {
   }
   // A new key could never open what the lost one sealed: the keys inside sign for years of history.
   if (needed) throw new SealedFileError('SEALED_FILE_KEY_MISSING', `${path} is missing, but the file that it seals is there: restore it`);
-  const key = randomBytes(KEY_BYTES);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFileDurably(path, key.toString('base64'), 0o600);
-  return key;
+  const key = randomBytes(KEY_BYTES);
+  return (await createDurably(path, key.toString('base64'))) ? key : sealingKey(path, true);
 }
 
 async function refuseLoosePermissions(path: string): Promise<void> {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { formatCheckpoint, formatVkey, verifyCheckpoint } from '@countersign/chain';
+import { formatCheckpoint, formatVkey, sha256Hex, verifyCheckpoint } from '@countersign/chain';
 import { LocalSigner } from '../../src/keys/local-signer.js';
 import { SealedFile, SealedFileError, type SealedFileOptions } from '../../src/keys/sealed-file.js';
 import { tempDir } from '../fixture/temp-dir.js';
@@ -54,6 +54,25 @@ describe('the local signer', () => {
     expect(await Promise.all(origins.map((origin) => vkeysOf(second, origin)))).toEqual(made.slice(0, 8));
   });
 
+  it('shares its keys with an instance that begins at the same time', async () => {
+    const place = await places();
+    const signers = await Promise.all(Array.from({ length: 5 }, () => LocalSigner.open(place)));
+    expect(new Set(signers.map((signer) => signer.contentDigestKey.key.toString('hex'))).size).toBe(1);
+    const made = await Promise.all(signers.map((signer) => vkeysOf(signer)));
+    expect(new Set(made.map((vkeys) => vkeys.join())).size).toBe(1);
+    expect(await vkeysOf(await LocalSigner.open(place))).toEqual(made[0]);
+    expect((await readdir(join(place.dir, 'sealed'))).filter((name) => name.endsWith('.draft'))).toEqual([]);
+  });
+
+  it('does not sign for one log with the keys of another', async () => {
+    const place = await places();
+    const signer = await LocalSigner.open(place);
+    const fileOf = (origin: string): string => `${place.path}.${sha256Hex(origin).slice(0, 32)}`;
+    await vkeysOf(signer);
+    await rename(fileOf(ORIGIN), fileOf('ledger.example/globex'));
+    expect((await failure(vkeysOf(signer, 'ledger.example/globex'))).code).toBe('SEALED_FILE_MALFORMED');
+  });
+
   it('signs what both of its keys verify', async () => {
     const signer = await LocalSigner.open(await places());
     const note = formatCheckpoint(HEAD, await signer.sign(HEAD, 1_772_366_400));
@@ -78,9 +97,10 @@ describe('the local signer', () => {
     const text = await readFile(place.path, 'utf8');
     expect(text).not.toContain(ORIGIN);
     expect(text).not.toContain(signer.contentDigestKey.key.toString('base64'));
-    for (const path of [place.path, place.keyPath]) expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const files = (await readdir(join(place.dir, 'sealed'))).map((name) => join(place.dir, 'sealed', name));
+    expect(files).toHaveLength(2);
+    for (const path of [...files, place.keyPath]) expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await stat(join(place.dir, 'sealed'))).mode & 0o777).toBe(0o700);
-    expect(await readdir(join(place.dir, 'sealed'))).toEqual(['keys.sealed']);
   });
 });
 
@@ -92,16 +112,19 @@ describe('a sealed file', () => {
     await expect(stat(place.keyPath)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('is sealed with another initialisation vector each time', async () => {
+  it('is sealed with an initialisation vector of its own, and written once', async () => {
     const place = await places();
     const file = await SealedFile.open<number>(place);
-    const ivs: unknown[] = [];
-    for (let i = 0; i < 3; i++) {
-      await file.write(7);
-      ivs.push((JSON.parse(await readFile(place.path, 'utf8')) as { iv: unknown }).iv);
-    }
-    expect(new Set(ivs).size).toBe(3);
-    expect((await SealedFile.open<number>(place)).initial).toBe(7);
+    expect(await file.create(7)).toBe(true);
+    const text = await readFile(place.path, 'utf8');
+    expect(await file.create(8)).toBe(false);
+    expect(await readFile(place.path, 'utf8')).toBe(text);
+    const other = await file.beside<number>('other');
+    expect(await other.create(7)).toBe(true);
+    const ivs = [text, await readFile(`${place.path}.other`, 'utf8')].map((sealed) => (JSON.parse(sealed) as { iv: string }).iv);
+    expect(new Set(ivs).size).toBe(2);
+    const reopened = await SealedFile.open<number>(place);
+    expect([reopened.content, (await reopened.beside('other')).content, (await reopened.beside('third')).content]).toEqual([7, 7, undefined]);
   });
 
   const alter = (name: 'iv' | 'tag' | 'ciphertext') => async (place: SealedFileOptions) => {
