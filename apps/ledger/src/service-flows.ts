@@ -47,6 +47,7 @@ export class ServiceFlows {
         store: (ledger, head, note, signedAt) => stores.checkpoints.add(ledger, head, note, signedAt),
         publish: (ledger, note) => this.tell(checkpointSubject(ledger.tenant), note),
         now: () => new Date(),
+        committedSize: (ledger) => stores.checkpoints.committedSize(ledger),
       },
       {
         onSigned: (ledger, head) => this.metrics.checkpointSize.set({ tenant: ledger.tenant }, head.treeSize),

@@ -30,12 +30,17 @@ export interface CheckpointDependencies {
   readonly store: (ledger: Ledger, head: TreeHead, note: string, signedAt: Date) => Promise<void>;
   readonly publish: (ledger: Ledger, note: string, head: TreeHead) => void;
   readonly now: () => Date;
+  /**
+   * Entries that are committed now. A head that is smaller than what was signed is only an old one when another instance
+   * has appended and signed since. Without it, such a head always means that the ledger was put back.
+   */
+  readonly committedSize?: (ledger: Ledger) => Promise<number>;
 }
 
 /**
  * Signs one checkpoint: proves that `head` extends the last one, signs, checks its own signatures, archives outside
  * the database, stores, publishes. Throws ChainFault (CONSISTENCY_*, LEDGER_ROLLED_BACK) and signs nothing when the
- * tree does not extend what was signed before. Returns undefined when the tree has not grown.
+ * tree does not extend what was signed before. Returns undefined when the tree has not grown beyond it.
  * @param isLastStored false after a crash or a failure, which may have come between archiving and storing: then the
  * archived checkpoint is stored first
  */
@@ -49,6 +54,7 @@ export async function signCheckpoint(
   const previousNote = await deps.archive.latest(ledger.tenant);
   if (previousNote !== undefined) {
     const previous = verifyCheckpoint(previousNote, { origin: ledger.origin, vkeys });
+    if (previous.treeSize > head.treeSize && ((await deps.committedSize?.(ledger)) ?? 0) >= previous.treeSize) return undefined;
     await requireExtension(previous, head, deps.hashSource(ledger));
     if (!isLastStored) await deps.store(ledger, previous, previousNote, await signedAtOf(ledger, previous, deps));
     if (previous.treeSize === head.treeSize) return undefined;

@@ -14,6 +14,12 @@ export class PgCheckpointStore {
     );
   }
 
+  /** Entries that the head row speaks of; 0 without one. */
+  async committedSize(ledger: Ledger): Promise<number> {
+    const { rows } = await this.pool.query<{ tree_size: string }>('SELECT tree_size FROM heads WHERE ledger_id = $1', [ledger.ledgerId]);
+    return Number(rows[0]?.tree_size ?? 0);
+  }
+
   /** Every ledger with its committed head. */
   async heads(): Promise<readonly { ledger: Ledger; head: TreeHead }[]> {
     const { rows } = await this.pool.query<{ ledger_id: number; tenant: string; origin: string; tree_size: string; root_hash: Buffer }>(

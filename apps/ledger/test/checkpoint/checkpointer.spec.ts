@@ -155,6 +155,17 @@ describe('signing a checkpoint', () => {
     expect(stand.published).toEqual([before]);
   });
 
+  it.each([
+    ['has appended and signed since', 100, 'no fault: undefined'],
+    ['has signed what is no longer there', 99, 'LEDGER_ROLLED_BACK'],
+  ])('tells an old head from a ledger that was put back: another instance %s', async (_what, committed, outcome) => {
+    const stand = await open();
+    const note = await signCheckpoint(ACME, headOf(100), stand.deps());
+    expect(await codeOf(signCheckpoint(ACME, headOf(40), { ...stand.deps(), committedSize: async () => committed }))).toBe(outcome);
+    expect(await stand.archive.latest('acme')).toBe(note);
+    expect(stand.storedSizes()).toEqual([100]);
+  });
+
   it('is refused to a first tree whose root its tiles do not give', async () => {
     const stand = await open();
     expect(await codeOf(signCheckpoint(ACME, headOf(100, FORGED), stand.deps()))).toBe('ROOT_MISMATCH');
