@@ -183,9 +183,11 @@ export class IntakeService {
       grown += settlement.recorded.length;
     }
     if (grown > 0) this.deps.onGrown(ledger, head);
-    this.telling = this.telling.then(async () => {
+    const telling = this.telling.then(async () => {
       for (const [source, out] of bySource) await this.tell(tenant, source, out);
     });
+    // One failure must not silence all that follows.
+    this.telling = telling.catch((error: unknown) => this.deps.log.error({ err: error, tenant }, 'producers were not told'));
     this.deps.metrics.batch.observe({ tenant }, grown);
     this.deps.metrics.size.set({ tenant }, head.treeSize);
   }
