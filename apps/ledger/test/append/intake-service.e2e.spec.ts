@@ -167,6 +167,31 @@ describe('the intake of a stopped ledger', () => {
     expect((await recordedIds('rushing')).sort()).toEqual(ids(...parked, ...meanwhile).sort());
   });
 
+  it('finds a message whose parking begins just before it goes on, however slow that is', async () => {
+    const store = storeOf(fixture);
+    const [early, late] = [makeEvents('slow', 1), makeEvents('slow', 1)];
+    let received: Promise<unknown> | undefined;
+    const one = bound(
+      stand({
+        ...around(store, {}),
+        park: async (ledger, subject, body) => {
+          if (received !== undefined) await new Promise((resolve) => setTimeout(resolve, 150));
+          await store.park(ledger, subject, body);
+        },
+        unpark: async (ledger, parkedIds) => {
+          await store.unpark(ledger, parkedIds);
+          received ??= one.receive(eventsOn('slow', late));
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        },
+      }),
+    );
+    await one.intake.stopLedger('slow');
+    await one.receive(eventsOn('slow', early));
+    await one.intake.resume('slow');
+    await received;
+    expect([await recordedIds('slow'), await parkedCount('slow')]).toEqual([ids(early, late), 0]);
+  });
+
   it('begins with what a former instance parked', async () => {
     const first = stand();
     first.stopped.add('handed-over');

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import { connectBus, publishIntake, type BusConnection } from '@countersign/bus';
@@ -134,6 +135,27 @@ describe('the service', () => {
       const system = await checkedEntries(fixture, await storeOf(fixture).ensureLedger('system'));
       return system.some(({ type, severity }) => type === 'ledger.integrity.broken' && severity === 'alert');
     });
+  }, START_LIMIT_MS);
+
+  it('shares its ledgers with a second instance without a gap, a fork or an alarm', async () => {
+    const second = await startLedgerProcess(env);
+    const before = verdicts.filter(({ verdict }) => verdict === 'broken').length;
+    const events = makeEvents('shared', 400);
+    const one = async (from: number): Promise<void> => {
+      for (let i = from; i < events.length; i += 8) {
+        await send('shared', events.slice(i, i + 4));
+        await sleep(10);
+      }
+    };
+    await Promise.all([one(0), one(4)]);
+    await until(hasAll(events));
+    const shared = await storeOf(fixture).ensureLedger('shared');
+    expect(new Set((await checkedEntries(fixture, shared)).map(({ id }) => id))).toEqual(new Set(events.map(({ id }) => id)));
+    await until(async () => (await checkpointSize('shared')) === events.length);
+    expect(await (await verify('shared')).json()).toMatchObject({ verdict: 'intact', treeSize: events.length });
+    expect(await second.stop()).toBe(0);
+    expect(verdicts.filter(({ verdict }) => verdict === 'broken')).toHaveLength(before);
+    for (const { out } of [ledger, second]) expect(out()).not.toContain('invariant broken');
   }, START_LIMIT_MS);
 
   it('signs the last checkpoint before it ends', async () => {
