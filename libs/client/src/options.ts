@@ -21,7 +21,7 @@ export interface DeliveryOptions {
   readonly lingerMs?: number;
   /** Messages that may wait for their PubAck. Default 8. */
   readonly messagesInFlightMax?: number;
-  /** Events sent and without a receipt, after which sending pauses. Default 50,000. */
+  /** Events sent and without a receipt, after which sending pauses. Default 20,000. */
   readonly unreceiptedEventsMax?: number;
   /** Wait for a receipt before an event is sent again; doubles up to 60 s while the ledger is silent. Default 5 s. */
   readonly resendAfterMs?: number;
@@ -76,7 +76,7 @@ export function deliverySettings(options: DeliveryOptions): DeliverySettings {
     batchBytesMax: within('batchBytesMax', options.batchBytesMax ?? MESSAGE_BYTES_MAX, EVENT_BYTES_MAX + 3, MESSAGE_BYTES_MAX),
     lingerMs: within('lingerMs', options.lingerMs ?? 4, 0, 1_000),
     messagesInFlightMax: within('messagesInFlightMax', options.messagesInFlightMax ?? 8, 1, 1_000),
-    unreceiptedEventsMax: within('unreceiptedEventsMax', options.unreceiptedEventsMax ?? 50_000, 1, 1_000_000),
+    unreceiptedEventsMax: within('unreceiptedEventsMax', options.unreceiptedEventsMax ?? 20_000, 1, 1_000_000),
     resendAfterMs: within('resendAfterMs', options.resendAfterMs ?? 5_000, 10, RESEND_AFTER_MS_MAX),
     log: options.log ?? SILENT,
     onRefused: options.onRefused ?? (() => undefined),

@@ -7,8 +7,6 @@ import { messageBody, messageBodyOfPieces, type Piece } from './message-body.js'
 const TICK_MS = 50;
 const BACK_OFF_MS_MIN = 50;
 const BACK_OFF_MS_MAX = 2_000;
-/** A resend goes on only when the oldest entry has not moved for this long: receipts that still flow need no help. */
-const QUIET_MS = 250;
 const RESEND_BATCHES_MAX = 64;
 
 export interface SenderCounts {
@@ -249,13 +247,14 @@ export class Sender {
   }
 
   /**
-   * While the ledger is silent only one message is sent again, at growing intervals: a long outage must not fill the
+   * Overdue is what was sent long ago while the oldest entry has not moved either: a ledger that is slow and still
+   * gives receipts needs no copies of what it has in its queue. While the ledger is silent only one message is sent again, at growing intervals: a long outage must not fill the
    * stream with copies. Once receipts come the amount doubles each time until nothing is overdue.
    */
   #resendOverdue(lane: Lane, nowMs: number): void {
     const batch = (lane.oldest as Entry).batch;
     if (batch === undefined || batch.inFlight) return;
-    const overdue = nowMs - batch.sentAtMs >= lane.resendDelayMs && nowMs - lane.advancedAtMs >= QUIET_MS;
+    const overdue = nowMs - batch.sentAtMs >= lane.resendDelayMs && nowMs - lane.advancedAtMs >= this.settings.resendAfterMs;
     if (!overdue) return;
     const sentBeforeMs = nowMs - lane.resendDelayMs;
     if (lane.progressed) {
