@@ -261,13 +261,13 @@ export class ChainVerifier {
 
   /**
    * Of two entries that do not join, when no entry after them tells which was altered: the root does, if it is of
-   * exactly the next size; without one the lower index is named.
+   * exactly the next size; without one it is either, and the lower index is named.
    */
   private openLinkFault(root?: Uint8Array): ChainFault {
     const { leafIndex, claimedHash, entryHash } = this.broken!;
-    const isPreviousAltered =
-      root === undefined || this.penultimate === undefined || rootWith(this.penultimate, claimedHash, entryHash).equals(root);
-    return altered(isPreviousAltered && leafIndex > 0 ? leafIndex - 1 : leafIndex);
+    if (leafIndex === 0) return altered(0);
+    if (root === undefined || this.penultimate === undefined) return altered(leafIndex - 1, leafIndex);
+    return altered(rootWith(this.penultimate, claimedHash, entryHash).equals(root) ? leafIndex - 1 : leafIndex);
   }
 }
 
@@ -281,8 +281,9 @@ function rootWith(edge: RightEdge, ...hexHashes: readonly string[]): Buffer {
   return extended.root();
 }
 
-function altered(leafIndex: number): ChainFault {
-  return new ChainFault('ENTRY_ALTERED', `entry ${leafIndex} is not the one that was chained`, { leafIndex });
+function altered(leafIndex: number, orIndex = leafIndex): ChainFault {
+  const which = orIndex === leafIndex ? `entry ${leafIndex}` : `entry ${leafIndex} or entry ${orIndex}`;
+  return new ChainFault('ENTRY_ALTERED', `${which} is not the one that was chained`, { leafIndex, treeSize: orIndex + 1 });
 }
 
 function fail(code: ChainFault['code'], leafIndex: number, what: string): never {

@@ -29,9 +29,15 @@ async function explain(client: pg.Client, job: SegmentJob, fault: ChainFault): P
     case 'PART_ALTERED':
       return (await foreignPart(client, job, leafIndex)) ?? fault;
     case 'ENTRY_MISSING':
-      return missingRun(client, job, leafIndex);
+      return (await earlierAltered(job, leafIndex)) ?? (await missingRun(client, job, leafIndex));
     case 'ENTRY_ALTERED':
-      return (await malformed(client, job, leafIndex)) ?? (await rewrittenUntil(job, leafIndex)) ?? fault;
+      return whoWasAltered(client, job, fault);
+    case 'ENTRY_INDEX_MISMATCH':
+    case 'ENTRY_MALFORMED':
+    case 'ENTRY_TENANT_MISMATCH':
+    case 'EVENT_ID_MISMATCH':
+    case 'RECORDED_AT_DECREASES':
+      return (await earlierAltered(job, leafIndex)) ?? fault;
     case 'HISTORY_REWRITTEN':
       return exactBeginning(job, fault);
     default:
@@ -62,32 +68,40 @@ async function malformed(client: pg.Client, { ledger }: SegmentJob, leafIndex: n
 }
 
 /**
- * Entry `leafIndex` is not the one that the next was chained to. If it was the only one, the signed roots come out right
- * with the hash that the next one names for it. If not, tiles that nobody touched tell the first; otherwise all that is
- * certain is that it comes after the last head whose root is right.
+ * An entry is not the one that the next was chained to. If it was the only one, the signed roots come out right with the
+ * hash that the next one names for it. If not, tiles that nobody touched tell the first; otherwise all that is certain
+ * is that it comes after the last head whose root is right.
  */
-async function rewrittenUntil(job: SegmentJob, leafIndex: number): Promise<ChainFault | undefined> {
+async function whoWasAltered(client: pg.Client, job: SegmentJob, fault: ChainFault): Promise<ChainFault> {
+  const leafIndex = fault.detail.leafIndex!;
+  const last = (fault.detail.treeSize ?? leafIndex + 1) - 1;
   const leaves = await SignedLeaves.read(job, leafIndex);
-  if (leaves === undefined || leaves.isRightWithClaim(leafIndex)) return undefined;
-  const first = leaves.firstUnlikeTiles();
-  if (first !== undefined) {
-    return first === leafIndex ? undefined : new ChainFault('HISTORY_REWRITTEN', `entries ${first} to ${leafIndex} are not the ones that were signed`, { leafIndex: first, treeSize: leafIndex + 1 });
-  }
-  const wrong = leaves.wrongHead();
-  return wrong && rewritten(wrong.lastGood, Math.min(wrong.treeSize, leafIndex + 1), wrong.treeSize);
+  const first = leaves?.isRightWithClaim(leafIndex) === true ? leafIndex : leaves?.firstUnlikeTiles();
+  if (first !== undefined && first >= leafIndex) return (await malformed(client, job, first)) ?? altered(first);
+  if (first !== undefined) return rewritten(first, last + 1);
+  const wrong = leaves?.wrongHead();
+  return wrong === undefined ? ((await malformed(client, job, leafIndex)) ?? fault) : rewritten(wrong.lastGood, Math.min(wrong.treeSize, last + 1));
+}
+
+/** An entry before the one that was met first: one that is not an entry at all says nothing of what came before it. */
+async function earlierAltered(job: SegmentJob, leafIndex: number): Promise<ChainFault | undefined> {
+  const first = (await SignedLeaves.read(job, leafIndex))?.firstUnlikeTiles();
+  return first === undefined || first >= leafIndex ? undefined : altered(first, leafIndex);
 }
 
 /** A chain that is whole, and not the signed one: tiles that were not made to fit tell where it begins. */
 async function exactBeginning(job: SegmentJob, fault: ChainFault): Promise<ChainFault> {
   const signedSize = fault.detail.treeSize!;
-  const leaves = await SignedLeaves.read(job, signedSize - 1);
-  const first = leaves?.firstUnlikeTiles();
-  return first === undefined ? fault : rewritten(first, signedSize, signedSize);
+  const first = (await SignedLeaves.read(job, signedSize - 1))?.firstUnlikeTiles();
+  return first === undefined ? fault : rewritten(first, signedSize);
 }
 
-function rewritten(leafIndex: number, treeSize: number, signedSize: number): ChainFault {
-  const message = `entries from ${leafIndex} on are not the ones that were signed at size ${signedSize}`;
-  return new ChainFault('HISTORY_REWRITTEN', message, { leafIndex, treeSize });
+function rewritten(leafIndex: number, treeSize: number): ChainFault {
+  return new ChainFault('HISTORY_REWRITTEN', `entries ${leafIndex} to ${treeSize - 1} are not those that were signed`, { leafIndex, treeSize });
+}
+
+function altered(leafIndex: number, lastIndex = leafIndex): ChainFault {
+  return new ChainFault('ENTRY_ALTERED', `entry ${leafIndex} is not the one that was signed`, { leafIndex, treeSize: lastIndex + 1 });
 }
 
 /** The part of another entry, in place of this one's own. */
