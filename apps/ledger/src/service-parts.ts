@@ -16,6 +16,10 @@ import { threadRunner } from './verify/runner.js';
 import { VerdictStore } from './verify/verdict-store.js';
 
 const CONNECTIONS_A_POOL_MAX = 8;
+// An instance that is frozen in its transaction holds the ledger's lock; the server ends its session after this time, so
+// that another instance can go on. A batch takes milliseconds.
+const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
+const STATEMENT_MS_MAX = 30_000;
 
 export type Registry = ReturnType<typeof createRegistry>;
 export type Stores = Awaited<ReturnType<typeof openStores>>;
@@ -52,7 +56,14 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
 
 async function openStores(config: LedgerConfig, log: Logger) {
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'idle database connection lost');
-  const runtime = createPool({ url: config.databaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger', onIdleError });
+  const runtime = createPool({
+    url: config.databaseUrl,
+    max: CONNECTIONS_A_POOL_MAX,
+    applicationName: 'ledger',
+    statementTimeoutMs: STATEMENT_MS_MAX,
+    idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS_MAX,
+    onIdleError,
+  });
   const reader = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-reader', onIdleError });
   // A receipt promises durability; a server that does not keep the promise is refused.
   await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });

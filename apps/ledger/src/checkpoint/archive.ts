@@ -20,10 +20,14 @@ export interface CheckpointArchive {
   tenants(): Promise<readonly string[]>;
   /** The latest signed note of a ledger. */
   latest(tenant: string): Promise<string | undefined>;
-  /** Signed heads of sizes above `afterSize`, oldest first: one a minute at most, and always the latest. */
+  /** Size of the largest tree whose checkpoint is known to be stored in the database as well; 0 when none is. */
+  confirmedSize(tenant: string): Promise<number>;
+  /** Confirmed heads of sizes above `afterSize`, oldest first: one a minute at most, and always the latest. */
   history(tenant: string, afterSize: number): Promise<readonly SignedHead[]>;
-  /** Durable on return. */
+  /** Keeps the note, before anybody else gets it. Durable on return. */
   save(tenant: string, note: string, head: SignedHead): Promise<void>;
+  /** Remembers that the database has the checkpoint too: from now on it must be found there. Durable on return. */
+  confirm(tenant: string, head: SignedHead): Promise<void>;
 }
 
 /** Heads are remembered this far apart: what lies between two is still held by the later one's root. */
@@ -57,12 +61,24 @@ export class FileArchive implements CheckpointArchive {
     return heads.filter((head, i) => head.treeSize !== heads[i + 1]?.treeSize);
   }
 
+  async confirmedSize(tenant: string): Promise<number> {
+    const [head] = parseHeads((await readIfThere(join(this.dir, tenant, 'latest'))) ?? '');
+    return head?.treeSize ?? 0;
+  }
+
   async save(tenant: string, note: string, head: SignedHead): Promise<void> {
     const folder = join(this.dir, tenant);
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    // Two instances may sign at the same moment: the archive does not go back to the smaller tree.
+    if (head.treeSize < (await this.confirmedSize(tenant))) return;
+    await writeFileDurably(join(folder, 'checkpoint'), note, 0o600);
+  }
+
+  async confirm(tenant: string, head: SignedHead): Promise<void> {
+    const folder = join(this.dir, tenant);
+    if (head.treeSize < (await this.confirmedSize(tenant))) return;
     const line = `${head.treeSize} ${head.root} ${head.signedAt}`;
     await writeFileDurably(join(folder, 'latest'), line, 0o600);
-    await writeFileDurably(join(folder, 'checkpoint'), note, 0o600);
     const signedAtMs = Date.parse(head.signedAt);
     // A clock that was put back must not silence the history until it has caught up.
     if (Math.abs(signedAtMs - (this.lastLineAtMs.get(tenant) ?? 0)) < HISTORY_SPACING_MS) return;
@@ -72,7 +88,7 @@ export class FileArchive implements CheckpointArchive {
   }
 }
 
-/** A torn last line is what a crash leaves; the note itself was saved before it. */
+/** A torn last line is what a crash leaves. */
 function parseHeads(text: string): SignedHead[] {
   return text.split('\n').flatMap((line) => {
     const match = LINE.exec(line);

@@ -11,7 +11,7 @@ import {
 } from '@countersign/chain';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
-import type { CheckpointArchive } from './archive.js';
+import type { CheckpointArchive, SignedHead } from './archive.js';
 
 /** At most this long after an append its checkpoint is signed; the interval of two signings of one ledger. */
 export const CHECKPOINT_INTERVAL_MS = 500;
@@ -39,24 +39,19 @@ export interface CheckpointDependencies {
 
 /**
  * Signs one checkpoint: proves that `head` extends the last one, signs, checks its own signatures, archives outside
- * the database, stores, publishes. Throws ChainFault (CONSISTENCY_*, LEDGER_ROLLED_BACK) and signs nothing when the
- * tree does not extend what was signed before. Returns undefined when the tree has not grown beyond it.
- * @param isLastStored false after a crash or a failure, which may have come between archiving and storing: then the
- * archived checkpoint is stored first
+ * the database, stores, confirms to the archive, publishes. Throws ChainFault (CONSISTENCY_*, LEDGER_ROLLED_BACK) and
+ * signs nothing when the tree does not extend what was signed before. Returns undefined when the tree has not grown
+ * beyond it.
  */
-export async function signCheckpoint(
-  ledger: Ledger,
-  head: TreeHead,
-  deps: CheckpointDependencies,
-  isLastStored = true,
-): Promise<string | undefined> {
+export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: CheckpointDependencies): Promise<string | undefined> {
   const vkeys = await deps.signer.vkeys(ledger.origin);
   const previousNote = await deps.archive.latest(ledger.tenant);
   if (previousNote !== undefined) {
     const previous = verifyCheckpoint(previousNote, { origin: ledger.origin, vkeys });
     if (previous.treeSize > head.treeSize && ((await deps.committedSize?.(ledger)) ?? 0) >= previous.treeSize) return undefined;
     await requireExtension(previous, head, deps.hashSource(ledger));
-    if (!isLastStored) await deps.store(ledger, previous, previousNote, await signedAtOf(ledger, previous, deps));
+    // A crash, or a failure, may have come between archiving and storing, here or in another instance.
+    if (previous.treeSize > (await deps.archive.confirmedSize(ledger.tenant))) await store(ledger, previous, previousNote, signedAtOf(previous, deps), deps);
     if (previous.treeSize === head.treeSize) return undefined;
   } else if (!(await treeRoot(deps.hashSource(ledger), head.treeSize)).equals(head.root)) {
     throw new ChainFault('ROOT_MISMATCH', 'the stored tiles give another root than the head', { treeSize: head.treeSize });
@@ -66,11 +61,19 @@ export async function signCheckpoint(
   // Never hand out what was not checked: a fault in the signer must not become a fork in the world.
   verifyCheckpoint(note, { origin: ledger.origin, vkeys });
   // The archive first: from here on nobody can take this checkpoint back.
-  await deps.archive.save(ledger.tenant, note, { treeSize: head.treeSize, root: head.root.toString('hex'), signedAt: signedAt.toISOString() });
-  await deps.store(ledger, head, note, signedAt);
+  await deps.archive.save(ledger.tenant, note, asSigned(head, signedAt));
+  await store(ledger, head, note, signedAt, deps);
   deps.publish(ledger, note, head);
   return note;
 }
+
+/** Only what is stored is confirmed: verification takes a confirmed checkpoint that is not there for a stolen one. */
+async function store(ledger: Ledger, head: TreeHead, note: string, signedAt: Date, deps: CheckpointDependencies): Promise<void> {
+  await deps.store(ledger, head, note, signedAt);
+  await deps.archive.confirm(ledger.tenant, asSigned(head, signedAt));
+}
+
+const asSigned = ({ treeSize, root }: TreeHead, signedAt: Date): SignedHead => ({ treeSize, root: root.toString('hex'), signedAt: signedAt.toISOString() });
 
 /** Throws LEDGER_ROLLED_BACK or CONSISTENCY_* unless the tree of `head` extends the one that was signed. */
 async function requireExtension(previous: TreeHead, head: TreeHead, source: HashSource): Promise<void> {
@@ -82,9 +85,7 @@ async function requireExtension(previous: TreeHead, head: TreeHead, source: Hash
   verifyConsistency({ oldSize: previous.treeSize, oldRoot: previous.root, newSize: head.treeSize, newRoot: head.root, proof });
 }
 
-async function signedAtOf(ledger: Ledger, { treeSize, timestampSeconds }: VerifiedCheckpoint, { archive, now }: CheckpointDependencies): Promise<Date> {
-  const archived = (await archive.history(ledger.tenant, treeSize - 1)).find((head) => head.treeSize === treeSize);
-  if (archived !== undefined) return new Date(archived.signedAt);
+function signedAtOf({ timestampSeconds }: VerifiedCheckpoint, { now }: CheckpointDependencies): Date {
   return timestampSeconds === undefined ? now() : new Date(timestampSeconds * 1000);
 }
 
@@ -100,8 +101,6 @@ export class Checkpointer {
   private readonly due = new Map<number, { ledger: Ledger; head: TreeHead }>();
   private timer: NodeJS.Timeout | undefined;
   private round: Promise<void> = Promise.resolve();
-  /** Ledgers whose last archived checkpoint is known to be stored as well. */
-  private readonly stored = new Set<number>();
   private stopping = false;
 
   constructor(
@@ -138,11 +137,9 @@ export class Checkpointer {
 
   private async sign(ledger: Ledger, head: TreeHead): Promise<void> {
     try {
-      const note = await signCheckpoint(ledger, head, this.deps, this.stored.has(ledger.ledgerId));
-      this.stored.add(ledger.ledgerId);
+      const note = await signCheckpoint(ledger, head, this.deps);
       if (note !== undefined) this.events.onSigned(ledger, head);
     } catch (error) {
-      this.stored.delete(ledger.ledgerId);
       if (error instanceof ChainFault) {
         this.events.onBroken(ledger, error);
         return;

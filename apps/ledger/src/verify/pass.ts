@@ -89,7 +89,7 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
   const treeSize = signed?.treeSize ?? 0;
   const ends = await readEnds(deps.pool, ledger);
   const toIndex = Math.max(fromIndex, Math.min(request.toIndex ?? treeSize, treeSize));
-  const checkpoints = await checkStored(request, toIndex, deps);
+  const checkpoints = await checkStored(request, signed, toIndex, deps);
   const walked = await walkWhatIsThere(request, Math.min(toIndex, ends.entriesEnd), ends, checkpoints.heads, deps);
   const endsFault = judgeEnds(ends, treeSize);
   const found = [
@@ -115,12 +115,19 @@ async function lastSigned(ledger: Ledger, deps: PassDependencies): Promise<Verif
 }
 
 /** Stored checkpoints beyond the start, and all heads that were signed there, from them and from the archive. */
-async function checkStored({ ledger, fromIndex }: PassRequest, toIndex: number, deps: PassDependencies): Promise<CheckpointsResult> {
+async function checkStored({ ledger, fromIndex }: PassRequest, last: VerifiedCheckpoint | undefined, toIndex: number, deps: PassDependencies): Promise<CheckpointsResult> {
   const vkeys = (await deps.signer.vkeys(ledger.origin)).map((vkey) => formatVkey(vkey.name, vkey.type, vkey.publicKey));
   const archived = await deps.archive.history(ledger.tenant, fromIndex);
   const stored = await deps.runner.checkpoints({ databaseUrl: deps.databaseUrl, ledger, vkeys, fromSize: fromIndex, toSize: toIndex, signedHeads: archived });
-  const bySize = new Map([...stored.heads, ...archived].map((head) => [head.treeSize, head]));
+  // The last one may still be on its way to the database: it need not be stored, and holds the entries all the same.
+  const newest = last === undefined || last.treeSize <= fromIndex ? [] : [headOf(last, deps)];
+  const bySize = new Map([...newest, ...stored.heads, ...archived].map((head) => [head.treeSize, head]));
   return { ...stored, heads: [...bySize.values()].sort((a, b) => a.treeSize - b.treeSize) };
+}
+
+function headOf({ treeSize, root, timestampSeconds }: VerifiedCheckpoint, { now }: PassDependencies): SignedHead {
+  const signedAt = timestampSeconds === undefined ? now() : new Date(timestampSeconds * 1000);
+  return { treeSize, root: root.toString('hex'), signedAt: signedAt.toISOString() };
 }
 
 async function walkWhatIsThere(

@@ -3,7 +3,7 @@ import { ChainFault } from '@countersign/chain';
 import type { Verdict } from '@countersign/contracts';
 import type { Ledger } from '../append/head.js';
 import { claimedState } from './claimed-state.js';
-import { judgeOpening, runPass, type PassDependencies, type PassOutcome, type PassRequest } from './pass.js';
+import { judgeOpening, runPass, type PassDependencies, type PassOutcome } from './pass.js';
 import type { SavedState } from './saved-state.js';
 import type { VerifyProgress, VerifyProgressStore } from './progress-store.js';
 
@@ -12,8 +12,6 @@ export const TAIL_INTERVAL_MS = 15_000;
 const TICK_MS = 1_000;
 /** A pass under way is abandoned after this long: a whole history may take hours, and goes on where it stopped. */
 const STOP_WAIT_MS = 2_000;
-/** A checkpoint is archived first and stored right after it: one that is missing may be on its way. */
-const SECOND_LOOK_MS = 3_000;
 
 export interface VerificationOptions {
   readonly pass: PassDependencies;
@@ -21,8 +19,6 @@ export interface VerificationOptions {
   /** Time between two passes over the whole history. */
   readonly fullIntervalMs: number;
   readonly tailIntervalMs?: number;
-  /** Default {@link SECOND_LOOK_MS}. */
-  readonly secondLookMs?: number;
   /** How often it looks for what is due. */
   readonly tickMs?: number;
   /** Durable on return: stored, published, and if `toLedger` recorded in the system ledger in time. */
@@ -152,7 +148,7 @@ export class Verification {
     const startedMs = this.nowMs();
     watch.lastTailMs = startedMs;
     const start = watch.progress.verified;
-    const outcome = await this.pass({ ledger: watch.ledger, kind: 'tail', start, fromIndex: start?.index ?? 0 });
+    const outcome = await runPass({ ledger: watch.ledger, kind: 'tail', start, fromIndex: start?.index ?? 0 }, this.options.pass);
     await this.settle(watch, outcome, startedMs, false);
     return outcome.verdict;
   }
@@ -161,13 +157,16 @@ export class Verification {
   private async full(watch: Watch, fresh: boolean): Promise<Verdict> {
     const startedMs = this.nowMs();
     const resume = fresh || watch.latest?.verdict === 'broken' ? undefined : watch.progress.full;
-    const outcome = await this.pass({
-      ledger: watch.ledger,
-      kind: 'full',
-      start: resume,
-      fromIndex: resume?.index ?? 0,
-      onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
-    });
+    const outcome = await runPass(
+      {
+        ledger: watch.ledger,
+        kind: 'full',
+        start: resume,
+        fromIndex: resume?.index ?? 0,
+        onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
+      },
+      this.options.pass,
+    );
     await this.settle(watch, outcome, startedMs, true);
     return outcome.verdict;
   }
@@ -186,7 +185,7 @@ export class Verification {
       client.release();
     }
     const from = start?.index ?? 0;
-    const outcome = await this.pass({ ledger: watch.ledger, kind: 'range', start, fromIndex: from, toIndex });
+    const outcome = await runPass({ ledger: watch.ledger, kind: 'range', start, fromIndex: from, toIndex }, this.options.pass);
     await this.settle(watch, outcome, undefined, false);
     return outcome.verdict;
   }
@@ -226,13 +225,6 @@ export class Verification {
       await next();
       consequences.shift();
     }
-  }
-
-  private async pass(request: PassRequest): Promise<PassOutcome> {
-    const outcome = await runPass(request, this.options.pass);
-    if (outcome.verdict.fault?.code !== 'CHECKPOINT_MISSING') return outcome;
-    await sleep(this.options.secondLookMs ?? SECOND_LOOK_MS);
-    return runPass(request, this.options.pass);
   }
 
   private async save(watch: Watch, progress: VerifyProgress): Promise<void> {

@@ -12,10 +12,15 @@ const head = (treeSize: number, afterMs: number): SignedHead => ({
 });
 const sizes = (heads: readonly SignedHead[]): number[] => heads.map(({ treeSize }) => treeSize);
 
+async function keep(archive: FileArchive, tenant: string, note: string, one: SignedHead): Promise<void> {
+  await archive.save(tenant, note, one);
+  await archive.confirm(tenant, one);
+}
+
 async function archiveWith(...heads: readonly SignedHead[]): Promise<{ archive: FileArchive; dir: string; historyFile: string }> {
   const dir = await tempDir();
   const archive = new FileArchive(dir);
-  for (const one of heads) await archive.save('acme', `note of ${one.treeSize}`, one);
+  for (const one of heads) await keep(archive, 'acme', `note of ${one.treeSize}`, one);
   return { archive, dir, historyFile: join(dir, 'acme', 'history') };
 }
 
@@ -37,6 +42,15 @@ describe('the checkpoint archive', () => {
     expect(await new FileArchive(dir).history('acme', 0)).toEqual([heads[0], heads[2], heads[4]]);
   });
 
+  it('lists a head once it was confirmed, and never goes back behind it', async () => {
+    const { archive } = await archiveWith(head(10, 0));
+    await archive.save('acme', 'note of 30', head(30, 0));
+    expect([await archive.latest('acme'), await archive.confirmedSize('acme'), sizes(await archive.history('acme', 0))]).toEqual(['note of 30', 10, [10]]);
+    await archive.confirm('acme', head(30, 0));
+    await keep(archive, 'acme', 'note of 20', head(20, 0));
+    expect([await archive.latest('acme'), await archive.confirmedSize('acme'), sizes(await archive.history('acme', 0))]).toEqual(['note of 30', 30, [10, 30]]);
+  });
+
   it('names a head once that is both the latest and in the history', async () => {
     const { archive } = await archiveWith(head(10, 0));
     expect(await archive.history('acme', 0)).toEqual([head(10, 0)]);
@@ -44,7 +58,7 @@ describe('the checkpoint archive', () => {
 
   it('keeps ledgers apart', async () => {
     const { archive } = await archiveWith(head(10, 0));
-    await archive.save('globex', 'other', head(7, 0));
+    await keep(archive, 'globex', 'other', head(7, 0));
     expect(await archive.latest('acme')).toBe('note of 10');
     expect(sizes(await archive.history('globex', 0))).toEqual([7]);
   });
@@ -59,9 +73,9 @@ describe('the checkpoint archive', () => {
     await appendFile(historyFile, torn);
     const archive = new FileArchive(dir);
     expect(sizes(await archive.history('acme', 0))).toEqual([10]);
-    await archive.save('acme', 'note', head(30, 0));
+    await keep(archive, 'acme', 'note', head(30, 0));
     expect(sizes(await archive.history('acme', 0))).toEqual([10, 30]);
-    await archive.save('acme', 'note', head(40, HISTORY_SPACING_MS));
+    await keep(archive, 'acme', 'note', head(40, HISTORY_SPACING_MS));
     expect(sizes(await archive.history('acme', 0))).toEqual([10, 30, 40]);
   });
 

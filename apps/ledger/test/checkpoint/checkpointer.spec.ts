@@ -149,7 +149,7 @@ describe('signing a checkpoint', () => {
     const stand = await open();
     const before = await signCheckpoint(ACME, headOf(100), stand.deps());
     stand.leaves = leaves;
-    expect(await codeOf(signCheckpoint(ACME, head, stand.deps(), false))).toBe(code);
+    expect(await codeOf(signCheckpoint(ACME, head, stand.deps()))).toBe(code);
     expect(await stand.archive.latest('acme')).toBe(before);
     expect(stand.storedSizes()).toEqual([100]);
     expect(stand.published).toEqual([before]);
@@ -239,6 +239,19 @@ describe('the checkpointer', () => {
     await stand.checkpointer.stop();
     expect(stand.stored).toEqual([{ tenant: 'acme', treeSize: 5, note, signedAt: '2026-03-01T12:00:00.000Z' }]);
     expect(stand.signed).toEqual([]);
+  });
+
+  it('stores what another instance archived and could not store, and then signs its own', async () => {
+    const stand = await open();
+    stand.checkpointer.grew(ACME, headOf(5));
+    await until(() => stand.signed.length === 1);
+    stand.failStore = 1;
+    await expect(signCheckpoint(ACME, headOf(7), stand.deps())).rejects.toThrow('database away');
+    expect(await stand.archive.history('acme', 5)).toEqual([]);
+    stand.checkpointer.grew(ACME, headOf(9));
+    await until(() => stand.signed.includes(9));
+    expect(stand.storedSizes()).toEqual([5, 7, 9]);
+    expect(await stand.archive.confirmedSize('acme')).toBe(9);
   });
 
   it('stores it before the next one when the tree has grown in the meantime', async () => {

@@ -65,9 +65,10 @@ describe('the service', () => {
     await until(() => refused.length === 1);
     expect(refused).toEqual(['EVENT_FIELD_MISSING']);
     await until(async () => (await checkpointSize('acme')) === 20);
-    const metrics = await (await get('/metrics')).text();
-    expect(metrics).toMatch(/countersign_ledger_events_recorded_total\{[^}]*tenant="acme"[^}]*\} 20/);
-    expect(metrics).toMatch(/countersign_ledger_checkpoint_size\{[^}]*tenant="acme"[^}]*\} 20/);
+    const metrics = async (): Promise<string> => (await get('/metrics')).text();
+    expect(await metrics()).toMatch(/countersign_ledger_events_recorded_total\{[^}]*tenant="acme"[^}]*\} 20/);
+    // Counted once the archive knows that the checkpoint is stored.
+    await until(async () => /countersign_ledger_checkpoint_size\{[^}]*tenant="acme"[^}]*\} 20/.test(await metrics()));
   });
 
   it('records every full verdict once in the system ledger, also across a restart', async () => {

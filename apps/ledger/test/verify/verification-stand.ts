@@ -72,7 +72,6 @@ export class VerificationStand {
       fullIntervalMs: NEVER_MS,
       tailIntervalMs: 20,
       tickMs: 10,
-      secondLookMs: 200,
       record: async (_ledger, verdict, toLedger) => {
         this.attempt('record');
         this.happened.push(`record ${verdict.verdict}`);

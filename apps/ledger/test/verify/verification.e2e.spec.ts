@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { formatCheckpoint, type TreeHead } from '@countersign/chain';
 import { withClient } from '@countersign/postgres';
 import { claimedState } from '../../src/verify/claimed-state.js';
 import type { VerificationOptions } from '../../src/verify/verification.js';
@@ -233,33 +234,33 @@ describe('what a verdict asks for', () => {
 });
 
 describe('a checkpoint that is archived and not stored', () => {
-  const take = async ({ ledger }: VerificationStand): Promise<() => Promise<void>> => {
-    const { rows } = await fixture.admin.query<{ note: string; root_hash: Buffer; signed_at: Date }>(
-      'DELETE FROM checkpoints WHERE ledger_id = $1 AND tree_size = 600 RETURNING note, root_hash, signed_at',
-      [ledger.ledgerId],
-    );
-    const { note, root_hash: root, signed_at: signedAt } = rows[0]!;
-    return async () => {
-      await fixture.admin.query('INSERT INTO checkpoints (ledger_id, tree_size, root_hash, note, signed_at) VALUES ($1, 600, $2, $3, $4)', [ledger.ledgerId, root, note, signedAt]);
-    };
+  const archiveAlone = async ({ ledger }: VerificationStand, change: Partial<TreeHead> = {}): Promise<void> => {
+    await ledger.append(makeEvents(ledger.tenant, 300));
+    const { rows } = await fixture.admin.query<{ tree_size: string; root_hash: Buffer }>('SELECT tree_size, root_hash FROM heads WHERE ledger_id = $1', [ledger.ledgerId]);
+    const head = { origin: ledger.origin, treeSize: Number(rows[0]!.tree_size), root: rows[0]!.root_hash, ...change };
+    const signedAt = new Date();
+    const note = formatCheckpoint(head, await fixture.signer.sign(head, Math.floor(signedAt.getTime() / 1000)));
+    await fixture.archive.save(ledger.tenant, note, { treeSize: head.treeSize, root: head.root.toString('hex'), signedAt: signedAt.toISOString() });
   };
 
-  it('may be on its way: it is looked for twice', async () => {
+  it('may be on its way: it is not missed before it was confirmed', async () => {
     const stand = await open('on-its-way');
     await stand.verification.watch(stand.ledger);
-    const store = await take(stand);
-    const verifying = stand.verification.verifyNow('on-its-way', {});
-    await until(() => stand.passes === 1);
-    await sleep(100);
-    await store();
-    expect(await verifying).toMatchObject({ verdict: 'intact' });
-    expect(stand.happened).toEqual(['record intact']);
+    await archiveAlone(stand);
+    expect(await stand.verification.verifyNow('on-its-way', {})).toMatchObject({ verdict: 'intact', toIndex: 900 });
   });
 
-  it('is missing when it does not come', async () => {
+  it('holds the entries all the same', async () => {
+    const stand = await open('held');
+    await stand.verification.watch(stand.ledger);
+    await archiveAlone(stand, { root: Buffer.alloc(32, 1) });
+    expect(await stand.verification.verifyNow('held', {})).toMatchObject({ verdict: 'broken', fault: { code: 'HISTORY_REWRITTEN', firstIndex: 600, lastIndex: 899 } });
+  });
+
+  it('is missing once it was confirmed', async () => {
     const stand = await open('taken');
     await stand.verification.watch(stand.ledger);
-    await take(stand);
+    await fixture.admin.query('DELETE FROM checkpoints WHERE ledger_id = $1 AND tree_size = 600', [stand.ledger.ledgerId]);
     expect(await stand.verification.verifyNow('taken', {})).toMatchObject({ verdict: 'broken', fault: { code: 'CHECKPOINT_MISSING', firstIndex: 599 } });
   });
 });
