@@ -6,4 +6,4 @@ export { natsConfig, type NatsConfig } from './nats-config.js';
 export { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
 export { guardFolder, startTestStack } from './test-stack.js';
 export { choosePort } from './free-port.js';
-export { commandLine, endProcess } from './process-file.js';
+export { commandLine, endProcess, processesIn } from './process-file.js';

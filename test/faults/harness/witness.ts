@@ -8,6 +8,8 @@ const PUBLISH_TIMEOUT_MS = 5_000;
 export class Witness {
   /** Every receipt seen, by event id. Contradicting ones are kept beside each other. */
   readonly receipts = new Map<string, Receipt[]>();
+  /** How often each event's receipt was heard. */
+  readonly timesReceipted = new Map<string, number>();
   readonly refusals: Refusal[] = [];
   readonly checkpoints: TreeHead[] = [];
   readonly broken: Verdict[] = [];
@@ -38,6 +40,7 @@ export class Witness {
 
   #receipts({ recorded, repeated }: ReceiptBatch): void {
     for (const receipt of [...recorded, ...repeated]) {
+      this.timesReceipted.set(receipt.id, (this.timesReceipted.get(receipt.id) ?? 0) + 1);
       const known = this.receipts.get(receipt.id);
       if (known === undefined) this.receipts.set(receipt.id, [receipt]);
       else if (!known.some((one) => JSON.stringify(one) === JSON.stringify(receipt))) known.push(receipt);
