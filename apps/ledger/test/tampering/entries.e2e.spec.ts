@@ -52,7 +52,7 @@ describeTampering('entries edited', [
   edited('last', LAST, true, ['ROOT_MISMATCH']),
   {
     attack: 'entry edited: its link',
-    tamper: ({ superuser }) => superuser.edit(400, (text) => text.replace(/("previousEventHash":")./, '$1f')),
+    tamper: ({ superuser }) => superuser.edit(400, (text) => text.replace(/("previousEventHash":")(.)/, (_, name: string, digit: string) => `${name}${digit === 'f' ? '0' : 'f'}`)),
     code: 'ENTRY_ALTERED',
     firstIndex: 400,
     inTail: false,
