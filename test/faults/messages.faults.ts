@@ -133,6 +133,7 @@ faultSuite(
         ['EVENT_SOURCE_MISMATCH', JSON.stringify(eventOf(tenant, { source: 'other', type: 'other.thing.happened' }))],
         ['EVENT_TENANT_MISMATCH', JSON.stringify(eventOf('another-tenant'))],
       ];
+      await expect(stand.witness.send(subject, 'x'.repeat(1_025 * KIB))).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
       const good = bad.map((_, n) => eventOf(tenant, { data: { n } }));
       for (const [at, [code, body]] of bad.entries()) {
         await refuses(stand, subject, body, code);
