@@ -329,8 +329,9 @@ describe('faults', () => {
     await stand.ledger.request(`$JS.API.${operation}`, '', { timeoutMs: 2_000 });
     await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
     await stand.send('after');
-    await until(() => texts.length === 2);
-    expect(texts).toEqual(['before', 'after']);
+    await until(() => texts.includes('after'));
+    // The server may drop a consumer before it has handled the last ack: then the message comes once more, never less.
+    expect([...new Set(texts)]).toEqual(['before', 'after']);
   });
 
   it('goes on after the server was frozen', async () => {
