@@ -11,7 +11,7 @@ import {
   type Vkey,
 } from '@countersign/chain';
 import type { CheckpointSigner } from './checkpoint-signer.js';
-import { SealedFile, SealedFileError, type SealedFileOptions } from './sealed-file.js';
+import { SealedFile, SealedFileError, type SealedFileOptions } from '@countersign/sealed-file';
 
 /** Of the SHA-256 of an origin, as the name of its file. */
 const NAME_CHARS = 32;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { formatCheckpoint, formatVkey, sha256Hex, verifyCheckpoint } from '@countersign/chain';
 import { LocalSigner } from '../../src/keys/local-signer.js';
-import { SealedFile, SealedFileError, type SealedFileOptions } from '../../src/keys/sealed-file.js';
+import { SealedFile, SealedFileError, type SealedFileOptions } from '@countersign/sealed-file';
 import { tempDir } from '../fixture/temp-dir.js';
 
 const ORIGIN = 'ledger.example/acme';

@@ -1,12 +1,18 @@
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { createCipheriv, createDecipheriv, randomBytes, scrypt, type ScryptOptions } from 'node:crypto';
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { writeFileDurably } from '@countersign/runtime';
+import { refuseOthers } from './permissions.js';
+import { SealedFileError } from './sealed-file-error.js';
+
+export { SealedFileError, type SealedFileCode } from './sealed-file-error.js';
 
 const FORMAT = 'countersign-sealed/1';
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+const SALT_BYTES = 16;
 // OWASP Password Storage Cheat Sheet: scrypt N = 2^17, r = 8, p = 1.
 const SCRYPT = { N: 131_072, r: 8, p: 1, maxmem: 256 * 1024 * 1024 };
 
@@ -19,17 +25,6 @@ interface Sealed {
   readonly ciphertext: string;
 }
 
-/** The sealed file cannot be used; the message says why and what to do, never what is inside. */
-export class SealedFileError extends Error {
-  override readonly name = 'SealedFileError';
-  constructor(
-    readonly code: 'SEALED_FILE_PERMISSIONS' | 'SEALED_FILE_MALFORMED' | 'SEALED_FILE_WRONG_KEY' | 'SEALED_FILE_KEY_MISSING',
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 export interface SealedFileOptions {
   readonly path: string;
   /** File of 32 random bytes that seals the other one; made on first use. Keep it on another volume in production. */
@@ -37,6 +32,11 @@ export interface SealedFileOptions {
   /** Takes the place of `keyPath`. */
   readonly passphrase?: string;
 }
+
+/** What stands between whoever reads the file and its content. */
+export type SealProtection = 'passphrase' | 'key-file';
+
+const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 
 /** A JSON value kept encrypted (AES-256-GCM) in one file that is written once, whole and durably. */
 export class SealedFile<T> {
@@ -52,9 +52,18 @@ export class SealedFile<T> {
   static async open<T>({ path, keyPath, passphrase }: SealedFileOptions): Promise<SealedFile<T>> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const sealed = await readSealed(path);
-    const salt = passphrase === undefined ? undefined : sealed?.salt === undefined ? randomBytes(16) : Buffer.from(sealed.salt, 'base64');
-    const key = salt === undefined ? await sealingKey(keyPath, sealed !== undefined) : scryptSync(passphrase!, salt, KEY_BYTES, SCRYPT);
+    if (passphrase === undefined && sealed?.salt !== undefined) {
+      throw new SealedFileError('SEALED_FILE_KEY_MISSING', `${path} is sealed under a passphrase, and none is configured`);
+    }
+    const salt = passphrase === undefined ? undefined : sealed?.salt === undefined ? randomBytes(SALT_BYTES) : Buffer.from(sealed.salt, 'base64');
+    const key = salt === undefined ? await sealingKey(keyPath, sealed !== undefined) : await derive(passphrase!, salt, KEY_BYTES, SCRYPT);
     return new SealedFile<T>(path, key, salt, sealed && (unseal(sealed, key, path) as T));
+  }
+
+  /** What the file is sealed under; undefined when it is not there. Throws SealedFileError. */
+  static async protectionOf(path: string): Promise<SealProtection | undefined> {
+    const sealed = await readSealed(path);
+    return sealed && (sealed.salt === undefined ? 'key-file' : 'passphrase');
   }
 
   /** Another file beside this one, under the same key. Throws SealedFileError. */
@@ -107,7 +116,7 @@ async function readSealed(path: string): Promise<Sealed | undefined> {
   const text = await readIfThere(path);
   if (text === undefined) return undefined;
   const sealed = parseSealed(text, path);
-  await refuseLoosePermissions(path);
+  await refuseOthers(path);
   return sealed;
 }
 
@@ -136,7 +145,7 @@ function parseSealed(text: string, path: string): Sealed {
 async function sealingKey(path: string, needed: boolean): Promise<Buffer> {
   const known = await readIfThere(path);
   if (known !== undefined) {
-    await refuseLoosePermissions(path);
+    await refuseOthers(path);
     const key = Buffer.from(known, 'base64');
     if (key.length !== KEY_BYTES) throw new SealedFileError('SEALED_FILE_MALFORMED', `${path} does not hold a key of ${KEY_BYTES} bytes`);
     return key;
@@ -146,13 +155,6 @@ async function sealingKey(path: string, needed: boolean): Promise<Buffer> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const key = randomBytes(KEY_BYTES);
   return (await createDurably(path, key.toString('base64'))) ? key : sealingKey(path, true);
-}
-
-async function refuseLoosePermissions(path: string): Promise<void> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0) {
-    throw new SealedFileError('SEALED_FILE_PERMISSIONS', `${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600`);
-  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
