@@ -39,6 +39,13 @@ const forbidden = [
     to: { pathNot: ['^libs/chain/src/', '^(node:)?crypto$'] },
   },
   {
+    name: 'envelope-stands-alone',
+    severity: 'error',
+    comment: 'Whoever audits the encryption reads libs/envelope and node:crypto, nothing else.',
+    from: { path: '^libs/envelope/src/' },
+    to: { pathNot: ['^libs/envelope/src/', '^(node:)?crypto$'] },
+  },
+  {
     name: 'contracts-stay-pure',
     severity: 'error',
     comment: 'Contracts are schemas and names: zod and the types of libs/chain only.',

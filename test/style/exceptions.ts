@@ -7,7 +7,9 @@ export interface Exception {
   readonly why: string;
 }
 
-export const EXCEPTIONS: readonly Exception[] = [];
+export const EXCEPTIONS: readonly Exception[] = [
+  { rule: 'clock-or-dice', path: /^libs\/envelope\/src\/iv\.ts$/, why: 'an IV that a caller may choose can be used twice, and then shows what it hid (ADR 0012)' },
+];
 
 /** Splits findings into those that stand and the exceptions that excused nothing. */
 export function applyExceptions(

@@ -2,7 +2,7 @@
 import ts from 'typescript';
 import { type Finding, type Source, importsOf, lineOf, walk } from './sources.js';
 
-const CHAIN_SOURCE = /^libs\/chain\/src\//;
+const LONE_SOURCE = /^libs\/(chain|envelope)\/src\//;
 const PURE_SOURCE = /^libs\/(chain|contracts|envelope)\/src\//;
 const WIRING_FILE = /\.(module|controller|filter)\.ts$/;
 
@@ -11,15 +11,15 @@ const CLOCKS_AND_DICE = new Set([
   'getRandomValues', 'generateKeyPair', 'generateKeyPairSync', 'generateKey', 'generateKeySync',
 ]);
 
-export function chainImports(source: Source): Finding[] {
-  if (!CHAIN_SOURCE.test(source.path)) return [];
+export function loneImports(source: Source): Finding[] {
+  if (!LONE_SOURCE.test(source.path)) return [];
   return importsOf(source)
     .filter(({ specifier }) => !/^\.\.?\//.test(specifier) && specifier !== 'node:crypto')
     .map(({ specifier, position }) => ({
-      rule: 'chain-import',
+      rule: 'lone-import',
       path: source.path,
       line: lineOf(source, position),
-      what: `${specifier}: libs/chain imports nothing but node:crypto`,
+      what: `${specifier}: libs/chain and libs/envelope import nothing but node:crypto`,
     }));
 }
 

@@ -1,0 +1,74 @@
+import { decodeBase64url, encodeBase64url } from './base64url.js';
+import { EnvelopeFault } from './fault.js';
+import { type GcmResult, TAG_BYTES } from './gcm.js';
+import { IV_BYTES } from './iv.js';
+import { isKeyId, KEY_ID_CHARACTERS_MAX } from './key-id.js';
+
+export const FIELD_BYTES_MAX = 65_536;
+
+const base64urlLength = (bytes: number): number => Math.ceil((bytes * 4) / 3);
+const CIPHERTEXT_CHARACTERS_MAX = base64urlLength(FIELD_BYTES_MAX);
+/** The longest text that is read: `v2`, the longest key id, IV, tag and ciphertext, with four colons. */
+export const FIELD_TEXT_CHARACTERS_MAX =
+  2 + KEY_ID_CHARACTERS_MAX + base64urlLength(IV_BYTES) + base64urlLength(TAG_BYTES) + CIPHERTEXT_CHARACTERS_MAX + 4;
+
+/** What `v2:keyId:iv:tag:ct` says, before anything of it is believed. */
+export interface ParsedField {
+  readonly version: 'v2';
+  readonly keyId: string;
+  /** 12 bytes. */
+  readonly iv: Buffer;
+  /** 16 bytes. */
+  readonly tag: Buffer;
+  /** As long as the plaintext: 0 to 65,536 bytes. */
+  readonly ciphertext: Buffer;
+}
+
+/**
+ * Reads an encrypted field or a wrapped key without a key: its key id tells which key to fetch. Exactly one text is
+ * read for one value. Throws FIELD_TOO_LARGE, FIELD_VERSION_RESERVED (v3), FIELD_VERSION_UNKNOWN, FIELD_MALFORMED.
+ */
+export function parseField(text: string): ParsedField {
+  if (typeof text !== 'string') throw malformed('is no text');
+  if (text.length > FIELD_TEXT_CHARACTERS_MAX) {
+    throw new EnvelopeFault('FIELD_TOO_LARGE', `the field is over ${FIELD_TEXT_CHARACTERS_MAX} characters`);
+  }
+  const parts = text.split(':');
+  requireVersion2(parts[0]!);
+  if (parts.length !== 5) throw malformed('does not have the five parts of v2:keyId:iv:tag:ct');
+  const [, keyId, iv, tag, ciphertext] = parts as [string, string, string, string, string];
+  if (!isKeyId(keyId)) throw malformed('has a key id that is not 1 to 64 of A-Z a-z 0-9 _ -');
+  if (ciphertext.length > CIPHERTEXT_CHARACTERS_MAX) {
+    throw new EnvelopeFault('FIELD_TOO_LARGE', `the field's ciphertext is over ${FIELD_BYTES_MAX} bytes`);
+  }
+  return {
+    version: 'v2',
+    keyId,
+    iv: decode(iv, 'iv', IV_BYTES),
+    tag: decode(tag, 'tag', TAG_BYTES),
+    ciphertext: decode(ciphertext, 'ciphertext'),
+  };
+}
+
+/** The text of a result under `keyId`. */
+export function formatField(keyId: string, iv: Uint8Array, { ciphertext, tag }: GcmResult): string {
+  return `v2:${keyId}:${encodeBase64url(iv)}:${encodeBase64url(tag)}:${encodeBase64url(ciphertext)}`;
+}
+
+function requireVersion2(version: string): void {
+  if (version === 'v2') return;
+  if (version === 'v3') throw new EnvelopeFault('FIELD_VERSION_RESERVED', 'v3, with key commitment, is reserved and not yet read');
+  if (/^v[0-9]{1,9}$/.test(version)) throw new EnvelopeFault('FIELD_VERSION_UNKNOWN', `the field's version ${version} is not known`);
+  throw malformed('does not start with a version');
+}
+
+function decode(text: string, name: string, bytesExactly?: number): Buffer {
+  const bytes = decodeBase64url(text);
+  if (bytes === undefined) throw malformed(`has a part that is not canonical base64url: ${name}`);
+  if (bytesExactly !== undefined && bytes.length !== bytesExactly) throw malformed(`has a part that is not of ${bytesExactly} bytes: ${name}`);
+  return bytes;
+}
+
+function malformed(rule: string): EnvelopeFault {
+  return new EnvelopeFault('FIELD_MALFORMED', `the field ${rule}`);
+}
