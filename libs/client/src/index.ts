@@ -37,6 +37,8 @@ export type { DeliveryOptions, EmitterLimits, OnRefused } from './options.js';
 export type { EmitterTransport, Log } from './transport.js';
 export { openOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.js';
 export { outboxMigrationSql } from './outbox/schema.js';
+export { openRelay, type OpenRelay, type RelayOptions } from './outbox/open-relay.js';
+export type { OutboxRow, RefusedRow, RelayRows, SettledRow } from './outbox/rows.js';
 export type { RelayStats } from './outbox/relay.js';
 export type { SqlClient } from './outbox/enqueue.js';
 export { uuidV7Source } from './event-id.js';

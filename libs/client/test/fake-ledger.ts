@@ -1,5 +1,5 @@
+import { LedgerBook } from '@countersign/devstack';
 import type { EmitterTransport } from '../src/transport.js';
-import { LedgerBook } from './ledger-book.js';
 
 /** A bus with a ledger behind it, in this process. It can be cut off, go silent, and lose what it was sent. */
 export class FakeLedger extends LedgerBook implements EmitterTransport {

@@ -2,19 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { connectBus, PullLoop, type BusConnection } from '@countersign/bus';
-import { startNats, type NatsServer } from '@countersign/devstack';
+import { LedgerBook, startBookLedger, startNats, type BookLedger, type NatsServer } from '@countersign/devstack';
 import type { Emitter } from '../src/emitter.js';
 import { openEmitter, type EmitterOptions } from '../src/open-emitter.js';
-import { LedgerBook } from './ledger-book.js';
 import { rejection, sampleEvent, until } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
 
 let dir: string;
 let nats: NatsServer;
 let book: LedgerBook;
-let ledgerBus: BusConnection | undefined;
-let loop: PullLoop | undefined;
+let ledger: BookLedger | undefined;
 
 beforeEach(async () => {
   dir = await mkdtemp(path.join(tmpdir(), 'countersign-client-nats-'));
@@ -28,24 +25,12 @@ afterEach(async () => {
 });
 
 async function startLedger(): Promise<void> {
-  const bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
-  ledgerBus = bus;
-  loop = new PullLoop({
-    bus,
-    onMessage: (message) => {
-      const answers = book.enter(message.subject, message.data);
-      message.ack();
-      for (const { subject, body } of answers) bus.publish(subject, body);
-    },
-  });
-  await loop.start();
+  ledger = await startBookLedger(nats, book);
 }
 
 async function stopLedger(): Promise<void> {
-  await loop?.stop(500);
-  await ledgerBus?.close();
-  loop = undefined;
-  ledgerBus = undefined;
+  await ledger?.stop();
+  ledger = undefined;
 }
 
 async function open(change: Partial<EmitterOptions> = {}): Promise<Emitter> {

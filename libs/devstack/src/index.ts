@@ -7,3 +7,5 @@ export { startDevstack, type Devstack, type DevstackOptions } from './devstack.j
 export { guardFolder, startTestStack } from './test-stack.js';
 export { choosePort } from './free-port.js';
 export { commandLine, endProcess, processesIn } from './process-file.js';
+export { LedgerBook, type BookedEvent } from './ledger-book.js';
+export { startBookLedger, type BookLedger } from './book-ledger.js';

@@ -1,3 +1,4 @@
+export type { Pool, PoolClient } from 'pg';
 export { createPool, withClient, type PoolOptions } from './pool.js';
 export { withTransaction, type IsolationLevel, type TransactionOptions } from './transaction.js';
 export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutBinary } from './copy.js';

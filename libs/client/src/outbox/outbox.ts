@@ -1,11 +1,11 @@
 import { prepareEvent, isoClock, type EmitInput } from '../event-input.js';
 import { uuidV7Source } from '../event-id.js';
-import { checkBusChoice, chooseTransport, type BusChoice } from '../open-emitter.js';
-import { checkSource, deliverySettings, type DeliveryOptions } from '../options.js';
+import type { BusChoice } from '../open-emitter.js';
+import { checkSource, type DeliveryOptions } from '../options.js';
 import type { Emitted } from '../pipeline.js';
-import type { EmitterTransport } from '../transport.js';
 import { enqueueRow, type SqlClient } from './enqueue.js';
-import { Relay, type RelayStats } from './relay.js';
+import { openRelay, type OpenRelay } from './open-relay.js';
+import type { RelayStats } from './relay.js';
 import { OutboxRows, type Pool } from './rows.js';
 import { checkSchema, outboxChannel, OUTBOX_SCHEMA_DEFAULT } from './schema.js';
 
@@ -21,10 +21,6 @@ export interface OutboxOptions extends DeliveryOptions, BusChoice {
   readonly newId?: () => string;
 }
 
-const IDLE_STATS: RelayStats = {
-  active: false, sent: 0, messages: 0, resent: 0, publishErrors: 0, receipted: 0, repeated: 0, refused: 0, unreadable: 0,
-};
-
 /** See `openOutbox`. */
 export class Outbox {
   readonly #source: string;
@@ -32,27 +28,19 @@ export class Outbox {
   readonly #newId: () => string;
   readonly #nowIso: () => string;
   readonly #rows: OutboxRows;
-  readonly #transport: EmitterTransport;
-  readonly #relay: Relay;
+  readonly #relay: OpenRelay;
 
   constructor(options: OutboxOptions) {
     checkSource(options.source);
-    checkBusChoice(options);
-    const settings = deliverySettings(options);
     const clock = options.clock ?? Date.now;
     this.#source = options.source;
     this.#schema = checkSchema(options.schema ?? OUTBOX_SCHEMA_DEFAULT);
     this.#newId = options.newId ?? uuidV7Source(clock);
     this.#nowIso = isoClock(clock);
-    this.#rows = new OutboxRows(options.pool, this.#schema, this.#source);
-    this.#transport = chooseTransport(options, settings.log);
-    this.#relay = new Relay({
-      pool: options.pool,
+    this.#rows = new OutboxRows(options.pool, this.#schema, this.#source, options.receipts !== 'delete');
+    this.#relay = openRelay({
+      ...options,
       rows: this.#rows,
-      source: this.#source,
-      transport: this.#transport,
-      settings,
-      keepReceipts: options.receipts !== 'delete',
       lockName: `countersign.outbox/${this.#schema}/${this.#source}`,
       channel: outboxChannel(this.#schema, this.#source),
     });
@@ -69,7 +57,7 @@ export class Outbox {
 
   /** Counters of this process since it became the active relay. */
   stats(): RelayStats {
-    return this.#relay.stats ?? IDLE_STATS;
+    return this.#relay.stats();
   }
 
   /** Rows without receipt or refusal in the database, and the age of the oldest: what to alert on. */
@@ -80,7 +68,6 @@ export class Outbox {
   /** Stops relaying. Rows without a receipt stay and are sent by the next relay. The pool stays open. */
   async close(): Promise<void> {
     await this.#relay.close();
-    await this.#transport.close();
   }
 }
 

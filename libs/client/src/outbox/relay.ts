@@ -8,7 +8,7 @@ import type { SenderCounts } from '../delivery/sender.js';
 import type { DeliverySettings } from '../options.js';
 import type { EmitterTransport } from '../transport.js';
 import { lead, type Leadership } from './leadership.js';
-import type { OutboxRows, Pool, SettledRow } from './rows.js';
+import type { Pool, RelayRows, SettledRow } from './rows.js';
 
 /** Rows in memory: read and not yet settled. */
 const WINDOW_ROWS_MAX = 5_000;
@@ -22,11 +22,10 @@ const RETRY_MS_MAX = 5_000;
 
 export interface RelayParts {
   readonly pool: Pool;
-  readonly rows: OutboxRows;
+  readonly rows: RelayRows;
   readonly source: string;
   readonly transport: EmitterTransport;
   readonly settings: DeliverySettings;
-  readonly keepReceipts: boolean;
   readonly lockName: string;
   readonly channel: string;
 }
@@ -142,7 +141,7 @@ class RelaySession {
   async #settle(): Promise<void> {
     while (this.#settled.length > 0) {
       const part = this.#settled.splice(0, SETTLE_ROWS_MAX);
-      await this.parts.rows.settle(part, this.parts.keepReceipts);
+      await this.parts.rows.settle(part);
       this.#inMemory -= part.length;
     }
   }
@@ -153,7 +152,7 @@ class RelaySession {
   }
 
   async #keepRefused(refused: readonly RefusedEntry[]): Promise<void> {
-    await this.parts.rows.refuse(refused, positionOf);
+    await this.parts.rows.refuse(refused.map(({ entry, refusal }) => ({ position: positionOf(entry), refusal })));
     const { onRefused, log } = this.parts.settings;
     for (const { entry, refusal } of refused) {
       try {

@@ -1,6 +1,6 @@
 import type { Receipt } from '@countersign/chain';
 import type { createPool } from '@countersign/postgres';
-import type { RefusedEntry } from '../delivery/delivery.js';
+import type { Refusal } from '@countersign/contracts';
 
 export type Pool = ReturnType<typeof createPool>;
 
@@ -16,19 +16,34 @@ export interface SettledRow {
   readonly receipt: Receipt;
 }
 
+export interface RefusedRow {
+  readonly position: number;
+  readonly refusal: Refusal;
+}
+
+/** What a relay reads and marks: the durable copy of events that wait for their receipts. */
+export interface RelayRows {
+  /** Rows after `position` that have neither receipt nor refusal, oldest first, at most `limit`. */
+  unsettled(position: number, limit: number): Promise<readonly OutboxRow[]>;
+  /** Durable on return. Doing it again changes nothing. */
+  settle(settled: readonly SettledRow[]): Promise<void>;
+  /** Durable on return. A refused row stays until somebody looks at it. */
+  refuse(refused: readonly RefusedRow[]): Promise<void>;
+}
+
 /** The outbox's rows of one source. */
-export class OutboxRows {
+export class OutboxRows implements RelayRows {
   readonly #table: string;
 
   constructor(
     readonly pool: Pool,
     schema: string,
     readonly source: string,
+    readonly keepReceipts: boolean,
   ) {
     this.#table = `${schema}.event_outbox`;
   }
 
-  /** Rows after `position` that have neither receipt nor refusal, oldest first. */
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
     const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string }>(
       `SELECT position, tenant, event_id, event FROM ${this.#table}
@@ -39,10 +54,9 @@ export class OutboxRows {
     return rows.map((row) => ({ position: Number(row.position), tenant: row.tenant, id: row.event_id, event: row.event }));
   }
 
-  /** Durable on return. Doing it again changes nothing. */
-  async settle(settled: readonly SettledRow[], keepReceipts: boolean): Promise<void> {
+  async settle(settled: readonly SettledRow[]): Promise<void> {
     const positions = settled.map(({ position }) => position);
-    if (!keepReceipts) {
+    if (!this.keepReceipts) {
       await this.pool.query(`DELETE FROM ${this.#table} WHERE source = $1 AND position = ANY ($2::bigint[])`, [this.source, positions]);
       return;
     }
@@ -54,15 +68,14 @@ export class OutboxRows {
     );
   }
 
-  /** Durable on return. A refused row stays until somebody looks at it. */
-  async refuse(refused: readonly RefusedEntry[], positionOf: (entry: RefusedEntry['entry']) => number): Promise<void> {
+  async refuse(refused: readonly RefusedRow[]): Promise<void> {
     await this.pool.query(
       `UPDATE ${this.#table} AS o SET refused_code = s.code, refused_field = s.field, refused_message = s.message
        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) AS s (position, code, field, message)
        WHERE o.source = $1 AND o.position = s.position AND o.receipt IS NULL`,
       [
         this.source,
-        refused.map(({ entry }) => positionOf(entry)),
+        refused.map(({ position }) => position),
         refused.map(({ refusal }) => refusal.code),
         refused.map(({ refusal }) => refusal.field ?? null),
         refused.map(({ refusal }) => refusal.message),

@@ -2,24 +2,28 @@ import { createHash } from 'node:crypto';
 import { admitEvent, ChainFault, type Receipt } from '@countersign/chain';
 import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
 
-export interface Stored {
+/** An event as it arrived at a `LedgerBook`. */
+export interface BookedEvent {
   readonly id: string;
   readonly tenant: string;
   readonly sequence: number | undefined;
   readonly json: string;
 }
 
-/** A small ledger without chain or disk: admits by the real rules, records every id once, answers with receipts. */
+/**
+ * The ledger's side of the receipt protocol for tests of producers, without chain or disk: admits by the real rules,
+ * records every id once, refuses an id with other content, answers with receipts.
+ */
 export class LedgerBook {
   /** Ids that are refused, with their code. */
   readonly refusing = new Map<string, string>();
   /** Tenants whose ledger answers nothing. */
   readonly stopped = new Set<string>();
   /** Everything that arrived, in order, copies included. */
-  readonly arrived: Stored[] = [];
+  readonly arrived: BookedEvent[] = [];
   /** What the ledger holds: first arrivals, in order. */
-  readonly recorded: Stored[] = [];
-  readonly #receipts = new Map<string, Receipt>();
+  readonly recorded: BookedEvent[] = [];
+  readonly #known = new Map<string, { readonly receipt: Receipt; readonly content: string }>();
 
   /** Takes one message of the intake; returns what is to be published. */
   enter(subject: string, body: Uint8Array): { subject: string; body: string }[] {
@@ -31,11 +35,9 @@ export class LedgerBook {
     for (const event of JSON.parse(Buffer.from(body).toString('utf8')) as { id: string; producer?: { sequence: number } }[]) {
       const stored = { id: event.id, tenant, sequence: event.producer?.sequence, json: JSON.stringify(event) };
       this.arrived.push(stored);
-      const refusal = this.#refusal(event, source, tenant);
-      const known = this.#receipts.get(`${tenant} ${event.id}`);
-      if (refusal !== undefined) refusals.push(refusal);
-      else if (known !== undefined) repeated.push(known);
-      else recorded.push(this.#record(stored));
+      const decided = this.#decide(event, stored, source);
+      if ('refusal' in decided) refusals.push(decided.refusal);
+      else (decided.repeated ? repeated : recorded).push(decided.receipt);
     }
     const answers: { subject: string; body: string }[] = [];
     if (recorded.length + repeated.length > 0) answers.push({ subject: receiptSubject(source), body: JSON.stringify({ recorded, repeated }) });
@@ -43,28 +45,32 @@ export class LedgerBook {
     return answers;
   }
 
-  #refusal(event: { id: string }, source: string, tenant: string): Refusal | undefined {
-    const code = this.refusing.get(event.id);
-    if (code !== undefined) return { id: event.id, tenant, code, field: 'data', message: 'refused by the test' };
+  #decide(event: { id: string }, stored: BookedEvent, source: string): { refusal: Refusal } | { receipt: Receipt; repeated: boolean } {
+    const { id, tenant } = stored;
+    const code = this.refusing.get(id);
+    if (code !== undefined) return { refusal: { id, tenant, code, field: 'data', message: 'refused by the test' } };
     try {
-      admitEvent(event, { source, tenant });
-      return undefined;
+      const { content } = admitEvent(event, { source, tenant });
+      const known = this.#known.get(`${tenant} ${id}`);
+      if (known === undefined) return { receipt: this.#record(stored, content), repeated: false };
+      if (known.content !== content) throw new ChainFault('EVENT_ID_REUSED', 'id is on record with other content', { field: 'id' });
+      return { receipt: known.receipt, repeated: true };
     } catch (error) {
       const fault = error as ChainFault;
-      return { id: event.id, tenant, code: fault.code, field: fault.detail.field, message: fault.message };
+      return { refusal: { id, tenant, code: fault.code, field: fault.detail.field, message: fault.message } };
     }
   }
 
-  #record(stored: Stored): Receipt {
+  #record(stored: BookedEvent, content: string): Receipt {
     this.recorded.push(stored);
     const receipt = {
       id: stored.id,
       tenant: stored.tenant,
-      index: this.#receipts.size,
+      index: this.#known.size,
       eventHash: createHash('sha256').update(stored.json).digest('hex'),
       recordedAt: '2026-01-31T09:30:00.000Z',
     };
-    this.#receipts.set(`${stored.tenant} ${stored.id}`, receipt);
+    this.#known.set(`${stored.tenant} ${stored.id}`, { receipt, content });
     return receipt;
   }
 }

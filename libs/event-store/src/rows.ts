@@ -1,0 +1,120 @@
+import type { Pool, PoolClient } from '@countersign/postgres';
+import { EventStoreFault } from './fault.js';
+import type { PreparedEvent } from './prepare.js';
+import { recordedFromRow, type EventRow, type RecordedEvent } from './recorded-event.js';
+import { relayChannel } from './schema.js';
+
+/** Events read at once. */
+const READ_ROWS_MAX = 1_000;
+const UNIQUE_VIOLATION = '23505';
+
+export interface StreamName {
+  readonly tenant: string;
+  readonly stream: string;
+}
+
+export interface StoredCommand {
+  readonly stream: string;
+  /** Version of the stream after the command. */
+  readonly version: number;
+  /** Events that the command brought. */
+  readonly events: number;
+}
+
+/** The statements on the tables of `eventStoreMigrationSql`. */
+export class EventRows {
+  constructor(
+    readonly pool: Pool,
+    readonly schema: string,
+    readonly source: string,
+  ) {}
+
+  /** The events after version `from`, up to `to`, in pages. Throws STREAM_DAMAGED when one is missing. */
+  async *pages({ tenant, stream }: StreamName, from: number, to: number): AsyncGenerator<RecordedEvent[]> {
+    for (let version = from; version < to; ) {
+      const { rows } = await this.pool.query<EventRow & { version: string }>(
+        `SELECT tenant, version, event_id, event, personal FROM ${this.schema}.events
+         WHERE tenant = $1 AND stream = $2 AND version > $3 AND version <= $4 ORDER BY version LIMIT $5`,
+        [tenant, stream, version, to, READ_ROWS_MAX],
+      );
+      if (rows.length > 0) yield rows.map((row) => consecutive(row, stream, ++version));
+      if (rows.length < READ_ROWS_MAX) return;
+    }
+  }
+
+  async version({ tenant, stream }: StreamName): Promise<number> {
+    const { rows } = await this.pool.query<{ version: string }>(
+      `SELECT coalesce(max(version), 0) AS version FROM ${this.schema}.events WHERE tenant = $1 AND stream = $2`,
+      [tenant, stream],
+    );
+    return Number(rows[0]?.version);
+  }
+
+  async command(tenant: string, commandId: string): Promise<StoredCommand | undefined> {
+    const { rows } = await this.pool.query<{ stream: string; version: string; events: number }>(
+      `SELECT stream, version, events FROM ${this.schema}.event_commands WHERE tenant = $1 AND command_id = $2`,
+      [tenant, commandId],
+    );
+    return rows[0] && { ...rows[0], version: Number(rows[0].version) };
+  }
+
+  /** False if the command is known. Waits for a transaction that is about to store the same id. */
+  async insertCommand(client: PoolClient, tenant: string, commandId: string, command: StoredCommand): Promise<boolean> {
+    const { rowCount } = await client.query(
+      `INSERT INTO ${this.schema}.event_commands (tenant, command_id, stream, version, events) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [tenant, commandId, command.stream, command.version, command.events],
+    );
+    return rowCount === 1;
+  }
+
+  /** Throws STREAM_VERSION_CONFLICT unless the stream is at `expectedVersion`. */
+  async insertEvents(client: PoolClient, { tenant, stream }: StreamName, expectedVersion: number, events: readonly PreparedEvent[]): Promise<void> {
+    const values = [
+      tenant, stream, expectedVersion, events[0]?.time,
+      events.map(({ id }) => id), events.map(({ type }) => type), events.map(({ content }) => content),
+      events.map(({ personal }) => (personal === undefined ? null : JSON.stringify(personal))),
+    ];
+    try {
+      const { rowCount } = await client.query(
+        `INSERT INTO ${this.schema}.events (tenant, stream, version, event_id, type, occurred_at, event, personal)
+         SELECT $1, $2, $3::bigint + at, id, type, $4::timestamptz, event, personal
+         FROM unnest($5::uuid[], $6::text[], $7::text[], $8::jsonb[]) WITH ORDINALITY AS e (id, type, event, personal, at)
+         WHERE $3::bigint = (SELECT coalesce(max(version), 0) FROM ${this.schema}.events WHERE tenant = $1 AND stream = $2)`,
+        values,
+      );
+      if (rowCount !== events.length) throw versionConflict();
+    } catch (error) {
+      const { code, constraint } = error as { code?: string; constraint?: string };
+      if (code === UNIQUE_VIOLATION && constraint === 'events_stream_version') throw versionConflict(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the events their place in the order of sending and the producer's numbers. Last before the commit: the
+   * producer's row stays locked until then, so that no number is missing and none is used twice.
+   */
+  async number(client: PoolClient, events: readonly PreparedEvent[]): Promise<void> {
+    const { rowCount } = await client.query(
+      `WITH numbered AS (
+         UPDATE ${this.schema}.event_producer SET position = position + $2, sequence = sequence + $2 WHERE source = $1
+         RETURNING producer_id, position - $2 AS position, sequence - $2 AS sequence
+       ), queued AS (
+         INSERT INTO ${this.schema}.event_relay (position, event_id, producer_id, sequence)
+         SELECT position + at, id, producer_id, sequence + at FROM numbered, unnest($3::uuid[]) WITH ORDINALITY AS e (id, at)
+       )
+       SELECT pg_notify($4, '') FROM numbered`,
+      [this.source, events.length, events.map(({ id }) => id), relayChannel(this.schema)],
+    );
+    if (rowCount !== 1) throw new EventStoreFault('OPTION_INVALID', 'the schema belongs to another source', 'source');
+  }
+}
+
+function consecutive(row: EventRow & { readonly version: string }, stream: string, version: number): RecordedEvent {
+  if (Number(row.version) !== version) throw new EventStoreFault('STREAM_DAMAGED', `version ${version} of the stream is missing`);
+  return recordedFromRow(row, stream, version);
+}
+
+function versionConflict(cause?: unknown): EventStoreFault {
+  return new EventStoreFault('STREAM_VERSION_CONFLICT', 'the stream is not at the expected version', undefined, { cause });
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { registerEventStoreMetrics } from '../src/index.js';
+import { install, onDoor } from './contract-append.js';
+import { door } from './door.js';
+import { rejection, settled, until, type Ground } from './stand.js';
+
+/** What becomes of stored events: number, ledger event, receipt, refusal. */
+export function ledgerContract({ stand, store }: Ground): void {
+  const recordedOf = (ids: readonly string[]) => stand().book.recorded.filter(({ id }) => ids.includes(id)).map(({ json }) => JSON.parse(json) as Record<string, unknown>);
+  const denied = () => store().execute(door, onDoor({ do: 'open', badge: 'b9', now: '2026-11-22' }, { correlationId: 'req_1' }));
+
+  describe('the ledger', () => {
+    it('is told every event, numbered, and its receipt lies beside the event', async () => {
+      const installed = await store().execute(door, onDoor(install));
+      const refused = await denied();
+      await settled(store());
+      const [event] = refused.events as [(typeof refused.events)[0]];
+      const numbers = recordedOf([installed.events[0]!.id, event.id]).map(({ producer }) => producer as { id: string; sequence: number });
+      expect(numbers).toEqual([numbers[0], { id: expect.stringMatching(/^doors-[0-9a-f]{16}$/), sequence: numbers[0]!.sequence + 1 }]);
+      const { id, time } = event;
+      expect(recordedOf([id])).toEqual([
+        {
+          id, time, type: 'doors.entry.denied', source: 'doors', tenant: 'acme', severity: 'warning', outcome: 'denied',
+          actor: { type: 'user', id: 'usr_ada' }, correlationId: 'req_1', data: { badge: 'b9' }, producer: numbers[1],
+        },
+      ]);
+      expect(await store().ledger.receipt(id)).toEqual({ index: expect.any(Number), eventHash: expect.stringMatching(/^[0-9a-f]{64}$/), recordedAt: expect.any(String) });
+    });
+
+    it('may be away: events wait, are reported as overdue, and arrive once each', async () => {
+      await stand().stopLedger();
+      const { events } = await store().execute(door, onDoor(install));
+      for (let at = 0; at < 4; at++) await denied();
+      const registry = new Registry();
+      registerEventStoreMetrics(store(), registry, { olderThanMs: 20 });
+      await until('the oldest is overdue', async () => (await store().ledger.unreceipted(20)).count === 5);
+      expect(await store().ledger.unreceipted(60_000)).toEqual({ count: 0, refused: 0, oldest: undefined });
+      expect((await store().ledger.unreceipted(20)).oldest).toEqual({ eventId: events[0]!.id, ageMs: expect.any(Number) });
+      expect(await registry.metrics()).toMatch(/event_store_unreceipted_events 5\n[^]*event_store_unreceipted_oldest_seconds 0\.\d+\n[^]*event_store_refused_events 0\n/);
+      expect(await store().ledger.receipt(events[0]!.id)).toBeUndefined();
+      await stand().startLedger();
+      await settled(store());
+      expect(recordedOf([events[0]!.id])).toHaveLength(1);
+      expect(await registry.metrics()).toMatch(/event_store_unreceipted_events 0\n/);
+    });
+
+    it('may refuse: the event is kept with the code, counted, and holds up nothing', async () => {
+      await stand().stopLedger();
+      const { events } = await store().execute(door, onDoor(install));
+      const id = events[0]!.id;
+      stand().book.refusing.set(id, 'EVENT_ID_REUSED');
+      await denied();
+      await stand().startLedger();
+      await settled(store());
+      expect(await store().ledger.refusals()).toEqual([
+        { eventId: id, tenant: 'acme', stream: 'door/17', version: 1, code: 'EVENT_ID_REUSED', field: 'data', message: 'refused by the test' },
+      ]);
+      expect(await store().ledger.unreceipted(0)).toMatchObject({ count: 1, refused: 1, oldest: { eventId: id } });
+      const registry = new Registry();
+      registerEventStoreMetrics(store(), registry, { olderThanMs: 0 });
+      expect(await registry.metrics()).toMatch(/event_store_refused_events 1\n/);
+      stand().book.refusing.clear();
+    });
+
+    it('gives a receipt that stays when the answer comes again', async () => {
+      const { events } = await store().execute(door, onDoor(install));
+      await settled(store());
+      const receipt = await store().ledger.receipt(events[0]!.id);
+      const change = (sql: string) => rejection(stand().pool.query(sql));
+      expect(await change('UPDATE doors.event_relay SET ledger_index = -1')).toBe('42501');
+      expect(await change("UPDATE doors.event_relay SET event_hash = 'other'")).toBe('42501');
+      expect(await change('UPDATE doors.event_relay SET ledger_index = NULL, event_hash = NULL, recorded_at = NULL')).toBe('42501');
+      expect(await store().ledger.receipt(events[0]!.id)).toEqual(receipt);
+    });
+  });
+}
+
+/** What the database refuses the service itself. */
+export function roleContract({ stand, store }: Ground): void {
+  describe('the service\'s role', () => {
+    it.each([
+      "UPDATE doors.events SET event = '{}'",
+      'UPDATE doors.events SET personal = NULL',
+      'DELETE FROM doors.events',
+      'TRUNCATE doors.events CASCADE',
+      'DELETE FROM doors.event_relay',
+      'UPDATE doors.event_relay SET sequence = 1',
+      'DELETE FROM doors.event_commands',
+      "UPDATE doors.event_commands SET stream = 'x'",
+      "UPDATE doors.event_producer SET producer_id = 'x'",
+      'DELETE FROM doors.event_producer',
+    ])('may not: %s', async (sql) => {
+      await store().execute(door, onDoor(install));
+      expect(await rejection(stand().pool.query(sql))).toBe('42501');
+    });
+
+    it('cannot commit an event that the ledger is not told', async () => {
+      const insert = "INSERT INTO doors.events VALUES ('acme', 's', 1, gen_random_uuid(), 't', now(), '{}', NULL)";
+      expect(await rejection(stand().pool.query(insert))).toBe('23503');
+    });
+  });
+}
