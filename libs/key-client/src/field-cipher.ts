@@ -1,0 +1,70 @@
+import { fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
+import type { KeyClient } from './key-client.js';
+import { LeaseCache } from './lease-cache.js';
+import type { UseCounter } from './use-counter.js';
+
+/** Where a value lies, beside its tenant. */
+export interface FieldPlace {
+  readonly table: string;
+  readonly column: string;
+  readonly row: string;
+}
+
+export interface Leased {
+  readonly tenant: string;
+  readonly key: FieldKey;
+}
+
+/** Encrypts columns of one service, in this process, under data keys leased from the key service. */
+export class FieldCipher {
+  readonly #cache: LeaseCache<Leased>;
+
+  constructor(
+    private readonly client: KeyClient,
+    private readonly uses: UseCounter,
+    options: { readonly entriesMax: number; readonly monotonicMs: () => number },
+  ) {
+    this.#cache = new LeaseCache<Leased>({
+      ...options,
+      spent: ({ key }) => (key.usesMax === 0 ? 0 : key.sealedCount / key.usesMax),
+      dropped: ({ tenant, key }) => this.uses.count(tenant, key),
+    });
+  }
+
+  /** `v2:…` of the value. Throws KeyClientError, EnvelopeFault. */
+  async seal(tenant: string, purpose: string, place: FieldPlace, bytes: Uint8Array): Promise<string> {
+    return sealField(await this.sealingKey(tenant, purpose), { tenant, ...place }, bytes);
+  }
+
+  /** Throws KeyClientError, EnvelopeFault. */
+  async open(tenant: string, purpose: string, place: FieldPlace, text: string): Promise<Buffer> {
+    return openField(await this.openingKey(tenant, purpose, parseField(text).keyId), { tenant, ...place }, text);
+  }
+
+  /** The active key, for whoever seals many values in a row without waiting. Use it at once: its lease ends. */
+  async sealingKey(tenant: string, purpose: string): Promise<FieldKey> {
+    const { key } = await this.#cache.get(`seal ${tenant} ${purpose}`, () => this.#lease(tenant, purpose, undefined));
+    return key;
+  }
+
+  async openingKey(tenant: string, purpose: string, keyId: string): Promise<FieldKey> {
+    const { key } = await this.#cache.get(`open ${tenant} ${purpose} ${keyId}`, () => this.#lease(tenant, purpose, keyId));
+    return key;
+  }
+
+  live(): [string, FieldKey][] {
+    return this.#cache.values().map(({ tenant, key }) => [tenant, key]);
+  }
+
+  clear(): void {
+    this.#cache.clear();
+  }
+
+  async #lease(tenant: string, purpose: string, keyId: string | undefined) {
+    const { result, keys } = await this.client.ask('data-key', { tenant, purpose, keyId });
+    const [bytes] = keys;
+    const key = fieldKey({ keyId: result.keyId, bytes: bytes ?? Buffer.alloc(0), usesMax: result.usesMax });
+    bytes?.fill(0);
+    return { value: { tenant, key }, ttlMs: result.ttlMs };
+  }
+}

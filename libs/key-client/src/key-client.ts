@@ -1,0 +1,95 @@
+import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { BusConnection } from '@countersign/bus';
+import { keysReplySchema, keysSubject, KEYS_OPERATIONS, type KeysArgsInput, type KeysOperation, type KeysReply, type KeysRequest, type KeysResult } from '@countersign/contracts';
+import { formatX25519, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
+import { KeyClientError } from './key-client-error.js';
+
+const TIMEOUT_MS_DEFAULT = 5_000;
+const NONCE_BYTES = 16;
+
+export interface KeyClientOptions {
+  /** Connected as the service itself: the bus lets it ask in its own name only. */
+  readonly bus: BusConnection;
+  /** Name under which the key service knows this service. */
+  readonly service: string;
+  /** The service's nkey seed, or the file that holds it: it signs the requests. */
+  readonly nkeySeed?: string;
+  readonly nkeySeedFile?: string;
+  /** Public nkey of the key service (`U…`), or the file that holds it: answers by anybody else are refused. */
+  readonly keysPublicKey?: string;
+  readonly keysPublicKeyFile?: string;
+  readonly timeoutMs?: number;
+  readonly clock?: () => number;
+}
+
+export interface Answer<O extends KeysOperation> {
+  readonly result: KeysResult<O>;
+  /** Key bytes, 32 each; whoever takes them zeroes them. Empty for operations that carry none. */
+  readonly keys: readonly Buffer[];
+}
+
+/** Asks the key service: signed requests, verified answers, key bytes sealed to this request alone (docs/spec/keys-api.md). */
+export class KeyClient {
+  readonly service: string;
+  readonly bus: BusConnection;
+  readonly #privateKey: KeyObject;
+  readonly #keysPublicKey: KeyObject;
+  readonly #timeoutMs: number;
+  readonly #clock: () => number;
+
+  /** Throws MessageFault NKEY_MALFORMED. */
+  constructor(options: KeyClientOptions) {
+    this.service = options.service;
+    this.bus = options.bus;
+    this.#privateKey = nkeyPrivateKey(options.nkeySeed ?? readFileSync(options.nkeySeedFile ?? '', 'utf8'));
+    this.#keysPublicKey = nkeyPublicKey(options.keysPublicKey ?? readFileSync(options.keysPublicKeyFile ?? '', 'utf8'));
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+    this.#clock = options.clock ?? Date.now;
+  }
+
+  /** Throws KeyClientError. */
+  async ask<O extends KeysOperation>(operation: O, args: KeysArgsInput<O>): Promise<Answer<O>> {
+    const pair = generateKeyPairSync('x25519');
+    const request: KeysRequest = {
+      service: this.service,
+      operation,
+      issuedAt: new Date(this.#clock()).toISOString(),
+      nonce: randomBytes(NONCE_BYTES).toString('base64url'),
+      ephemeral: formatX25519(pair.publicKey),
+      args,
+    };
+    const message = signRequest(Buffer.from(JSON.stringify(request)), this.#privateKey);
+    const reply = await this.#exchange(operation, message);
+    if ('error' in reply) {
+      const { code, message: text, ...detail } = reply.error;
+      throw new KeyClientError(code, text, detail);
+    }
+    try {
+      if ('sealed' in reply) {
+        const { result, keys } = openSealedReply(reply.sealed, pair, request);
+        return { result: KEYS_OPERATIONS[operation].result.parse(result) as KeysResult<O>, keys };
+      }
+      // A result in the clear cannot carry keys: one who took them from the bus must not be able to say so.
+      if (KEYS_OPERATIONS[operation].sealed) throw new Error('the result is not sealed');
+      return { result: KEYS_OPERATIONS[operation].result.parse(reply.result) as KeysResult<O>, keys: [] };
+    } catch (cause) {
+      throw new KeyClientError('KEYS_REPLY_INVALID', `${operation}: the answer is not valid`, {}, { cause });
+    }
+  }
+
+  async #exchange(operation: string, message: Buffer): Promise<KeysReply> {
+    const subject = keysSubject(operation, this.service);
+    let data: Uint8Array;
+    try {
+      ({ data } = await this.bus.request(subject, message, { timeoutMs: this.#timeoutMs }));
+    } catch (cause) {
+      throw new KeyClientError('KEYS_UNAVAILABLE', `${subject}: the key service does not answer`, {}, { cause });
+    }
+    try {
+      return keysReplySchema.parse(JSON.parse(openReply(data, message, this.#keysPublicKey).toString('utf8')));
+    } catch (cause) {
+      throw new KeyClientError('KEYS_REPLY_INVALID', `${subject}: the answer is not by the key service to this request`, {}, { cause });
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import { KEYS_BATCH_MAX } from '@countersign/contracts';
+import { EnvelopeFault, fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
+import type { FieldPlace, Leased } from './field-cipher.js';
+import { KeyClientError } from './key-client-error.js';
+import type { KeyClient } from './key-client.js';
+import { LeaseCache } from './lease-cache.js';
+import type { UseCounter } from './use-counter.js';
+
+/** A value that cannot be had, now or ever: the code says which. */
+export interface ItemFault {
+  readonly fault: string;
+}
+
+export interface SealItem {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly context: FieldPlace;
+  readonly bytes: Uint8Array;
+}
+
+export interface OpenItem {
+  readonly tenant: string;
+  readonly context: FieldPlace;
+  readonly text: string;
+}
+
+/** Keys of some subjects of one tenant, leased: seals without waiting. Use it for one batch and let it go. */
+export class SubjectKeys {
+  constructor(
+    readonly tenant: string,
+    private readonly keys: ReadonlyMap<string, FieldKey>,
+    /** Subjects that have no key, and why: SUBJECT_ERASED above all. */
+    readonly faults: ReadonlyMap<string, string>,
+  ) {}
+
+  /** Throws KeyClientError with the subject's fault, or KEY_NOT_ENSURED; EnvelopeFault. */
+  seal(subject: string, place: FieldPlace, bytes: Uint8Array): string {
+    const key = this.keys.get(subject);
+    if (key === undefined) throw new KeyClientError((this.faults.get(subject) ?? 'KEY_NOT_ENSURED') as KeyClientError['code'], 'there is no key of this subject');
+    return sealField(key, { tenant: this.tenant, ...place }, bytes);
+  }
+}
+
+/** Encrypts facts about persons, each under the key of its subject. */
+export class SubjectCipher {
+  /** By tenant and subject, for encryption; by tenant and key id, for decryption. */
+  readonly #sealing: LeaseCache<Leased>;
+  readonly #opening: LeaseCache<Leased>;
+  readonly #asking = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly client: KeyClient,
+    private readonly uses: UseCounter,
+    private readonly options: { readonly entriesMax: number; readonly monotonicMs: () => number },
+  ) {
+    const dropped = ({ tenant, key }: Leased): void => this.uses.count(tenant, key);
+    this.#sealing = new LeaseCache<Leased>({ ...options, spent: ({ key }) => key.sealedCount / key.usesMax, dropped });
+    this.#opening = new LeaseCache<Leased>({ ...options, spent: () => 0, dropped });
+  }
+
+  /** Keys of all these subjects, missing ones made, 500 a request. Throws KeyClientError when the service does not answer. */
+  async ensure(tenant: string, subjects: readonly string[]): Promise<SubjectKeys> {
+    const keys = new Map<string, FieldKey>();
+    const faults = new Map<string, string>();
+    const missing: string[] = [];
+    const stale: string[] = [];
+    for (const subject of new Set(subjects)) {
+      const name = `${tenant} ${subject}`;
+      const known = this.#sealing.peek(name);
+      if (known === undefined) missing.push(subject);
+      else {
+        keys.set(subject, known.key);
+        if (this.#sealing.isStale(name)) stale.push(subject);
+      }
+    }
+    // Ahead of their end, and waited for by nobody.
+    if (stale.length > 0) this.#once(`refresh ${tenant}`, () => this.#fetch(tenant, stale, new Map(), new Map())).catch(() => undefined);
+    for (let at = 0; at < missing.length; at += KEYS_BATCH_MAX) await this.#fetch(tenant, missing.slice(at, at + KEYS_BATCH_MAX), keys, faults);
+    return new SubjectKeys(tenant, keys, faults);
+  }
+
+  /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
+  async sealAll(items: readonly SealItem[]): Promise<({ readonly text: string } | ItemFault)[]> {
+    const byTenant = new Map<string, SubjectKeys>();
+    for (const tenant of new Set(items.map((item) => item.tenant))) {
+      byTenant.set(tenant, await this.ensure(tenant, items.filter((item) => item.tenant === tenant).map(({ subject }) => subject)));
+    }
+    return items.map(({ tenant, subject, context, bytes }) => {
+      const keys = byTenant.get(tenant)!;
+      const fault = keys.faults.get(subject);
+      return fault === undefined ? { text: keys.seal(subject, context, bytes) } : { fault };
+    });
+  }
+
+  /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
+  async openAll(items: readonly OpenItem[]): Promise<({ readonly bytes: Buffer } | ItemFault)[]> {
+    const ids = items.map(({ text }) => keyIdOf(text));
+    const byTenant = new Map<string, ReadonlyMap<string, FieldKey | string>>();
+    for (const tenant of new Set(items.map((item) => item.tenant))) {
+      byTenant.set(tenant, await this.#openingKeys(tenant, ids.filter((id, at): id is string => id !== undefined && items[at]!.tenant === tenant)));
+    }
+    return items.map((item, at) => {
+      const id = ids[at];
+      const key = id === undefined ? 'FIELD_MALFORMED' : byTenant.get(item.tenant)!.get(id);
+      return typeof key === 'string' ? { fault: key } : openWith(key, item);
+    });
+  }
+
+  /** Forgets the subject's key now: it was destroyed. */
+  drop(tenant: string, subject: string, keyId: string | undefined): void {
+    this.#sealing.drop(`${tenant} ${subject}`);
+    if (keyId !== undefined) this.#opening.drop(`${tenant} ${keyId}`);
+  }
+
+  live(): [string, FieldKey][] {
+    return [...this.#sealing.values(), ...this.#opening.values()].map(({ tenant, key }) => [tenant, key]);
+  }
+
+  clear(): void {
+    this.#sealing.clear();
+    this.#opening.clear();
+  }
+
+  async #fetch(tenant: string, subjects: readonly string[], keys: Map<string, FieldKey>, faults: Map<string, string>): Promise<void> {
+    const askedAtMs = this.options.monotonicMs();
+    const { result, keys: bytes } = await this.client.ask('subject-keys', { tenant, subjects: subjects.slice(0, KEYS_BATCH_MAX), mode: 'encrypt' });
+    const fresh = bytes.values();
+    for (const grant of result.grants) {
+      if ('fault' in grant) {
+        faults.set(grant.subject, grant.fault);
+        this.#sealing.drop(`${tenant} ${grant.subject}`);
+        continue;
+      }
+      const key = take(grant.keyId, fresh.next().value, result.usesMax);
+      this.#sealing.put(`${tenant} ${grant.subject}`, { tenant, key }, askedAtMs, result.ttlMs);
+      keys.set(grant.subject, key);
+    }
+  }
+
+  /** Keys by their ids; a text is the code of a fault. */
+  async #openingKeys(tenant: string, keyIds: readonly string[]): Promise<Map<string, FieldKey | string>> {
+    const found = new Map<string, FieldKey | string>();
+    const missing = [...new Set(keyIds)].filter((id) => {
+      const known = this.#opening.peek(`${tenant} ${id}`);
+      if (known !== undefined) found.set(id, known.key);
+      return known === undefined;
+    });
+    for (let at = 0; at < missing.length; at += KEYS_BATCH_MAX) {
+      const askedAtMs = this.options.monotonicMs();
+      const { result, keys } = await this.client.ask('subject-keys-by-id', { tenant, keyIds: missing.slice(at, at + KEYS_BATCH_MAX) });
+      const fresh = keys.values();
+      for (const grant of result.grants) {
+        if ('fault' in grant) found.set(grant.keyId, grant.fault);
+        else {
+          const key = take(grant.keyId, fresh.next().value, 0);
+          this.#opening.put(`${tenant} ${grant.keyId}`, { tenant, key }, askedAtMs, result.ttlMs);
+          found.set(grant.keyId, key);
+        }
+      }
+    }
+    return found;
+  }
+
+  #once(name: string, work: () => Promise<unknown>): Promise<unknown> {
+    let running = this.#asking.get(name);
+    if (running === undefined) {
+      running = work().finally(() => this.#asking.delete(name));
+      this.#asking.set(name, running);
+    }
+    return running;
+  }
+}
+
+function openWith(key: FieldKey | undefined, { tenant, context, text }: OpenItem): { readonly bytes: Buffer } | ItemFault {
+  if (key === undefined) return { fault: 'KEY_UNKNOWN' };
+  try {
+    return { bytes: openField(key, { tenant, ...context }, text) };
+  } catch (error) {
+    if (error instanceof EnvelopeFault) return { fault: error.code };
+    throw error;
+  }
+}
+
+function keyIdOf(text: string): string | undefined {
+  try {
+    return parseField(text).keyId;
+  } catch (error) {
+    if (error instanceof EnvelopeFault) return undefined;
+    throw error;
+  }
+}
+
+/** The key service promises one key for each grant; a reply that keeps less is refused as a whole. */
+function take(keyId: string, bytes: Buffer | undefined, usesMax: number): FieldKey {
+  if (bytes === undefined) throw new KeyClientError('KEYS_REPLY_INVALID', 'a granted key is missing from the answer');
+  const key = fieldKey({ keyId, bytes, usesMax });
+  bytes.fill(0);
+  return key;
+}
+
