@@ -67,11 +67,11 @@ function wrapContract(standing: () => RootKeyStand): void {
 
     it('goes on unwrapping after a rotation, in every instance, and rewraps to the new version', async () => {
       const key = randomBytes(32);
-      const other = await stand.reopen();
       const old = await stand.provider.wrap(CONTEXT, key);
       expect(await stand.provider.isCurrent(old)).toBe(true);
       await stand.rotate();
       expect(await stand.provider.isCurrent(old)).toBe(false);
+      const other = await stand.reopen();
       const renewed = await stand.provider.rewrap(CONTEXT, old);
       expect(await stand.provider.isCurrent(renewed)).toBe(true);
       expect(stand.provider.rootKeyOf(renewed)).not.toBe(stand.provider.rootKeyOf(old));
