@@ -10,7 +10,7 @@ export function runChild(file: string, args: readonly string[]): ChildProcess {
   return spawn(
     process.execPath,
     ['--experimental-transform-types', '--disable-warning=ExperimentalWarning', '--conditions=@countersign/source',
-      '--import', path.join(HERE, 'resolve-source.mjs'), path.join(HERE, file), ...args],
+      '--import', path.join(HERE, '../../../tools/resolve-source.mjs'), path.join(HERE, file), ...args],
     { env, stdio: ['ignore', 'pipe', 'inherit'] },
   );
 }

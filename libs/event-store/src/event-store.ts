@@ -80,6 +80,7 @@ export class EventStore {
   readonly #rows: EventRows;
   readonly #origin: Origin;
   readonly #relay: OpenRelay | undefined;
+  #waking: 'no' | 'yes' | 'again' = 'no';
 
   constructor(options: EventStoreOptions) {
     const source = checkSource(options.source);
@@ -87,12 +88,12 @@ export class EventStore {
     const clock = options.clock ?? Date.now;
     const personal = new Personal(source, options.cipher);
     const { pool, relay } = options;
-    this.#rows = new EventRows(pool, schema, source);
+    this.#rows = new EventRows(pool, schema);
     this.#origin = { source, personal, newId: options.newId ?? uuidV7Source(clock), nowIso: () => new Date(clock()).toISOString() };
     this.ledger = new LedgerSide(pool, schema);
     this.#relay = relay && openRelay({
       ...relay, source, pool,
-      rows: new EventRelayRows(pool, schema, personal, relay.log),
+      rows: new EventRelayRows(pool, schema, source, personal, relay.log),
       lockName: `countersign.events/${schema}`,
       channel: relayChannel(schema),
     });
@@ -108,15 +109,16 @@ export class EventStore {
     request: ExecuteRequest<Command>,
   ): Promise<Appended & Loaded<State>> {
     const name = { tenant: request.tenant, stream: streamOf(aggregate, request.id) };
-    let loaded: Loaded<State> = { state: aggregate.initialState, version: 0 };
+    const start: Loaded<State> = { state: aggregate.initialState, version: 0 };
+    let loaded = start;
     for (let triesLeft = request.retriesMax ?? 0; ; triesLeft--) {
       loaded = await this.#forward(aggregate, name, loaded);
       // Looked up after loading: if the loaded state holds the command's events, the command is found.
       const known = await this.#known(request, name);
       const appended = known ?? (await this.#tryAppend(request, name, loaded.version, aggregate.decide(request.command, loaded.state), triesLeft > 0));
       if (appended === undefined) continue;
-      const from = appended.repeated ? { state: aggregate.initialState, version: 0 } : loaded;
-      return { ...appended, ...(await this.#forward(aggregate, name, from, appended.version)) };
+      const after = appended.repeated ? await this.#forward(aggregate, name, start, appended.version) : await this.#fold(aggregate, loaded, appended.events);
+      return { ...appended, ...after };
     }
   }
 
@@ -166,15 +168,15 @@ export class EventStore {
     from: Loaded<State>,
     to = Number.MAX_SAFE_INTEGER,
   ): Promise<Loaded<State>> {
-    let { state, version } = from;
-    for await (const page of this.#rows.pages(name, version, to)) {
-      const personal = aggregate.opensPersonal === true ? await this.openPersonal(page) : [];
-      page.forEach((event, at) => {
-        state = aggregate.evolve(state, { ...event, personal: personal[at] } as unknown as Past<E>);
-        version = event.version;
-      });
-    }
-    return { state, version };
+    let loaded = from;
+    for await (const page of this.#rows.pages(name, from.version, to)) loaded = await this.#fold(aggregate, loaded, page);
+    return loaded;
+  }
+
+  async #fold<State, Command, E extends DomainEvent>(aggregate: Aggregate<State, Command, E>, from: Loaded<State>, events: readonly RecordedEvent[]): Promise<Loaded<State>> {
+    const personal = aggregate.opensPersonal === true ? await this.openPersonal(events) : [];
+    const state = events.reduce((state, event, at) => aggregate.evolve(state, { ...event, personal: personal[at] } as unknown as Past<E>), from.state);
+    return { state, version: from.version + events.length };
   }
 
   async #known({ tenant, commandId }: Request, name: StreamName): Promise<Appended | undefined> {
@@ -203,19 +205,44 @@ export class EventStore {
     return { events: this.#recorded(name, expected, events), version: expected + events.length, repeated: false };
   }
 
-  /** Command, events, read tables and numbers in one transaction. False if the command is known. */
+  /** Command, events and read tables in one transaction. False if the command is known. */
   async #store({ commandId, project }: Request, name: StreamName, expected: number, events: readonly PreparedEvent[]): Promise<boolean> {
     if (events.length === 0 && commandId === undefined) return true;
-    return withTransaction(this.#rows.pool, async (client) => {
-      const command = { stream: name.stream, version: expected + events.length, events: events.length };
-      if (commandId !== undefined && !(await this.#rows.insertCommand(client, name.tenant, commandId, command))) return false;
-      if (events.length === 0) return true;
-      await this.#rows.insertEvents(client, name, expected, events);
-      await project?.(client, this.#recorded(name, expected, events));
-      await this.#rows.number(client, events);
-      // The commit that follows is the commit point: from then on the events have happened and will reach the ledger.
-      return true;
-    });
+    const rows = this.#rows;
+    // Nothing else to store: one statement is a transaction of its own.
+    if (commandId === undefined && project === undefined) await rows.insertEvents(rows.pool, name, expected, events);
+    else {
+      const isNew = await withTransaction(rows.pool, async (client) => {
+        const command = { stream: name.stream, version: expected + events.length, events: events.length };
+        if (commandId !== undefined && !(await rows.insertCommand(client, name.tenant, commandId, command))) return false;
+        if (events.length === 0) return true;
+        await rows.insertEvents(client, name, expected, events);
+        await project?.(client, this.#recorded(name, expected, events));
+        // The commit that follows is the commit point: from then on the events have happened and will reach the ledger.
+        return true;
+      });
+      if (!isNew) return false;
+    }
+    this.#wakeRelay();
+    return true;
+  }
+
+  /**
+   * After the commit, not in it: a transaction that notifies holds a lock on all others until it is flushed. One
+   * notification at a time; one that is lost costs a poll of the relay.
+   */
+  #wakeRelay(): void {
+    if (this.#waking !== 'no') {
+      this.#waking = 'again';
+      return;
+    }
+    this.#waking = 'yes';
+    const woken = (): void => {
+      const again = this.#waking === 'again';
+      this.#waking = 'no';
+      if (again) this.#wakeRelay();
+    };
+    this.#rows.wakeRelay().then(woken, woken);
   }
 
   #recorded({ stream }: StreamName, expected: number, events: readonly PreparedEvent[]): RecordedEvent[] {

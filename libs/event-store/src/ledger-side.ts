@@ -46,7 +46,7 @@ export class LedgerSide {
     const { rows } = await this.pool.query<Omit<RefusedEvent, 'version' | 'field'> & { version: string; field: string | null }>(
       `SELECT event_id AS "eventId", e.tenant, e.stream, e.version, r.refused_code AS code, r.refused_field AS field, r.refused_message AS message
        FROM ${this.schema}.event_relay AS r JOIN ${this.schema}.events AS e USING (event_id)
-       WHERE r.ledger_index IS NULL AND r.refused_code IS NOT NULL ORDER BY r.position LIMIT $1`,
+       WHERE r.ledger_index IS NULL AND r.refused_code IS NOT NULL ORDER BY r.added LIMIT $1`,
       [limit],
     );
     return rows.map((row) => ({ ...row, version: Number(row.version), field: row.field ?? undefined }));
@@ -57,7 +57,7 @@ export class LedgerSide {
     const { rows } = await this.pool.query<{ event_id: string; age_ms: string; count: string; refused: string }>(
       `SELECT event_id, extract(epoch FROM clock_timestamp() - appended_at) * 1000 AS age_ms, count(*) OVER () AS count, count(refused_code) OVER () AS refused
        FROM ${this.schema}.event_relay
-       WHERE ledger_index IS NULL AND appended_at <= clock_timestamp() - $1 * interval '1 millisecond' ORDER BY position LIMIT 1`,
+       WHERE ledger_index IS NULL AND appended_at <= clock_timestamp() - $1 * interval '1 millisecond' ORDER BY added LIMIT 1`,
       [olderThanMs],
     );
     const [row] = rows;

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@countersign/chain';
 import type { Log, OutboxRow, RefusedRow, RelayRows, SettledRow } from '@countersign/client';
-import type { Pool } from '@countersign/postgres';
+import { withTransaction, type Pool } from '@countersign/postgres';
+import { EventStoreFault } from './fault.js';
 import { ERASED_DATA, type OpenedPart, type Personal } from './personal.js';
 import type { EventRow } from './recorded-event.js';
 
@@ -15,6 +16,7 @@ export class EventRelayRows implements RelayRows {
   constructor(
     readonly pool: Pool,
     readonly schema: string,
+    readonly source: string,
     readonly personal: Personal,
     readonly log: Log | undefined,
   ) {}
@@ -25,6 +27,7 @@ export class EventRelayRows implements RelayRows {
    * waits behind it.
    */
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
+    await this.#number(limit);
     const { rows } = await this.pool.query<UnsentRow>(
       `SELECT r.position, e.tenant, e.event_id, e.event, e.personal, r.producer_id, r.sequence
        FROM ${this.schema}.event_relay AS r JOIN ${this.schema}.events AS e USING (event_id)
@@ -70,6 +73,33 @@ export class EventRelayRows implements RelayRows {
         refused.map(({ refusal }) => refusal.message),
       ],
     );
+  }
+
+  /**
+   * Gives events their place in the order of sending and the producer's numbers: durable before anything is sent, so
+   * that an event that is lost from here on is missing in the ledger's list of numbers. Not when they are appended: one
+   * counter for all would make their transactions commit one after the other.
+   */
+  async #number(limit: number): Promise<void> {
+    const { rows } = await this.pool.query(`SELECT FROM ${this.schema}.event_relay WHERE position IS NULL AND ledger_index IS NULL LIMIT 1`);
+    if (rows.length === 0) return;
+    await withTransaction(this.pool, async (client) => {
+      // First, and in a statement of its own: what follows must see all that another relay has numbered.
+      const locked = await client.query(`SELECT FROM ${this.schema}.event_producer WHERE source = $1 FOR UPDATE`, [this.source]);
+      if (locked.rowCount !== 1) throw new EventStoreFault('OPTION_INVALID', 'the schema belongs to another source', 'source');
+      await client.query(
+        `WITH fresh AS (
+           SELECT event_id, row_number() OVER (ORDER BY added) AS at FROM ${this.schema}.event_relay
+           WHERE position IS NULL AND ledger_index IS NULL ORDER BY added LIMIT $1
+         ), producer AS (
+           UPDATE ${this.schema}.event_producer SET position = position + n, sequence = sequence + n FROM (SELECT count(*) AS n FROM fresh) AS c
+           RETURNING producer_id, position - n AS position, sequence - n AS sequence
+         )
+         UPDATE ${this.schema}.event_relay AS r SET position = p.position + f.at, producer_id = p.producer_id, sequence = p.sequence + f.at
+         FROM fresh AS f, producer AS p WHERE r.event_id = f.event_id`,
+        [limit],
+      );
+    });
   }
 
   async #refuseHere(unreadable: readonly RefusedRow[]): Promise<void> {

@@ -26,7 +26,6 @@ export class EventRows {
   constructor(
     readonly pool: Pool,
     readonly schema: string,
-    readonly source: string,
   ) {}
 
   /** The events after version `from`, up to `to`, in pages. Throws STREAM_DAMAGED when one is missing. */
@@ -67,8 +66,8 @@ export class EventRows {
     return rowCount === 1;
   }
 
-  /** Throws STREAM_VERSION_CONFLICT unless the stream is at `expectedVersion`. */
-  async insertEvents(client: PoolClient, { tenant, stream }: StreamName, expectedVersion: number, events: readonly PreparedEvent[]): Promise<void> {
+  /** Stores the events with their rows for the relay. Throws STREAM_VERSION_CONFLICT unless the stream is at `expectedVersion`. */
+  async insertEvents(client: Pick<PoolClient, 'query'>, { tenant, stream }: StreamName, expectedVersion: number, events: readonly PreparedEvent[]): Promise<void> {
     const values = [
       tenant, stream, expectedVersion, events[0]?.time,
       events.map(({ id }) => id), events.map(({ type }) => type), events.map(({ content }) => content),
@@ -76,10 +75,15 @@ export class EventRows {
     ];
     try {
       const { rowCount } = await client.query(
-        `INSERT INTO ${this.schema}.events (tenant, stream, version, event_id, type, occurred_at, event, personal)
-         SELECT $1, $2, $3::bigint + at, id, type, $4::timestamptz, event, personal
-         FROM unnest($5::uuid[], $6::text[], $7::text[], $8::jsonb[]) WITH ORDINALITY AS e (id, type, event, personal, at)
-         WHERE $3::bigint = (SELECT coalesce(max(version), 0) FROM ${this.schema}.events WHERE tenant = $1 AND stream = $2)`,
+        `WITH stored AS (
+           INSERT INTO ${this.schema}.events (tenant, stream, version, event_id, type, occurred_at, event, personal)
+           SELECT $1, $2, $3::bigint + at, id, type, $4::timestamptz, event, personal
+           FROM unnest($5::uuid[], $6::text[], $7::text[], $8::jsonb[]) WITH ORDINALITY AS e (id, type, event, personal, at)
+           WHERE $3::bigint = (SELECT coalesce(max(version), 0) FROM ${this.schema}.events WHERE tenant = $1 AND stream = $2)
+           RETURNING event_id
+         )
+         INSERT INTO ${this.schema}.event_relay (event_id)
+         SELECT id FROM unnest($5::uuid[]) WITH ORDINALITY AS e (id, at) WHERE EXISTS (SELECT FROM stored) ORDER BY at`,
         values,
       );
       if (rowCount !== events.length) throw versionConflict();
@@ -90,23 +94,9 @@ export class EventRows {
     }
   }
 
-  /**
-   * Gives the events their place in the order of sending and the producer's numbers. Last before the commit: the
-   * producer's row stays locked until then, so that no number is missing and none is used twice.
-   */
-  async number(client: PoolClient, events: readonly PreparedEvent[]): Promise<void> {
-    const { rowCount } = await client.query(
-      `WITH numbered AS (
-         UPDATE ${this.schema}.event_producer SET position = position + $2, sequence = sequence + $2 WHERE source = $1
-         RETURNING producer_id, position - $2 AS position, sequence - $2 AS sequence
-       ), queued AS (
-         INSERT INTO ${this.schema}.event_relay (position, event_id, producer_id, sequence)
-         SELECT position + at, id, producer_id, sequence + at FROM numbered, unnest($3::uuid[]) WITH ORDINALITY AS e (id, at)
-       )
-       SELECT pg_notify($4, '') FROM numbered`,
-      [this.source, events.length, events.map(({ id }) => id), relayChannel(this.schema)],
-    );
-    if (rowCount !== 1) throw new EventStoreFault('OPTION_INVALID', 'the schema belongs to another source', 'source');
+  /** Wakes whichever instance relays. */
+  async wakeRelay(): Promise<void> {
+    await this.pool.query('SELECT pg_notify($1, $2)', [relayChannel(this.schema), '']);
   }
 }
 

@@ -41,7 +41,7 @@ CREATE TABLE ${s}.events (
   stream text NOT NULL,
   version bigint NOT NULL CHECK (version > 0),
   event_id uuid NOT NULL,
-  type text NOT NULL,
+  type text NOT NULL CHECK (starts_with(type, '${source}.')),
   occurred_at timestamptz NOT NULL,
   -- Canonical JSON without the personal parts.
   event text NOT NULL,
@@ -49,23 +49,26 @@ CREATE TABLE ${s}.events (
   personal jsonb,
   CONSTRAINT events_stream_version PRIMARY KEY (tenant, stream, version)
 );
--- What the ledger is to be told, in this order, and what it answered. The receipt is set once.
+-- What the ledger is to be told and what it answered. The relay numbers the rows; number and receipt are set once.
 CREATE TABLE ${s}.event_relay (
-  position bigint PRIMARY KEY,
-  event_id uuid NOT NULL UNIQUE,
-  producer_id text NOT NULL,
-  sequence bigint NOT NULL,
+  event_id uuid PRIMARY KEY,
+  added bigint GENERATED ALWAYS AS IDENTITY,
   appended_at timestamptz NOT NULL DEFAULT now(),
+  -- The order of sending, and the producer's number that the ledger is given.
+  position bigint,
+  producer_id text,
+  sequence bigint,
   ledger_index bigint,
   event_hash text,
   recorded_at text,
   refused_code text,
   refused_field text,
   refused_message text,
+  CHECK (num_nulls(position, producer_id, sequence) IN (0, 3)),
   CHECK (num_nulls(ledger_index, event_hash, recorded_at) IN (0, 3))
 );
-CREATE INDEX event_relay_unreceipted ON ${s}.event_relay (position) WHERE ledger_index IS NULL;
--- The database itself says that every event is sent: none can be committed without its place in the order of sending.
+CREATE INDEX event_relay_unreceipted ON ${s}.event_relay (position, added) WHERE ledger_index IS NULL;
+-- The database itself says that every event is sent: none can be committed without its row for the relay.
 ALTER TABLE ${s}.events ADD CONSTRAINT events_are_relayed UNIQUE (event_id),
   ADD FOREIGN KEY (event_id) REFERENCES ${s}.event_relay (event_id) DEFERRABLE INITIALLY DEFERRED;
 CREATE TABLE ${s}.event_commands (
@@ -77,12 +80,12 @@ CREATE TABLE ${s}.event_commands (
   events integer NOT NULL,
   PRIMARY KEY (tenant, command_id)
 );
--- Its one row is locked from the numbering to the commit of each append: positions become visible in order, without gaps.
+-- One row, locked by whoever numbers: no number is left out and none is used twice.
 CREATE TABLE ${s}.event_producer (
   source text PRIMARY KEY,
   producer_id text NOT NULL,
   position bigint NOT NULL,
-  -- Highest number given out under this producer id.
+  -- Highest number given out under the producer id.
   sequence bigint NOT NULL
 );
 INSERT INTO ${s}.event_producer VALUES ('${source}', '${source}-' || left(replace(gen_random_uuid()::text, '-', ''), 16), 0, 0);
@@ -91,17 +94,18 @@ INSERT INTO ${s}.event_producer VALUES ('${source}', '${source}-' || left(replac
 
 function setOnceSql(s: string): string {
   return `
-CREATE FUNCTION ${s}.event_receipt_set_once() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION ${s}.event_relay_set_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (NEW.position, NEW.event_id, NEW.producer_id, NEW.sequence, NEW.appended_at)
-       IS DISTINCT FROM (OLD.position, OLD.event_id, OLD.producer_id, OLD.sequence, OLD.appended_at)
+  IF (NEW.event_id, NEW.added, NEW.appended_at) IS DISTINCT FROM (OLD.event_id, OLD.added, OLD.appended_at)
+     OR (OLD.position IS NOT NULL AND (NEW.position, NEW.producer_id, NEW.sequence)
+       IS DISTINCT FROM (OLD.position, OLD.producer_id, OLD.sequence))
      OR (OLD.ledger_index IS NOT NULL AND (NEW.ledger_index, NEW.event_hash, NEW.recorded_at)
        IS DISTINCT FROM (OLD.ledger_index, OLD.event_hash, OLD.recorded_at))
   THEN RAISE EXCEPTION 'an event keeps its number and its receipt' USING ERRCODE = '42501';
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER event_receipt_set_once BEFORE UPDATE ON ${s}.event_relay FOR EACH ROW EXECUTE FUNCTION ${s}.event_receipt_set_once();
+CREATE TRIGGER event_relay_set_once BEFORE UPDATE ON ${s}.event_relay FOR EACH ROW EXECUTE FUNCTION ${s}.event_relay_set_once();
 `;
 }
 
@@ -109,7 +113,7 @@ function grantsSql(s: string, role: string): string {
   return `
 GRANT USAGE ON SCHEMA ${s} TO ${role};
 GRANT SELECT, INSERT ON ${s}.events, ${s}.event_relay, ${s}.event_commands TO ${role};
-GRANT UPDATE (ledger_index, event_hash, recorded_at, refused_code, refused_field, refused_message) ON ${s}.event_relay TO ${role};
+GRANT UPDATE (position, producer_id, sequence, ledger_index, event_hash, recorded_at, refused_code, refused_field, refused_message) ON ${s}.event_relay TO ${role};
 GRANT SELECT, UPDATE (position, sequence) ON ${s}.event_producer TO ${role};
 `;
 }

@@ -70,6 +70,7 @@ export function ledgerContract({ stand, store }: Ground): void {
       const change = (sql: string) => rejection(stand().pool.query(sql));
       expect(await change('UPDATE doors.event_relay SET ledger_index = -1')).toBe('42501');
       expect(await change("UPDATE doors.event_relay SET event_hash = 'other'")).toBe('42501');
+      expect(await change('UPDATE doors.event_relay SET sequence = sequence + 1')).toBe('42501');
       expect(await change('UPDATE doors.event_relay SET ledger_index = NULL, event_hash = NULL, recorded_at = NULL')).toBe('42501');
       expect(await store().ledger.receipt(events[0]!.id)).toEqual(receipt);
     });
@@ -85,7 +86,7 @@ export function roleContract({ stand, store }: Ground): void {
       'DELETE FROM doors.events',
       'TRUNCATE doors.events CASCADE',
       'DELETE FROM doors.event_relay',
-      'UPDATE doors.event_relay SET sequence = 1',
+      'UPDATE doors.event_relay SET appended_at = now()',
       'DELETE FROM doors.event_commands',
       "UPDATE doors.event_commands SET stream = 'x'",
       "UPDATE doors.event_producer SET producer_id = 'x'",
@@ -96,7 +97,7 @@ export function roleContract({ stand, store }: Ground): void {
     });
 
     it('cannot commit an event that the ledger is not told', async () => {
-      const insert = "INSERT INTO doors.events VALUES ('acme', 's', 1, gen_random_uuid(), 't', now(), '{}', NULL)";
+      const insert = "INSERT INTO doors.events VALUES ('acme', 's', 1, gen_random_uuid(), 'doors.door.opened', now(), '{}', NULL)";
       expect(await rejection(stand().pool.query(insert))).toBe('23503');
     });
   });
