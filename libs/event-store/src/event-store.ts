@@ -6,7 +6,7 @@ import { EventStoreFault } from './fault.js';
 import { LedgerSide } from './ledger-side.js';
 import { Personal, type OpenedPart, type PersonalCipher } from './personal.js';
 import { prepare, type Cause, type Origin, type PreparedEvent } from './prepare.js';
-import type { RecordedEvent } from './recorded-event.js';
+import { recordedFromRow, type RecordedEvent } from './recorded-event.js';
 import { EventRelayRows } from './relay-rows.js';
 import { EventRows, type StreamName } from './rows.js';
 import { checkSource, checkSqlName, relayChannel } from './schema.js';
@@ -115,10 +115,13 @@ export class EventStore {
       loaded = await this.#forward(aggregate, name, loaded);
       // Looked up after loading: if the loaded state holds the command's events, the command is found.
       const known = await this.#known(request, name);
-      const appended = known ?? (await this.#tryAppend(request, name, loaded.version, aggregate.decide(request.command, loaded.state), triesLeft > 0));
-      if (appended === undefined) continue;
-      const after = appended.repeated ? await this.#forward(aggregate, name, start, appended.version) : await this.#fold(aggregate, loaded, appended.events);
-      return { ...appended, ...after };
+      if (known !== undefined) return { ...known, ...(await this.#forward(aggregate, name, start, known.version)) };
+      const decided = aggregate.decide(request.command, loaded.state);
+      const events = await prepare(this.#origin, name.tenant, decided, request);
+      // Before they are stored: a stream that cannot be loaded any more would be worse than a command that fails.
+      const after = await this.#fold(aggregate, loaded, recorded(name, loaded.version, events));
+      const appended = await this.#tryStore(request, name, loaded.version, events, triesLeft > 0);
+      if (appended !== undefined) return { ...appended, ...after };
     }
   }
 
@@ -129,7 +132,8 @@ export class EventStore {
       const known = await this.#known(request, name);
       if (known !== undefined) return known;
       const version = request.expectedVersion ?? (await this.#rows.version(name));
-      const appended = await this.#tryAppend(request, name, version, request.events, triesLeft > 0);
+      const events = await prepare(this.#origin, name.tenant, request.events, request);
+      const appended = await this.#tryStore(request, name, version, events, triesLeft > 0);
       if (appended !== undefined) return appended;
     }
   }
@@ -190,19 +194,16 @@ export class EventStore {
     return { events, version: command.version, repeated: true };
   }
 
-  /** Undefined when it met another writer and `mayTryAgain`, after a pause. */
-  async #tryAppend(request: Request, name: StreamName, expected: number, decided: readonly DomainEvent[], mayTryAgain: boolean): Promise<Appended | undefined> {
-    const events = await prepare(this.#origin, name.tenant, decided, request);
+  /** Undefined when the command turns out to be known, or when it met another writer and `mayTryAgain`, after a pause. */
+  async #tryStore(request: Request, name: StreamName, expected: number, events: readonly PreparedEvent[], mayTryAgain: boolean): Promise<Appended | undefined> {
     try {
-      const stored = await this.#store(request, name, expected, events);
-      // The same command, carried out meanwhile by somebody else.
-      if (!stored) return await this.#known(request, name);
+      if (!(await this.#store(request, name, expected, events))) return undefined;
     } catch (error) {
       if (!mayTryAgain || !(error instanceof EventStoreFault) || error.code !== 'STREAM_VERSION_CONFLICT') throw error;
       await sleep(Math.random() * CONFLICT_PAUSE_MS_MAX);
       return undefined;
     }
-    return { events: this.#recorded(name, expected, events), version: expected + events.length, repeated: false };
+    return { events: recorded(name, expected, events), version: expected + events.length, repeated: false };
   }
 
   /** Command, events and read tables in one transaction. False if the command is known. */
@@ -217,7 +218,7 @@ export class EventStore {
         if (commandId !== undefined && !(await rows.insertCommand(client, name.tenant, commandId, command))) return false;
         if (events.length === 0) return true;
         await rows.insertEvents(client, name, expected, events);
-        await project?.(client, this.#recorded(name, expected, events));
+        await project?.(client, recorded(name, expected, events));
         // The commit that follows is the commit point: from then on the events have happened and will reach the ledger.
         return true;
       });
@@ -244,13 +245,10 @@ export class EventStore {
     };
     this.#rows.wakeRelay().then(woken, woken);
   }
+}
 
-  #recorded({ stream }: StreamName, expected: number, events: readonly PreparedEvent[]): RecordedEvent[] {
-    return events.map(({ content, personal }, at) => {
-      const event = JSON.parse(content) as Omit<RecordedEvent, 'stream' | 'version' | 'personal'>;
-      return { ...event, stream, version: expected + at + 1, ...(personal === undefined ? {} : { personal }) };
-    });
-  }
+function recorded({ tenant, stream }: StreamName, expected: number, events: readonly PreparedEvent[]): RecordedEvent[] {
+  return events.map(({ id, content, personal }, at) => recordedFromRow({ tenant, event_id: id, event: content, personal: personal ?? null }, stream, expected + at + 1));
 }
 
 /** The stream of an aggregate. Throws STREAM_MALFORMED. */

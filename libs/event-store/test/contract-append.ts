@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { DomainEvent, EventStore, Project, RecordedEvent } from '../src/index.js';
 import { door, DoorFault, projectDoor, type DoorCommand } from './door.js';
 import { ACTOR, rejection, type Ground } from './stand.js';
@@ -47,6 +48,11 @@ export function appendContract({ stand, store }: Ground): void {
       expect(await rejection(append(store(), openings(1), { expectedVersion: 2, project: failing, commandId: 'c1' }))).toBe('23502');
       expect(await append(store(), openings(1), { expectedVersion: 2, commandId: 'c1' })).toMatchObject({ version: 3, repeated: false });
       expect((await stand().pool.query('SELECT FROM doors.event_relay')).rowCount).toBe(3);
+    });
+
+    it('stores nothing that the aggregate could not load again', async () => {
+      const forgetful = { ...door, evolve: () => { throw new DoorFault('DOOR_INSTALLED'); } };
+      expect([await rejection(store().execute(forgetful, onDoor(install))), (await store().load(door, 'acme', '17')).version]).toEqual(['DOOR_INSTALLED', 0]);
     });
 
     it.each([
@@ -142,6 +148,27 @@ export function commandContract({ store }: Ground): void {
       expect(await store().execute(door, onDoor(grant, { commandId: 'c2' }))).toMatchObject({ version: 2, events: [] });
       await store().execute(door, onDoor({ ...grant, until: '2026-01-01' }));
       expect(await store().execute(door, onDoor(grant, { commandId: 'c2' }))).toMatchObject({ version: 2, events: [], repeated: true });
+    });
+
+    it('whatever comes, in whatever order and how often, each command counts once', async () => {
+      const grant = fc.record({ do: fc.constant('grant' as const), badge: fc.constantFrom('a', 'b'), until: fc.constantFrom('2026', '2027'), holder: fc.constant('usr_bo'), name: fc.string() });
+      const open = fc.record({ do: fc.constant('open' as const), badge: fc.constantFrom('a', 'b'), now: fc.constantFrom('2026', '2027') });
+      const commands = fc.array(fc.tuple(fc.nat({ max: 9 }), fc.oneof(grant, open)), { minLength: 1, maxLength: 15 });
+      let run = 0;
+      await fc.assert(
+        fc.asyncProperty(commands, async (list) => {
+          const id = `run-${run++}`;
+          await store().execute(door, onDoor(install, { id }));
+          const results = await Promise.all(list.map(([at, command]) => store().execute(door, onDoor(command, { id, commandId: `${id}-${at}`, retriesMax: 200 })).then((result) => [at, result] as const)));
+          const events = await all(store().read('acme', `door/${id}`));
+          const firsts = results.filter(([, { repeated }]) => !repeated);
+          expect(new Set(firsts.map(([at]) => at)).size).toBe(firsts.length);
+          expect(events).toHaveLength(1 + firsts.reduce((sum, [, result]) => sum + result.events.length, 0));
+          for (const [at, result] of results) expect(result.events).toEqual(firsts.find(([first]) => first === at)?.[1].events);
+          expect((await store().load(door, 'acme', id)).state).toEqual(events.reduce((state, event) => door.evolve(state, event as never), door.initialState));
+        }),
+        { numRuns: 15 },
+      );
     });
 
     it('is another command on another stream or of another tenant', async () => {

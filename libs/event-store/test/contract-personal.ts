@@ -103,6 +103,22 @@ export function erasureContract(ground: Ground): void {
       expect(await next.load(register, 'acme', '17')).toEqual({ version: 2, state: [{ subject: 'usr_di', erased: true }] });
     });
 
+    it('of a subject erased after the ledger had them, but before its receipt came, end as refused and seen', async () => {
+      const { book, cipher } = stand();
+      // The ledger takes the event; its answer is lost.
+      const deaf = { connected: true, onStatus: () => () => undefined, subscribe: () => () => undefined, publish: async (subject: string, body: Uint8Array) => void book.enter(subject, body), close: () => Promise.resolve() };
+      await store().close();
+      const first = stand().open({ relay: { transport: deaf } });
+      await first.execute(door, onDoor(install));
+      const { events } = await first.execute(door, granting('usr_gil'));
+      await until('the ledger has it', () => toldLedger(ground, events[0]!.id) !== undefined);
+      await first.close();
+      cipher.erase('acme', 'usr_gil');
+      const next = stand().open();
+      await settled(next);
+      expect(await next.ledger.refusals()).toMatchObject([{ eventId: events[0]!.id, code: 'EVENT_ID_REUSED' }]);
+    });
+
     it('of a subject erased already are marked so when they are stored', async () => {
       stand().cipher.erase('acme', 'usr_ed');
       await store().execute(door, onDoor(install));
