@@ -3,7 +3,8 @@ import { EnvelopeFault } from './fault.js';
 /** One name of a context: what it is called in messages, its value, and its limit in UTF-8 bytes. */
 export type NamedPart = readonly [name: string, value: string, bytesMax: number];
 
-// Holds any context of this library: at most 6 parts, none over 1,024 bytes. Reused, as nothing here waits.
+// Holds any context of this library: at most 6 parts, none over 1,024 bytes. What is longer is cut here and then over
+// its limit all the same. Reused, as nothing waits.
 const scratch = Buffer.alloc(8192);
 
 /**
@@ -17,7 +18,6 @@ export function lengthPrefixed(label: string, parts: readonly NamedPart[]): Uint
     if (typeof value !== 'string' || value === '') throw malformed(name, 'is empty or no string');
     // In UTF-8 every lone surrogate becomes U+FFFD: two different rows would share one encoding.
     if (!value.isWellFormed()) throw malformed(name, 'holds half a surrogate pair');
-    if (value.length > bytesMax) throw malformed(name, `is over ${bytesMax} bytes`);
     const next = append(value, end);
     if (next - end - 2 > bytesMax) throw malformed(name, `is over ${bytesMax} bytes`);
     end = next;

@@ -94,6 +94,7 @@ const CONTEXTS: readonly Case[] = [
       [`an empty ${name}`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: '' })],
       [`a number for a ${name}`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: 7 })],
       [`a ${name} of one byte too many`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: 'x'.repeat(limit + 1) })],
+      [`a ${name} of a million characters`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: 'x'.repeat(1_000_000) })],
       [`a ${name} too long in bytes, not in characters`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: 'é'.repeat(limit / 2 + 1) })],
       [`half a surrogate pair in a ${name}`, 'CONTEXT_MALFORMED', () => seal({ ...CONTEXT, [name]: 'a\ud800' })],
       [`a field opened for an empty ${name}`, 'CONTEXT_MALFORMED', () => open(text, { ...CONTEXT, [name]: '' })],
