@@ -1,0 +1,13 @@
+export { openSecrets, type Secrets, type SecretsOptions } from './open-secrets.js';
+export type { SecretSource, SecretStatus } from './held-secret.js';
+export { Secret, type SecretOrigin } from './secret.js';
+export { SecretFault, type SecretFaultCode } from './secret-fault.js';
+export { SECRET_BYTES_MAX, type SecretProvider, type SecretReading } from './secret-provider.js';
+export { FileProvider } from './file-provider.js';
+export { EnvProvider } from './env-provider.js';
+export { AwsProvider, type AwsProviderOptions } from './aws-provider.js';
+export { VaultProvider } from './vault-provider.js';
+export { readSecretSources, type SecretName } from './secret-config.js';
+export { SERVICE_SECRETS, type ServiceName } from './service-secrets.js';
+export { secretsCheck, type SecretCheck } from './secrets-check.js';
+export { registerSecretMetrics } from './secret-metrics.js';

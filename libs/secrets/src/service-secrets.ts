@@ -1,0 +1,27 @@
+import type { SecretName } from './secret-config.js';
+
+/** Every secret that a service needs: what `countersign secrets check` looks for, and what the services open. */
+export const SERVICE_SECRETS = {
+  ledger: [
+    /** Connection URL of the role `ledger_runtime`. */
+    { name: 'LEDGER_DATABASE_URL' },
+    /** Connection URL of the role `ledger_reader`, which verification and readers use. */
+    { name: 'LEDGER_READER_DATABASE_URL' },
+    /** Nkey seed of the ledger's own account. */
+    { name: 'LEDGER_NATS_SEED' },
+    /** Of the sealed signing keys; without it a key file beside them seals them. */
+    { name: 'LEDGER_KEYS_PASSPHRASE', isOptional: true },
+  ],
+  keys: [
+    { name: 'KEYS_DATABASE_URL' },
+    /** Connection URL of the subject keys' database, apart from the main one. */
+    { name: 'KEYS_SUBJECTS_DATABASE_URL' },
+    { name: 'KEYS_NATS_SEED' },
+    /** Of the sealed root key; without it a key file beside it seals it. */
+    { name: 'KEYS_ROOT_PASSPHRASE', isOptional: true },
+    /** The one before, while it is being replaced. */
+    { name: 'KEYS_ROOT_PREVIOUS_PASSPHRASE', isOptional: true },
+  ],
+} as const satisfies Readonly<Record<string, readonly SecretName[]>>;
+
+export type ServiceName = keyof typeof SERVICE_SECRETS;
