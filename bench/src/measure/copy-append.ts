@@ -1,4 +1,4 @@
-import { copyBinary, copyOutBinary } from '@countersign/postgres';
+import { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutRows } from '@countersign/postgres';
 import type pg from 'pg';
 
 /** What PostgreSQL takes at most by one connection: the ledger's own rows by binary COPY, with nothing else to do. */
@@ -13,9 +13,9 @@ export async function readCopyBatches(pool: pg.Pool, ledgerId: number, rows: num
     const batches: Buffer[] = [];
     for (let from = 0; from < rows; from += BATCH_ROWS) {
       const range = `ledger_id = ${ledgerId} AND leaf_index >= ${from} AND leaf_index < ${Math.min(from + BATCH_ROWS, rows)}`;
-      const chunks: Buffer[] = [];
-      for await (const chunk of copyOutBinary(client, `COPY (SELECT ${COLUMNS} FROM entries WHERE ${range} ORDER BY leaf_index) TO STDOUT (FORMAT binary)`)) chunks.push(chunk);
-      batches.push(Buffer.concat(chunks));
+      const copied: Uint8Array[] = [COPY_BINARY_HEADER];
+      for await (const batch of copyOutRows(client, `COPY (SELECT ${COLUMNS} FROM entries WHERE ${range} ORDER BY leaf_index) TO STDOUT (FORMAT binary)`)) copied.push(...batch);
+      batches.push(Buffer.concat([...copied, COPY_BINARY_TRAILER]));
     }
     return batches;
   } finally {

@@ -4,6 +4,7 @@ export const HASH_BYTES = 32;
 
 // Domain separation: a node must never pass for a leaf, nor a leaf for a node (RFC 6962 §2.1).
 const LEAF_PREFIX = '\u0000';
+export const LEAF_PREFIX_BYTE = 0x00;
 const NODE_PREFIX = 0x01;
 
 /** SHA-256 of `bytes`. */

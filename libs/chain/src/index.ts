@@ -21,6 +21,7 @@ export * from './cosignature.js';
 export * from './tlog-proof.js';
 export * from './entry-bundle.js';
 export * from './chain-verifier.js';
+export { PackedEntry } from './packed-entry.js';
 export { EXPORT_FORMAT, EXPORT_LINE_BYTES_MAX, type ExportedEntry, type ExportHeader } from './export-format.js';
 export * from './export-encoder.js';
 export { ExportDecoder, type ExportRecord } from './export-decoder.js';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { from, to } from 'pg-copy-streams';
+import { from } from 'pg-copy-streams';
 
 /** Signature, flags and extension length that begin a binary COPY (PostgreSQL manual, COPY, "Binary Format"). */
 export const COPY_BINARY_HEADER: Uint8Array = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
@@ -35,23 +35,4 @@ export async function copyBinary(client: pg.ClientBase, sql: string, buffers: Ui
   if (!isOver) stream.end();
   await outcome;
   return stream.rowCount;
-}
-
-/**
- * Runs `COPY … TO STDOUT (FORMAT BINARY)` and yields the bytes as they come, header and trailer included; chunk borders
- * fall anywhere. The server waits while the reader is slow. Leaving the loop early closes the connection, because the
- * protocol has no other way to stop a COPY; a pool replaces it when it is released.
- */
-export async function* copyOutBinary(client: pg.ClientBase, sql: string): AsyncGenerator<Buffer, void, undefined> {
-  const stream = client.query(to(sql));
-  let isOver = false;
-  stream.on('error', () => {
-    isOver = true;
-  });
-  try {
-    for await (const chunk of stream) yield chunk as Buffer;
-    isOver = true;
-  } finally {
-    if (!isOver) await (client as pg.Client).end().catch(() => undefined);
-  }
 }

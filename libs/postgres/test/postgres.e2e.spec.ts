@@ -9,7 +9,7 @@ import {
   COPY_BINARY_HEADER,
   COPY_BINARY_TRAILER,
   copyBinary,
-  copyOutBinary,
+  copyOutRows,
   createPool,
   ensureDatabase,
   ensureRole,
@@ -140,10 +140,10 @@ const OUT = 'COPY (SELECT * FROM rows ORDER BY n) TO STDOUT (FORMAT BINARY)';
 
 async function readAll(): Promise<Buffer> {
   const client = await pool.connect();
-  const chunks: Buffer[] = [];
-  for await (const chunk of copyOutBinary(client, OUT)) chunks.push(chunk);
+  const copied: Uint8Array[] = [COPY_BINARY_HEADER];
+  for await (const rows of copyOutRows(client, OUT)) copied.push(...rows);
   client.release();
-  return Buffer.concat(chunks);
+  return Buffer.concat([...copied, COPY_BINARY_TRAILER]);
 }
 
 describe('binary COPY', () => {
@@ -207,8 +207,8 @@ describe('binary COPY', () => {
     const client = await pool.connect();
     client.on('error', () => undefined);
     const before = pool.totalCount;
-    for await (const chunk of copyOutBinary(client, OUT)) {
-      expect(chunk.length).toBeGreaterThan(0);
+    for await (const rows of copyOutRows(client, OUT)) {
+      expect(rows.length).toBeGreaterThan(0);
       break;
     }
     client.release();
@@ -219,9 +219,9 @@ describe('binary COPY', () => {
   it('reports a refused read', async () => {
     const client = await pool.connect();
     const read = async (): Promise<number> => {
-      let bytes = 0;
-      for await (const chunk of copyOutBinary(client, 'COPY (SELECT 1 / (n - 5) FROM generate_series(1, 9) AS n) TO STDOUT (FORMAT BINARY)')) bytes += chunk.length;
-      return bytes;
+      let count = 0;
+      for await (const rows of copyOutRows(client, 'COPY (SELECT 1 / (n - 5) FROM generate_series(1, 9) AS n) TO STDOUT (FORMAT BINARY)')) count += rows.length;
+      return count;
     };
     await expect(read()).rejects.toMatchObject({ code: '22012' });
     expect((await client.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
