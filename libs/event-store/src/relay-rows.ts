@@ -22,9 +22,9 @@ export class EventRelayRows implements RelayRows {
   ) {}
 
   /**
-   * Rejects while the cipher does not answer: the relay tries again, and what is unsent waits in its order. An event
-   * with a part that will never open, though its subject is not erased, is refused here, so that it is seen and nothing
-   * waits behind it.
+   * Rejects while the cipher does not answer: the relay tries again, and what is unsent waits in its order. A row that
+   * somebody has changed, or with a part that will never open though its subject is not erased, is refused here: it is
+   * seen, and nothing waits behind it.
    */
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
     await this.#number(limit);
@@ -36,14 +36,16 @@ export class EventRelayRows implements RelayRows {
     );
     const opened = await this.personal.open(rows.map((row) => ({ id: row.event_id, tenant: row.tenant, personal: row.personal ?? [] })));
     const unsent: OutboxRow[] = [];
-    const unreadable: RefusedRow[] = [];
+    const unfit: RefusedRow[] = [];
     rows.forEach((row, at) => {
+      const place = { tenant: row.tenant, id: row.event_id };
+      const position = Number(row.position);
       const parts = opened[at]!;
-      const place = { position: Number(row.position), tenant: row.tenant, id: row.event_id };
-      if (!('fault' in parts)) unsent.push({ ...place, event: ledgerEvent(row, parts) });
-      else unreadable.push({ position: place.position, refusal: { ...place, code: 'PERSONAL_UNREADABLE', field: 'personal', message: parts.fault } });
+      if (!saysItsRow(row)) unfit.push({ position, refusal: { ...place, code: 'STREAM_DAMAGED', message: 'the stored event is not the one that was appended' } });
+      else if ('fault' in parts) unfit.push({ position, refusal: { ...place, code: 'PERSONAL_UNREADABLE', field: 'personal', message: parts.fault } });
+      else unsent.push({ ...place, position, event: ledgerEvent(row, parts) });
     });
-    if (unreadable.length > 0) await this.#refuseHere(unreadable);
+    if (unfit.length > 0) await this.#refuseHere(unfit);
     return unsent;
   }
 
@@ -102,9 +104,19 @@ export class EventRelayRows implements RelayRows {
     });
   }
 
-  async #refuseHere(unreadable: readonly RefusedRow[]): Promise<void> {
-    for (const { refusal } of unreadable) this.log?.error({ eventId: refusal.id, tenant: refusal.tenant, code: refusal.code }, 'event not sent: a personal part does not open');
-    await this.refuse(unreadable);
+  async #refuseHere(unfit: readonly RefusedRow[]): Promise<void> {
+    for (const { refusal } of unfit) this.log?.error({ eventId: refusal.id, tenant: refusal.tenant, code: refusal.code }, 'event not sent: it cannot be read');
+    await this.refuse(unfit);
+  }
+}
+
+/** What is no JSON would spoil the message of all that are sent with it; what has another id would never be answered. */
+function saysItsRow(row: UnsentRow): boolean {
+  try {
+    const { id, tenant } = JSON.parse(row.event) as { id?: unknown; tenant?: unknown };
+    return id === row.event_id && tenant === row.tenant;
+  } catch {
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, jest } from '@jest/globals';
 import type { EventStore } from '../src/index.js';
 import { appendContract, commandContract, conflictContract } from './contract-append.js';
-import { ledgerContract, roleContract } from './contract-ledger.js';
+import { ledgerContract, refusalContract, roleContract } from './contract-ledger.js';
 import { erasureContract, personalContract } from './contract-personal.js';
 import type { Stand } from './stand.js';
 
@@ -25,6 +25,6 @@ export function eventStoreContract(name: string, makeStand: () => Promise<Stand>
       await stand.clear();
     });
     const ground = { stand: () => stand, store: () => store };
-    for (const part of [appendContract, conflictContract, commandContract, ledgerContract, roleContract, personalContract, erasureContract]) part(ground);
+    for (const part of [appendContract, conflictContract, commandContract, ledgerContract, refusalContract, roleContract, personalContract, erasureContract]) part(ground);
   });
 }
