@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { ChainFault } from '@countersign/chain';
 import { EventIdOnRecord, HeadMoved, type AppendStore } from './append-store.js';
 import { Batch, type RandomBytes, type Recorded } from './batch.js';
+import type { RowBuffers } from './copy-rows.js';
 import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
 import { emptySettlement, settle, type PendingMessage, type Settlement } from './settle.js';
@@ -19,6 +20,7 @@ export interface AppenderDependencies {
   readonly store: AppendStore;
   readonly now: () => Date;
   readonly randomBytes: RandomBytes;
+  readonly rowBuffers: RowBuffers;
   /** After commit: the ledger has grown, or has settled these messages. */
   readonly onCommitted: (ledger: Ledger, head: Head, settled: readonly Settled[]) => void;
   /** An invariant is broken; the appender has stopped. */
@@ -115,7 +117,7 @@ export class Appender {
     const front = this.queue.front(LOOKUP_MESSAGES_MAX);
     const lookUp = this.lookups > 0 || front.some((message) => message.redelivered);
     const messagesMax = lookUp ? await this.lookUp(front) : Infinity;
-    const batch = new Batch(this.ledger, base, this.deps.now(), this.deps.randomBytes);
+    const batch = new Batch(this.ledger, base, this.deps.now(), this.deps.randomBytes, this.deps.rowBuffers);
     const settled = (this.building = []) as Settled[];
     const onRecord = (id: string): Recorded | undefined =>
       this.inFlight?.built.batch.recorded.get(id) ?? this.lookedUp.get(id);
@@ -168,6 +170,7 @@ export class Appender {
     await done;
     // The commit point: the events are on record. All that follows may be repeated, or lost, without harm.
     this.inFlight = undefined;
+    built.batch.rows.release();
     this.head = built.next;
     this.retryDelayMs = 0;
     this.collisions = 0;

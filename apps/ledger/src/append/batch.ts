@@ -7,7 +7,7 @@ import {
   type FullTile,
   type Receipt,
 } from '@countersign/chain';
-import { EntryRows } from './copy-rows.js';
+import { EntryRows, type RowBuffers } from './copy-rows.js';
 import type { Head, Ledger } from './head.js';
 
 /** An event on record, or about to be, with what tells a retry from a reused id. */
@@ -42,8 +42,9 @@ export class Batch {
     readonly base: Head,
     now: Date,
     private readonly randomBytes: RandomBytes,
+    buffers: RowBuffers,
   ) {
-    this.rows = new EntryRows(ledger.ledgerId);
+    this.rows = new EntryRows(ledger.ledgerId, buffers);
     this.edge = base.edge.clone();
     this.lastEventHash = base.lastEventHash;
     this.treeSize = base.treeSize;

@@ -23,15 +23,41 @@ const DIGEST_BYTES = 1 + HASH_BYTES;
 // Column count, then length words and fixed-size values of all columns but the entry's and the parts' own bytes.
 const ROW_FIXED_BYTES = 2 + COLUMNS * 4 + 4 + 8 + 16 + DIGEST_BYTES + 20;
 const BYTEA_OID = 17;
+const NO_BYTES = Buffer.alloc(0);
 const START_BYTES = 256 * 1024;
+/** Buffers kept for reuse by all ledgers of a process: of each busy one, one batch is committed while the next is built. */
+const KEPT_BUFFERS_MAX = 4;
+
+/**
+ * Buffers that go from batch to batch. Fresh ones, of megabytes, many times a second, would make V8 mark its whole
+ * heap several times a second to find out that they are garbage.
+ */
+export class RowBuffers {
+  private readonly kept: Buffer[] = [];
+
+  take(): Buffer {
+    return this.kept.pop() ?? Buffer.allocUnsafeSlow(START_BYTES);
+  }
+
+  /** Only what nobody reads any more: a batch's buffer once the server has answered its commit. */
+  giveBack(bytes: Buffer): void {
+    if (this.kept.length < KEPT_BUFFERS_MAX) this.kept.push(bytes);
+  }
+}
 
 /** Builds the byte stream of one binary COPY into `entries`. Grows as needed; hand it over once by {@link finish}. */
 export class EntryRows {
-  private bytes: Buffer = Buffer.allocUnsafe(START_BYTES);
-  private used = HEADER.copy(this.bytes, 0);
+  private bytes: Buffer;
+  private used: number;
   private rows = 0;
 
-  constructor(private readonly ledgerId: number) {}
+  constructor(
+    private readonly ledgerId: number,
+    private readonly buffers: RowBuffers,
+  ) {
+    this.bytes = buffers.take();
+    this.used = HEADER.copy(this.bytes, 0);
+  }
 
   get rowCount(): number {
     return this.rows;
@@ -70,10 +96,17 @@ export class EntryRows {
     return this.bytes.subarray(0, this.used);
   }
 
+  /** Gives the buffer to a later batch. Nothing of these rows may be read afterwards. */
+  release(): void {
+    this.buffers.giveBack(this.bytes);
+    this.bytes = NO_BYTES;
+    this.used = 0;
+  }
+
   private reserve(more: number): void {
     const needed = this.used + more;
     if (needed <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, needed));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, needed));
     this.bytes.copy(grown, 0, 0, this.used);
     this.bytes = grown;
   }

@@ -4,6 +4,7 @@ import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contr
 import type { Logger } from '@countersign/runtime';
 import type { AppendStore } from './append-store.js';
 import { Appender, type Settled } from './appender.js';
+import { RowBuffers } from './copy-rows.js';
 import type { RandomBytes } from './batch.js';
 import type { ContentDigester } from './content-digest.js';
 import { emptyHead, type Head, type Ledger } from './head.js';
@@ -46,6 +47,7 @@ export interface IntakeDependencies {
 export class IntakeService {
   private readonly ledgers = new Map<string, Promise<LedgerIntake>>();
   private readonly intakes = new Set<LedgerIntake>();
+  private readonly rowBuffers = new RowBuffers();
   private unsettledBytes = 0;
   /** Messages to producers, one after the other. */
   private telling: Promise<void> = Promise.resolve();
@@ -141,6 +143,7 @@ export class IntakeService {
       store: this.deps.store,
       now: this.deps.now,
       randomBytes: this.deps.randomBytes,
+      rowBuffers: this.rowBuffers,
       onCommitted: (_, head, settled) => this.committed(ledger, head, settled),
       onBroken: (_, fault) => this.deps.onBroken(ledger, fault),
       onRetry: (_, error) => {

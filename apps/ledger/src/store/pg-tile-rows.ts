@@ -28,10 +28,11 @@ export class PgTileRows implements TileRows {
   constructor(private readonly pool: pg.Pool) {}
 
   async fullTile(ledger: Ledger, level: number, tileIndex: number): Promise<Buffer> {
-    const { rows } = await this.pool.query<{ hashes: Buffer }>(
-      'SELECT hashes FROM tiles WHERE ledger_id = $1 AND level = $2 AND tile_index = $3',
-      [ledger.ledgerId, level, tileIndex],
-    );
+    const { rows } = await this.pool.query<{ hashes: Buffer }>({
+      name: 'full-tile',
+      text: 'SELECT hashes FROM tiles WHERE ledger_id = $1 AND level = $2 AND tile_index = $3',
+      values: [ledger.ledgerId, level, tileIndex],
+    });
     const hashes = rows[0]?.hashes;
     if (hashes === undefined) throw missing(level, tileIndex * TILE_WIDTH, (tileIndex + 1) * TILE_WIDTH);
     return hashes;

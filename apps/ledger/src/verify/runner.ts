@@ -11,6 +11,8 @@ export interface VerifyRunner {
 }
 
 const IDLE_MS = 30_000;
+/** Where cores are short, appending comes first: a verification may take longer, a receipt may not. */
+const NICE = 10;
 
 /** Worker threads: recomputing a history must never hold up the event loop that takes events in. */
 export function threadRunner(threads: number): VerifyRunner {
@@ -19,6 +21,7 @@ export function threadRunner(threads: number): VerifyRunner {
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
+    niceIncrement: NICE,
   });
   return {
     segment: (job) => pool.run(job, { name: 'verifySegment' }) as Promise<SegmentResult>,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { decodeEntry, leafHash, type ChainFault, type Entry, type Event } from '@countersign/chain';
 import type { AppendStore } from '../../src/append/append-store.js';
 import { Appender } from '../../src/append/appender.js';
+import { RowBuffers } from '../../src/append/copy-rows.js';
 import { hmacContentDigester } from '../../src/append/content-digest.js';
 import { emptyHead, type Head, type Ledger } from '../../src/append/head.js';
 import { admitMessage } from '../../src/append/intake-message.js';
@@ -64,6 +65,7 @@ export class TestAppender {
       store,
       now,
       randomBytes,
+      rowBuffers: new RowBuffers(),
       onCommitted: (_ledger, head, settled) => {
         this.head = head;
         this.batches.push(settled.reduce((sum, { settlement }) => sum + settlement.recorded.length, 0));

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { StoredEntry } from '@countersign/chain';
 import { copyBinary, withClient } from '@countersign/postgres';
-import { ENTRIES_COPY_SQL, EntryRows, type EntryRow } from '../../src/append/copy-rows.js';
+import { ENTRIES_COPY_SQL, EntryRows, RowBuffers, type EntryRow } from '../../src/append/copy-rows.js';
 import { streamEntries } from '../../src/store/entry-stream.js';
 import { makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 
@@ -38,10 +38,15 @@ const ROWS: readonly EntryRow[] = [
   row(2 ** 53 - 1),
 ];
 
+const BUFFERS = new RowBuffers();
+
 async function copyIn(rows: readonly EntryRow[]): Promise<number> {
-  const stream = new EntryRows(LEDGER.ledgerId);
+  const stream = new EntryRows(LEDGER.ledgerId, BUFFERS);
   for (const one of rows) stream.add(one);
-  return withClient(fixture.url('ledger_runtime'), (client) => copyBinary(client, ENTRIES_COPY_SQL, stream.finish()));
+  const copied = await withClient(fixture.url('ledger_runtime'), (client) => copyBinary(client, ENTRIES_COPY_SQL, stream.finish()));
+  // What the next rows are built in.
+  stream.release();
+  return copied;
 }
 
 describe('rows written by COPY', () => {
@@ -87,7 +92,7 @@ describe('rows written by COPY', () => {
   });
 
   it('are none when there are none', async () => {
-    const stream = new EntryRows(1);
+    const stream = new EntryRows(1, BUFFERS);
     expect(stream.rowCount).toBe(0);
     expect(await withClient(fixture.url('ledger_runtime'), (client) => copyBinary(client, ENTRIES_COPY_SQL, stream.finish()))).toBe(0);
   });
