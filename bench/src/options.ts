@@ -16,7 +16,6 @@ export interface Scale {
   readonly pacedSeconds: number;
   readonly availabilitySeconds: number;
   readonly verifyPasses: number;
-  readonly leavesMin: number;
   readonly proofs: number;
 }
 
@@ -33,7 +32,7 @@ export interface BenchOptions {
 }
 
 const FULL: Scale = {
-  warmUpEvents: 60_000,
+  warmUpEvents: 1_000_000,
   rounds: 3,
   plainSeconds: 8,
   copyRows: 100_000,
@@ -43,7 +42,6 @@ const FULL: Scale = {
   pacedSeconds: 20,
   availabilitySeconds: 10,
   verifyPasses: 3,
-  leavesMin: 1_000_000,
   proofs: 2_000,
 };
 
@@ -58,7 +56,6 @@ const QUICK: Scale = {
   pacedSeconds: 5,
   availabilitySeconds: 4,
   verifyPasses: 1,
-  leavesMin: 0,
   proofs: 500,
 };
 

@@ -6,7 +6,7 @@ describe('the command line', () => {
     const { phases, isRecorded, scale } = readOptions([]);
     expect([...phases]).toEqual(['append', 'latency', 'verify', 'proof']);
     expect(isRecorded).toBe(true);
-    expect(scale.leavesMin).toBe(1_000_000);
+    expect(scale.warmUpEvents).toBe(1_000_000);
   });
 
   it.each([[['--quick']], [['--only', 'verify']], [['--no-record']], [['--node-args=--cpu-prof']]])('records nothing with %j', (args) => {

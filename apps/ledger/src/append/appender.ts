@@ -7,7 +7,7 @@ import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
 import { emptySettlement, settle, type PendingMessage, type Settlement } from './settle.js';
 
-export const BATCH_EVENTS_MAX = 2_000;
+export const BATCH_EVENTS_MAX = 1_000;
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** Messages whose ids are looked up at once. */
 const LOOKUP_MESSAGES_MAX = 32;
@@ -207,7 +207,7 @@ export class Appender {
     const ids: string[] = [];
     let count = 0;
     for (const message of messages) {
-      for (const admission of message.admit().admissions) if ('admitted' in admission) ids.push(admission.admitted.event.id);
+      for (const admission of message.admit()) if ('admitted' in admission) ids.push(admission.admitted.event.id);
       count += 1;
       if (ids.length >= BATCH_EVENTS_MAX) break;
       await nextTurn();

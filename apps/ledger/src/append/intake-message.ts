@@ -10,10 +10,11 @@ import {
   type AdmittedEvent,
 } from '@countersign/chain';
 import { eventFromCloudEvent, isCloudEvent } from '@countersign/contracts';
+import type { ContentDigester } from './content-digest.js';
 
-/** What one element of a message came to. */
+/** What one element of a message came to: an event with its content digest, or a refusal. */
 export type Admission =
-  | { readonly admitted: AdmittedEvent }
+  | { readonly admitted: AdmittedEvent; readonly digest: string }
   | { readonly refused: ChainFault; readonly eventId: string | undefined; readonly body: Uint8Array };
 
 /** Reads `intake.<source>.<tenant>`. Throws SUBJECT_INVALID. */
@@ -26,18 +27,19 @@ export function parseIntakeSubject(subject: string): Address {
 }
 
 /**
- * Admits a message's events one by one: one bad event refuses itself alone. A message that cannot be read at all is
- * one refusal. Never throws for bad input.
+ * Admits a message's events one by one, as they are asked for: one bad event refuses itself alone. A message that cannot
+ * be read at all is one refusal. Never throws for bad input.
  */
-export function admitMessage(address: Address, body: Uint8Array): Admission[] {
+export function* admitMessage(address: Address, body: Uint8Array, digester: ContentDigester): Generator<Admission, void> {
   let values: readonly unknown[];
   try {
     values = parseBody(body);
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;
-    return [{ refused: fault, eventId: undefined, body }];
+    yield { refused: fault, eventId: undefined, body };
+    return;
   }
-  return values.map((value) => admitValue(value, address));
+  for (const value of values) yield admitValue(value, address, digester);
 }
 
 function parseBody(body: Uint8Array): readonly unknown[] {
@@ -59,10 +61,11 @@ function parseBody(body: Uint8Array): readonly unknown[] {
   return value as readonly unknown[];
 }
 
-function admitValue(value: unknown, address: Address): Admission {
+function admitValue(value: unknown, address: Address, digester: ContentDigester): Admission {
   try {
     const event = isCloudEvent(value) ? eventFromCloudEvent(value, address) : value;
-    return { admitted: admitEvent(event, address) };
+    const admitted = admitEvent(event, address);
+    return { admitted, digest: digester.digest(admitted.content) };
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;
     return { refused: fault, eventId: idOf(value), body: Buffer.from(JSON.stringify(value)) };

@@ -12,7 +12,7 @@ import { admitMessage, parseIntakeSubject } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
 import { LedgerIntake } from './ledger-intake.js';
-import type { AdmittedMessage, PendingMessage } from './settle.js';
+import type { PendingMessage } from './settle.js';
 
 const MESSAGE_RETRY_DELAY_MS = 1_000;
 const RECEIPTS_A_MESSAGE_MAX = 500;
@@ -160,17 +160,12 @@ export class IntakeService {
       source: address.source,
       body: message.data,
       redelivered: message.redelivered,
-      admit: () => this.admit(message.data, address),
+      admit: () => admitMessage(address, message.data, this.deps.digester),
       ack: () => {
         this.unsettledBytes -= message.data.length;
         message.ack();
       },
     };
-  }
-
-  private admit(body: Uint8Array, address: Address): AdmittedMessage {
-    const admissions = admitMessage(address, body);
-    return { admissions, digests: admissions.map((a) => ('admitted' in a ? this.deps.digester.digest(a.admitted.content) : undefined)) };
   }
 
   private committed(ledger: Ledger, head: Head, settled: readonly Settled[]): void {

@@ -4,13 +4,6 @@ import type { AccountedSequence, QuarantineRow } from './append-store.js';
 import type { Batch, Recorded } from './batch.js';
 import type { Admission } from './intake-message.js';
 
-/** What a message says, read. */
-export interface AdmittedMessage {
-  readonly admissions: readonly Admission[];
-  /** Content digests of the admitted events, in the same order. */
-  readonly digests: readonly (string | undefined)[];
-}
-
 /** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
 export interface PendingMessage {
   readonly subject: string;
@@ -19,7 +12,7 @@ export interface PendingMessage {
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
   /** Reads and checks the body, anew each time: kept until the commit, thousands of events would outlive their use. */
-  admit(): AdmittedMessage;
+  admit(): Iterable<Admission>;
   /** Tells the bus that it need not send this again. */
   ack(): void;
 }
@@ -48,12 +41,14 @@ export function emptySettlement(): Settlement {
  * loop should get its turn. Calls nothing but its arguments.
  */
 export function* settle(message: PendingMessage, settlement: Settlement, batch: Batch, onRecord: OnRecord, tenant: string): Generator<void> {
-  const { admissions, digests } = message.admit();
-  for (let i = 0; i < admissions.length; i++) {
-    if (i % EVENTS_A_TURN === 0) yield;
-    const admission = admissions[i]!;
+  yield;
+  let events = 0;
+  for (const admission of message.admit()) {
+    // The first time when the whole body was read: half a megabyte of JSON is a turn's work by itself.
+    if (events % EVENTS_A_TURN === 0) yield;
+    events += 1;
     if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
-    else settleOne(admission.admitted, digests[i]!, { message, settlement, batch, onRecord, tenant });
+    else settleOne(admission.admitted, admission.digest, { message, settlement, batch, onRecord, tenant });
   }
 }
 

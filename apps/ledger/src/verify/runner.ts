@@ -13,6 +13,8 @@ export interface VerifyRunner {
 const IDLE_MS = 30_000;
 /** Where cores are short, appending comes first: a verification may take longer, a receipt may not. */
 const NICE = 10;
+/** What a thread allocates dies young: a larger nursery would only be resident. */
+const YOUNG_MIB_MAX = 8;
 
 /** Worker threads: recomputing a history must never hold up the event loop that takes events in. */
 export function threadRunner(threads: number): VerifyRunner {
@@ -22,6 +24,7 @@ export function threadRunner(threads: number): VerifyRunner {
     maxThreads: threads,
     idleTimeout: IDLE_MS,
     niceIncrement: NICE,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
   });
   return {
     segment: (job) => pool.run(job, { name: 'verifySegment' }) as Promise<SegmentResult>,

@@ -6,7 +6,7 @@ import { RowBuffers } from '../../src/append/copy-rows.js';
 import { hmacContentDigester } from '../../src/append/content-digest.js';
 import { emptyHead, type Head, type Ledger } from '../../src/append/head.js';
 import { admitMessage } from '../../src/append/intake-message.js';
-import type { AdmittedMessage, PendingMessage, Settlement } from '../../src/append/settle.js';
+import type { PendingMessage, Settlement } from '../../src/append/settle.js';
 import { PgAppendStore } from '../../src/store/pg-append-store.js';
 import type { LedgerFixture } from '../fixture/ledger-fixture.js';
 
@@ -24,7 +24,6 @@ export function messageOf(tenant: string, events: readonly Event[], redelivered 
   const source = events[0]!.source;
   const body = Buffer.from(JSON.stringify(events));
   const { promise: acked, resolve } = Promise.withResolvers<void>();
-  let read: AdmittedMessage | undefined;
   const message: TestMessage = {
     subject: `intake.${source}.${tenant}`,
     source,
@@ -33,11 +32,7 @@ export function messageOf(tenant: string, events: readonly Event[], redelivered 
     events,
     acks: 0,
     acked,
-    admit: () => {
-      if (read !== undefined) return read;
-      const admissions = admitMessage({ source, tenant }, body);
-      return (read = { admissions, digests: admissions.map((a) => ('admitted' in a ? DIGESTER.digest(a.admitted.content) : undefined)) });
-    },
+    admit: () => admitMessage({ source, tenant }, body, DIGESTER),
     ack: () => {
       message.acks += 1;
       resolve();

@@ -27,7 +27,7 @@ describe('the appender', () => {
     const messages = Array.from({ length: 60 }, () => messageOf('load', makeEvents('load', 100, (n) => ({ data: { n } }))));
     await one.settle(...messages);
     await one.appender.stop();
-    expect(one.batches.length).toBeLessThanOrEqual(6);
+    expect(one.batches.length).toBeLessThanOrEqual(6_000 / BATCH_EVENTS_MAX + 3);
     expect(Math.max(...one.batches)).toBeLessThan(BATCH_EVENTS_MAX + 500);
     expect((await recordedIds(one.ledger)).slice(3)).toEqual(idsOf(messages));
     expect(messages.map(({ acks }) => acks)).toEqual(messages.map(() => 1));
@@ -68,7 +68,8 @@ describe('the appender', () => {
     await held.release();
     const left = await stopping;
     const begun = messages.length - left.length;
-    expect(begun).toBe(8);
+    // One batch waits for the head, and one was built behind it.
+    expect(begun).toBe((2 * BATCH_EVENTS_MAX) / 500);
     expect(left).toEqual(messages.slice(begun));
     expect(messages.map(({ acks }) => acks)).toEqual(messages.map((_, i) => (i < begun ? 1 : 0)));
     expect(await recordedIds(one.ledger)).toEqual(idsOf(messages.slice(0, begun)));

@@ -1,12 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { ChainFault, MESSAGE_BYTES_MAX, type FaultCode } from '@countersign/chain';
+import { hmacContentDigester } from '../../src/append/content-digest.js';
 import { admitMessage, parseIntakeSubject, type Admission } from '../../src/append/intake-message.js';
 import { makeEvent, makeEvents } from '../fixture/ledger-fixture.js';
 
 const ADDRESS = { source: 'identity', tenant: 'acme' };
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 const outcome = (admission: Admission): string => ('admitted' in admission ? 'admitted' : admission.refused.code);
-const outcomes = (body: Uint8Array): string[] => admitMessage(ADDRESS, body).map(outcome);
+const DIGESTER = hmacContentDigester(1, Buffer.alloc(32, 7));
+const admitAll = (body: Uint8Array): Admission[] => [...admitMessage(ADDRESS, body, DIGESTER)];
+const outcomes = (body: Uint8Array): string[] => admitAll(body).map(outcome);
 const event = (given: Record<string, unknown> = {}): Record<string, unknown> => ({ ...makeEvent('acme'), ...given });
 
 const REFUSED: ReadonlyArray<readonly [why: string, code: FaultCode, value: unknown, field: string | undefined]> = [
@@ -25,7 +28,7 @@ const REFUSED: ReadonlyArray<readonly [why: string, code: FaultCode, value: unkn
 
 describe('a message of the intake', () => {
   it.each(REFUSED)('refuses %s with %s', (_why, code, value, field) => {
-    const [admission] = admitMessage(ADDRESS, json([value]));
+    const [admission] = admitAll(json([value]));
     const fault = 'refused' in admission! ? admission.refused : undefined;
     expect({ code: fault?.code, field: fault?.detail.field }).toEqual({ code, field });
   });
@@ -51,7 +54,7 @@ describe('a message of the intake', () => {
     ['bytes that are no UTF-8', Buffer.concat([Buffer.from('{"id":"'), Buffer.of(0xc3, 0x28), Buffer.from('"}')])],
     ['a surrogate encoded alone', Buffer.concat([Buffer.from('{"id":"'), Buffer.of(0xed, 0xa0, 0x80), Buffer.from('"}')])],
   ])('that holds %s is one refusal, kept as it came', (_why, body) => {
-    const [admission, ...rest] = admitMessage(ADDRESS, body);
+    const [admission, ...rest] = admitAll(body);
     expect(rest).toEqual([]);
     expect(outcome(admission!)).toBe('MESSAGE_NOT_JSON');
     expect('refused' in admission! && admission.eventId).toBe(undefined);
@@ -60,7 +63,7 @@ describe('a message of the intake', () => {
 
   it('refuses a bad event alone, and says which it was', () => {
     const bad = event({ severity: 'dire' });
-    const admissions = admitMessage(ADDRESS, json([event(), bad, event(), { id: 9 }, event()]));
+    const admissions = admitAll(json([event(), bad, event(), { id: 9 }, event()]));
     expect(admissions.map(outcome)).toEqual(['admitted', 'EVENT_FIELD_INVALID', 'admitted', 'EVENT_FIELD_INVALID', 'admitted']);
     const refused = admissions.flatMap((admission) => ('refused' in admission ? [admission] : []));
     expect(refused.map(({ eventId }) => eventId)).toEqual([bad['id'], undefined]);
@@ -68,7 +71,7 @@ describe('a message of the intake', () => {
   });
 
   it('never repeats an id that is no id', () => {
-    const [admission] = admitMessage(ADDRESS, json([event({ id: 'x'.repeat(257) })]));
+    const [admission] = admitAll(json([event({ id: 'x'.repeat(257) })]));
     expect('refused' in admission! && admission.eventId).toBe(undefined);
   });
 
@@ -90,7 +93,7 @@ describe('a CloudEvent on the intake', () => {
   };
 
   it('is admitted beside events of our own form', () => {
-    const admissions = admitMessage(ADDRESS, json([event(), cloudEvent]));
+    const admissions = admitAll(json([event(), cloudEvent]));
     expect(admissions.map(outcome)).toEqual(['admitted', 'admitted']);
     const admitted = 'admitted' in admissions[1]! ? admissions[1].admitted.event : undefined;
     expect(admitted).toMatchObject({ id: cloudEvent.id, type: cloudEvent.type, source: 'identity', tenant: 'acme', data: { payload: cloudEvent.data } });
@@ -102,7 +105,7 @@ describe('a CloudEvent on the intake', () => {
     ['EVENT_FIELD_UNKNOWN', 'Not-A-Name', { ...cloudEvent, 'Not-A-Name': 1 }],
     ['EVENT_FIELD_INVALID', 'resource.id', { ...cloudEvent, subject: 'a@example.com' }],
   ])('is refused with %s for %s', (code, field, value) => {
-    const [admission] = admitMessage(ADDRESS, json(value));
+    const [admission] = admitAll(json(value));
     const fault = 'refused' in admission! ? admission.refused : undefined;
     expect({ code: fault?.code, field: fault?.detail.field }).toEqual({ code, field });
   });
