@@ -80,7 +80,7 @@ async function adoptAll({ stores, archive }: ServiceParts, flows: ServiceFlows):
 
 async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {
   const { stores, signer, registry, log } = parts;
-  const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer });
+  const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer, nowMs: () => performance.now() });
   return createHttpApp({
     store: stores.read,
     tiles: stores.tiles,

@@ -44,21 +44,23 @@ export class Prover {
    * a ChainFault that accuses what is stored.
    */
   async receipt(ledger: Ledger, eventId: string): Promise<Receipt> {
-    const [record, head] = await Promise.all([this.record(ledger, eventId), this.deps.heads.latest(ledger)]);
-    if (head !== undefined && record.leafIndex < head.treeSize) await this.inclusion(ledger, record, head);
+    const record = await this.record(ledger, eventId);
+    const head = await this.deps.heads.covering(ledger, record.leafIndex);
+    if (head !== undefined) await this.inclusion(ledger, record, head);
     const { id, tenant, index, recordedAt } = decodeEntry(record.entry);
     return { id, tenant, index, eventHash: leafHash(record.entry).toString('hex'), recordedAt };
   }
 
   /**
-   * A C2SP tlog-proof of an event at the latest checkpoint, with the entry's bytes as its `extra` line: the file and the
+   * A C2SP tlog-proof of an event at the latest checkpoint, or one of the last second, with the entry's bytes as its `extra` line: the file and the
    * public keys are all that a verifier needs. Throws EVENT_UNKNOWN, PROOF_NOT_YET while no checkpoint covers the event, or
    * a ChainFault that accuses what is stored.
    */
   async tlogProof(ledger: Ledger, eventId: string): Promise<string> {
-    const [record, head] = await Promise.all([this.record(ledger, eventId), this.deps.heads.latest(ledger)]);
+    const record = await this.record(ledger, eventId);
     const { leafIndex, entry } = record;
-    if (head === undefined || leafIndex >= head.treeSize) {
+    const head = await this.deps.heads.covering(ledger, leafIndex);
+    if (head === undefined) {
       throw new ReadFault('PROOF_NOT_YET', 'the event is recorded; no checkpoint covers it yet', 'eventId');
     }
     const proof = await this.inclusion(ledger, record, head);
