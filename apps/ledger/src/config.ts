@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
+import { ConfigError, parseConfig, type BadVariable, type Environment } from '@countersign/runtime';
+import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -7,22 +7,15 @@ const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number(
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 /**
- * The ledger's environment. Secrets come as files (`…_FILE`), as Docker and Kubernetes hand them out; a variable that
- * is missing or bad stops the start with its name.
+ * The ledger's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). A variable
+ * that is missing or bad stops the start with its name.
  */
 const schema = z.object({
-  /** File with the connection URL of the role `ledger_runtime`. */
-  LEDGER_DATABASE_URL_FILE: z.string(),
-  /** File with the connection URL of the role `ledger_reader`, which verification and readers use. */
-  LEDGER_READER_DATABASE_URL_FILE: z.string(),
   LEDGER_NATS_URL: z.string(),
-  /** File with the nkey seed of the ledger's own account. */
-  LEDGER_NATS_SEED_FILE: z.string(),
   /** Checkpoint archive and verification progress: storage that the database's operators cannot write. */
   LEDGER_STATE_DIR: z.string(),
   /** Sealed signing keys. Default: `keys/` in the state folder. */
   LEDGER_KEYS_DIR: z.string().optional(),
-  LEDGER_KEYS_PASSPHRASE_FILE: z.string().optional(),
   /** The origin of a ledger is this, a slash, and its tenant. */
   LEDGER_ORIGIN_PREFIX: z.string().regex(/^[a-z0-9.-]+(\/[a-z0-9._-]+)*$/, 'must be a schemeless URL prefix'),
   LEDGER_HTTP_HOST: z.string().default('127.0.0.1'),
@@ -38,23 +31,20 @@ const schema = z.object({
   LEDGER_ALLOW_FSYNC_OFF: flag.default(false),
 });
 
-type SecretFile = 'LEDGER_DATABASE_URL_FILE' | 'LEDGER_READER_DATABASE_URL_FILE' | 'LEDGER_NATS_SEED_FILE' | 'LEDGER_KEYS_PASSPHRASE_FILE';
-
-/** Throws ConfigError that names variables, never their values. */
+/** Throws ConfigError that names variables, never their values, and SecretFault SECRET_ENV_FORBIDDEN. */
 export function readConfig(env: Environment) {
-  const config = parseConfig(schema, env);
-  const secret = (name: SecretFile): string => readSecret(name, config[name]!);
-  secret('LEDGER_NATS_SEED_FILE');
+  const [config, secretSources] = readAll(
+    () => parseConfig(schema, env),
+    () => readSecretSources(env, SERVICE_SECRETS.ledger),
+  );
   return Object.freeze({
-    databaseUrl: secret('LEDGER_DATABASE_URL_FILE'),
-    readerDatabaseUrl: secret('LEDGER_READER_DATABASE_URL_FILE'),
+    /** Where its secrets come from; their values are not configuration. */
+    secretSources,
     natsUrl: config.LEDGER_NATS_URL,
-    natsSeedFile: config.LEDGER_NATS_SEED_FILE,
     natsReplicas: config.LEDGER_NATS_REPLICAS,
     intakeMaxBytes: config.LEDGER_INTAKE_MAX_BYTES,
     stateDir: config.LEDGER_STATE_DIR,
     keysDir: config.LEDGER_KEYS_DIR ?? `${config.LEDGER_STATE_DIR}/keys`,
-    keysPassphrase: config.LEDGER_KEYS_PASSPHRASE_FILE === undefined ? undefined : secret('LEDGER_KEYS_PASSPHRASE_FILE'),
     originPrefix: config.LEDGER_ORIGIN_PREFIX,
     httpHost: config.LEDGER_HTTP_HOST,
     httpPort: config.LEDGER_HTTP_PORT,
@@ -69,13 +59,19 @@ export function readConfig(env: Environment) {
 
 export type LedgerConfig = ReturnType<typeof readConfig>;
 
-function readSecret(name: string, path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    throw new ConfigError([{ name, problem: `names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})` }]);
-  }
-  if (text === '') throw new ConfigError([{ name, problem: 'names an empty file' }]);
-  return text;
+/** Both, or one ConfigError that names what is wrong with either. */
+function readAll<A, B>(first: () => A, second: () => B): [A, B] {
+  const bad: BadVariable[] = [];
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      bad.push(...error.variables);
+      return undefined;
+    }
+  };
+  const both = [attempt(first), attempt(second)] as [A, B];
+  if (bad.length > 0) throw new ConfigError(bad);
+  return both;
 }

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { ConfigError, gracefulShutdown } from '@countersign/runtime';
+import { SecretFault } from '@countersign/secrets';
 import { readConfig } from './config.js';
 import { startLedger } from './service.js';
 
@@ -11,5 +12,6 @@ try {
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  const isSettled = error instanceof ConfigError || (error instanceof SecretFault && error.code !== 'SECRET_PROVIDER_UNAVAILABLE');
+  process.exit(isSettled ? 78 : 1);
 }

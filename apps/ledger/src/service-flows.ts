@@ -59,10 +59,20 @@ export class ServiceFlows {
   }
 
   private wireVerification(): Verification {
-    const { signer, archive, stores, log, config } = this.parts;
+    const { signer, archive, stores, log, config, secrets } = this.parts;
     const { verifier: pool, runner } = stores;
     return new Verification({
-      pass: { pool, databaseUrl: config.readerDatabaseUrl, archive, signer, runner, now: () => new Date() },
+      pass: {
+        pool,
+        // Asked by each pass: the password may have been rotated.
+        get databaseUrl() {
+          return secrets.readerDatabaseUrl();
+        },
+        archive,
+        signer,
+        runner,
+        now: () => new Date(),
+      },
       progress: new FileProgressStore(join(config.stateDir, 'verified')),
       fullIntervalMs: config.fullVerifyMs,
       tailIntervalMs: config.tailVerifyMs,

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { assertDurable, createPool } from '@countersign/postgres';
 import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
 import type { LedgerConfig } from './config.js';
 import { LocalSigner } from './keys/local-signer.js';
+import { openLedgerSecrets, type LedgerSecrets } from './ledger-secrets.js';
 import { PgAppendStore } from './store/pg-append-store.js';
 import { PgCheckpointStore } from './store/pg-checkpoint-store.js';
 import { PgIndexStore } from './store/pg-index-store.js';
@@ -28,6 +30,7 @@ export type Stores = Awaited<ReturnType<typeof openStores>>;
 export interface ServiceParts {
   readonly config: LedgerConfig;
   readonly log: Logger;
+  readonly secrets: LedgerSecrets;
   readonly registry: Registry;
   readonly stores: Stores;
   readonly signer: LocalSigner;
@@ -38,37 +41,42 @@ export interface ServiceParts {
 /** Opens everything that the service needs. Rejects with the name of what is missing. */
 export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   const log = createLogger({ service: 'ledger', level: config.logLevel });
-  const stores = await openStores(config, log);
+  const secrets = await openLedgerSecrets(config.secretSources, log);
+  const registry = createRegistry({ service: 'ledger' });
+  registerSecretMetrics(registry, secrets.all);
+  const stores = await openStores(config, secrets, log);
   const signer = await LocalSigner.open({
     path: join(config.keysDir, 'signing-keys.sealed'),
     keyPath: join(config.keysDir, 'sealing.key'),
-    passphrase: config.keysPassphrase,
+    passphrase: secrets.keysPassphrase,
   });
   const bus = await connectBus({
     url: config.natsUrl,
-    nkeySeedFile: config.natsSeedFile,
+    nkeySeed: secrets.natsSeed,
     name: 'ledger',
     onStatus: (status) => log.info({ status }, 'bus'),
   });
   const archive = new FileArchive(join(config.stateDir, 'checkpoints'));
-  return { config, log, registry: createRegistry({ service: 'ledger' }), stores, signer, archive, bus };
+  return { config, log, secrets, registry, stores, signer, archive, bus };
 }
 
-async function openStores(config: LedgerConfig, log: Logger) {
+async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl }: LedgerSecrets, log: Logger) {
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'idle database connection lost');
+  const readers = { url: readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, onIdleError, onRefused: readerDatabaseUrl.refused };
   const runtime = createPool({
-    url: config.databaseUrl,
+    url: databaseUrl,
+    onRefused: databaseUrl.refused,
     max: CONNECTIONS_A_POOL_MAX,
     applicationName: 'ledger',
     statementTimeoutMs: STATEMENT_MS_MAX,
     idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS_MAX,
     onIdleError,
   });
-  const reader = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-reader', onIdleError });
+  const reader = createPool({ ...readers, applicationName: 'ledger-reader' });
   // A receipt promises durability; a server that does not keep the promise is refused.
   await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });
   // Verification has connections of its own: a long pass must not keep a reader waiting for a proof.
-  const verifier = createPool({ url: config.readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, applicationName: 'ledger-verifier', onIdleError });
+  const verifier = createPool({ ...readers, applicationName: 'ledger-verifier' });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,

@@ -60,7 +60,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
     { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), indexer.stop(), verification.stop()]) },
     { name: 'close http', run: () => app.close() },
     { name: 'close bus', run: () => bus.close() },
-    { name: 'close stores', run: () => stores.close() },
+    { name: 'close stores', run: () => stores.close().finally(() => parts.secrets.all.close()) },
   ];
   return { url, log, shutdown };
 }

@@ -16,8 +16,8 @@ const INBOX_PREFIX = '_INBOX.';
 export interface BusOptions {
   /** One server, or several separated by commas. */
   readonly url: string;
-  /** The user's nkey seed, or the file that holds it. */
-  readonly nkeySeed?: string;
+  /** The user's nkey seed, or the file that holds it. A function is asked at every connection: a rotated seed needs no restart. */
+  readonly nkeySeed?: string | (() => string);
   readonly nkeySeedFile?: string;
   /** Name of this client in the server's monitoring. */
   readonly name: string;
@@ -74,11 +74,12 @@ export interface BusConnection {
 }
 
 function connectionOptions(options: BusOptions): ConnectionOptions {
-  const seed = options.nkeySeed ?? (options.nkeySeedFile === undefined ? undefined : readFileSync(options.nkeySeedFile, 'utf8'));
+  const given = options.nkeySeed ?? (options.nkeySeedFile === undefined ? undefined : readFileSync(options.nkeySeedFile, 'utf8'));
+  const seed = (): Uint8Array => new TextEncoder().encode((typeof given === 'function' ? given() : given!).trim());
   return {
     servers: options.url.split(',').map((url) => url.trim()),
     name: options.name,
-    authenticator: seed === undefined ? undefined : nkeyAuthenticator(new TextEncoder().encode(seed.trim())),
+    authenticator: given === undefined ? undefined : nkeyAuthenticator(seed),
     tls: options.tls,
     timeout: CONNECT_ATTEMPT_LIMIT_MS,
     maxReconnectAttempts: -1,

@@ -3,8 +3,12 @@ import pg from 'pg';
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 30_000;
 
+// Invalid password; invalid authorization (PostgreSQL, appendix A, class 28).
+const REFUSED: ReadonlySet<unknown> = new Set(['28P01', '28000']);
+
 export interface PoolOptions {
-  readonly url: string;
+  /** A function is asked for each new connection: a rotated password needs no new pool. */
+  readonly url: string | (() => string);
   /** Connections at most. */
   readonly max: number;
   /** Shown in pg_stat_activity and in the server's log. */
@@ -22,12 +26,14 @@ export interface PoolOptions {
   readonly connectTimeoutMs?: number;
   /** Told when an idle connection breaks (server restarted); the pool replaces it by itself. */
   readonly onIdleError?: (error: Error) => void;
+  /** Told when the server refuses the password: it may have been rotated. */
+  readonly onRefused?: () => void;
 }
 
 /** A pool of connections. End it with `pool.end()`. */
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    Client: clientOf(options),
     max: options.max,
     application_name: options.applicationName,
     statement_timeout: options.statementTimeoutMs ?? 0,
@@ -40,6 +46,26 @@ export function createPool(options: PoolOptions): pg.Pool {
   // Without a listener Node ends the process when an idle connection breaks.
   pool.on('error', (error) => options.onIdleError?.(error));
   return pool;
+}
+
+type ConnectCallback = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
+
+function clientOf({ url, onRefused }: PoolOptions): typeof pg.Client {
+  return class extends pg.Client {
+    constructor(config: pg.ClientConfig) {
+      super({ ...config, connectionString: typeof url === 'string' ? url : url() });
+    }
+
+    override connect(): Promise<pg.Client>;
+    override connect(callback: ConnectCallback): void;
+    override connect(callback?: ConnectCallback): Promise<pg.Client> | void {
+      if (callback === undefined) return super.connect();
+      super.connect((error: (Error & { readonly code?: string }) | null) => {
+        if (REFUSED.has(error?.code)) onRefused?.();
+        (callback as (error: Error | null, client: pg.Client) => void)(error, this);
+      });
+    }
+  };
 }
 
 /** One connection outside any pool, closed when `work` settles. */

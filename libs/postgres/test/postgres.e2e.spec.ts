@@ -52,6 +52,23 @@ afterAll(async () => {
 const count = async (): Promise<number> => Number((await pool.query<{ n: string }>('SELECT count(*) AS n FROM rows')).rows[0]?.n);
 
 describe('a pool', () => {
+  it('takes a rotated password for new connections, keeps those it has, and says when one is refused', async () => {
+    await withClient(server.superuserUrl, (client) => ensureRole(client, { name: 'rotated', password: 'first' }));
+    let password = 'first';
+    let refusals = 0;
+    const live = createPool({ url: () => urlOf('shop', 'rotated', password), max: 2, applicationName: 'live', onRefused: () => void (refusals += 1) });
+    const held = await live.connect();
+    await withClient(server.superuserUrl, (client) => ensureRole(client, { name: 'rotated', password: 'second' }));
+    await expect(live.query('SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+    expect(refusals).toBe(1);
+    password = 'second';
+    expect((await live.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    expect((await held.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
+    held.release();
+    await live.end();
+    expect(refusals).toBe(1);
+  });
+
   it('names itself and limits statements', async () => {
     const strict = createPool({ url: urlOf('shop'), max: 1, applicationName: 'strict', statementTimeoutMs: 100 });
     const { rows } = await strict.query<{ application_name: string }>('SHOW application_name');

@@ -35,12 +35,11 @@ interface Place {
 
 /**
  * Sources of a service's secrets, from its environment: `NAME_FILE` (a file), `NAME_SECRET` (a name at the secrets manager) or,
- * in development, `NAME` itself. Optional secrets that are not configured are left out. `onError` is told of a manager's
- * troubles in the background.
+ * in development, `NAME` itself. Optional secrets that are not configured are left out.
  * @throws {ConfigError} naming every variable that is missing or one too many
  * @throws {SecretFault} SECRET_ENV_FORBIDDEN
  */
-export function readSecretSources(env: Environment, names: readonly SecretName[], onError: (error: unknown) => void): Readonly<Record<string, SecretSource>> {
+export function readSecretSources(env: Environment, names: readonly SecretName[]): Readonly<Record<string, SecretSource>> {
   const config = parseConfig(schema, env);
   const bad: BadVariable[] = [];
   const places = names.flatMap((one) => placeOf(env, one, bad));
@@ -55,10 +54,13 @@ export function readSecretSources(env: Environment, names: readonly SecretName[]
   const providers: Record<Place['kind'], SecretProvider | undefined> = {
     file: new FileProvider(),
     env: new EnvProvider(env, isDevelopment),
-    manager: needsManager ? openManager(env, config, onError) : undefined,
+    manager: needsManager ? openManager(env, config) : undefined,
   };
   return Object.fromEntries(places.map(({ name, kind, location }) => [name, { provider: providers[kind]!, location }]));
 }
+
+// What a renewal that failed leads to is told by the reading that fails for it.
+const ignoreRenewal = (): void => undefined;
 
 function placeOf(env: Environment, { name, isOptional }: SecretName, bad: BadVariable[]): Place[] {
   const given = [
@@ -74,8 +76,8 @@ function placeOf(env: Environment, { name, isOptional }: SecretName, bad: BadVar
   return given.slice(0, 1);
 }
 
-function openManager(env: Environment, config: z.output<typeof schema>, onError: (error: unknown) => void): SecretProvider {
-  if (config.COUNTERSIGN_SECRETS_PROVIDER === 'vault') return new VaultProvider(openVault({ ...readVaultOptions(env), onError }), config.COUNTERSIGN_SECRETS_VAULT_MOUNT);
+function openManager(env: Environment, config: z.output<typeof schema>): SecretProvider {
+  if (config.COUNTERSIGN_SECRETS_PROVIDER === 'vault') return new VaultProvider(openVault({ ...readVaultOptions(env), onError: ignoreRenewal }), config.COUNTERSIGN_SECRETS_VAULT_MOUNT);
   const region = config.COUNTERSIGN_SECRETS_AWS_REGION;
   if (region === undefined) throw new ConfigError([{ name: 'COUNTERSIGN_SECRETS_AWS_REGION', problem: 'is missing' }]);
   return new AwsProvider({ region, endpoint: config.COUNTERSIGN_SECRETS_AWS_ENDPOINT });

@@ -3,7 +3,7 @@ import type { Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '../src/index.js';
 
 const NAMES = [{ name: 'LEDGER_DATABASE_URL' }, { name: 'LEDGER_KEYS_PASSPHRASE', isOptional: true }];
-const read = (env: Environment) => readSecretSources(env, NAMES, () => undefined);
+const read = (env: Environment) => readSecretSources(env, NAMES);
 const VAULT = { COUNTERSIGN_SECRETS_PROVIDER: 'vault', COUNTERSIGN_VAULT_ADDRESS: 'https://vault.example', COUNTERSIGN_VAULT_TOKEN_FILE: '/t' };
 
 describe('the configuration of secrets', () => {

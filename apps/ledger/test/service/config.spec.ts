@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, type Environment } from '@countersign/runtime';
 import { readConfig } from '../../src/config.js';
+import { openLedgerSecrets } from '../../src/ledger-secrets.js';
 import { tempDir } from '../fixture/temp-dir.js';
 
 const SECRET = 'postgres://ledger_runtime:pa55word@db/ledger';
@@ -35,14 +37,12 @@ function refusal(env: Environment): ConfigError {
 }
 
 describe('the configuration', () => {
-  it('is read once, with secrets from files, into a frozen value', async () => {
+  it('is read once into a frozen value, which holds no secret', async () => {
     const env = await environment();
     const config = readConfig(env);
     expect(config).toMatchObject({
-      databaseUrl: SECRET,
-      readerDatabaseUrl: 'postgres://reader',
+      secretSources: { LEDGER_DATABASE_URL: { location: env['LEDGER_DATABASE_URL_FILE'] }, LEDGER_NATS_SEED: { provider: { name: 'file' } } },
       keysDir: `${env['LEDGER_STATE_DIR']}/keys`,
-      keysPassphrase: undefined,
       httpHost: '127.0.0.1',
       httpPort: 8080,
       fullVerifyMs: 86_400_000,
@@ -51,12 +51,14 @@ describe('the configuration', () => {
       allowFsyncOff: false,
     });
     expect(Object.isFrozen(config)).toBe(true);
+    expect(JSON.stringify(config)).not.toContain('pa55word');
   });
 
   it('takes what is given', async () => {
     const env = await environment({ LEDGER_KEYS_DIR: '/keys', LEDGER_HTTP_PORT: '0', LEDGER_FULL_VERIFY_HOURS: '0.5', LEDGER_ALLOW_FSYNC_OFF: 'true' });
     const withPassphrase = { ...env, LEDGER_KEYS_PASSPHRASE_FILE: env['LEDGER_NATS_SEED_FILE'] };
-    expect(readConfig(withPassphrase)).toMatchObject({ keysDir: '/keys', httpPort: 0, fullVerifyMs: 1_800_000, allowFsyncOff: true, keysPassphrase: 'SUSEED' });
+    expect(readConfig(withPassphrase)).toMatchObject({ keysDir: '/keys', httpPort: 0, fullVerifyMs: 1_800_000, allowFsyncOff: true });
+    expect(Object.keys(readConfig(withPassphrase).secretSources)).toContain('LEDGER_KEYS_PASSPHRASE');
   });
 
   const REQUIRED = ['LEDGER_DATABASE_URL_FILE', 'LEDGER_READER_DATABASE_URL_FILE', 'LEDGER_NATS_URL', 'LEDGER_NATS_SEED_FILE', 'LEDGER_STATE_DIR', 'LEDGER_ORIGIN_PREFIX'];
@@ -68,7 +70,7 @@ describe('the configuration', () => {
   });
 
   it('names everything that is wrong at once', () => {
-    expect(refusal({}).variables.map(({ name }) => name)).toEqual(REQUIRED);
+    expect(refusal({}).variables.map(({ name }) => name).sort()).toEqual([...REQUIRED].sort());
   });
 
   it.each([
@@ -91,16 +93,32 @@ describe('the configuration', () => {
     expect(error.message).not.toContain('eighty');
   });
 
-  it.each(['LEDGER_DATABASE_URL_FILE', 'LEDGER_READER_DATABASE_URL_FILE', 'LEDGER_NATS_SEED_FILE', 'LEDGER_KEYS_PASSPHRASE_FILE'])(
-    'names %s, not the path, when its file cannot be read or is empty',
-    async (name) => {
-      const dir = await tempDir();
-      await writeFile(join(dir, 'empty'), ' \n');
-      const env = await environment();
-      const missing = refusal({ ...env, [name]: join(dir, 's3cret-place') });
-      expect(missing.variables).toEqual([{ name, problem: 'names a file that cannot be read (ENOENT)' }]);
-      expect(missing.message).not.toContain('s3cret-place');
-      expect(refusal({ ...env, [name]: join(dir, 'empty') }).variables).toEqual([{ name, problem: 'names an empty file' }]);
-    },
-  );
+  const SECRETS = ['LEDGER_DATABASE_URL', 'LEDGER_READER_DATABASE_URL', 'LEDGER_NATS_SEED', 'LEDGER_KEYS_PASSPHRASE'];
+  const LOG = { info: () => undefined, warn: () => undefined };
+
+  it.each(SECRETS)('stops the start with the name of %s, not the path, when its file cannot be read or is empty', async (name) => {
+    const dir = await tempDir();
+    await writeFile(join(dir, 'empty'), ' \n');
+    const env = await environment();
+    const opening = (file: string) => openLedgerSecrets(readConfig({ ...env, [`${name}_FILE`]: join(dir, file) }).secretSources, LOG);
+    await expect(opening('s3cret-place')).rejects.toMatchObject({ code: 'SECRET_NOT_FOUND', message: `${name} names a file that cannot be read (ENOENT)` });
+    await expect(opening('empty')).rejects.toMatchObject({ code: 'SECRET_MALFORMED', message: `${name} is empty` });
+  });
+
+  it('takes no secret from the environment in production', async () => {
+    const { LEDGER_DATABASE_URL_FILE: _file, ...env } = await environment();
+    expect(() => readConfig({ ...env, LEDGER_DATABASE_URL: SECRET })).toThrow(expect.objectContaining({ code: 'SECRET_ENV_FORBIDDEN' }));
+    const { databaseUrl } = await openLedgerSecrets(readConfig({ ...env, LEDGER_DATABASE_URL: SECRET, COUNTERSIGN_ENVIRONMENT: 'development' }).secretSources, LOG);
+    expect(databaseUrl()).toBe(SECRET);
+  });
+
+  it('follows a secret that is rotated', async () => {
+    const env = await environment();
+    const { databaseUrl, readerDatabaseUrl } = await openLedgerSecrets(readConfig(env).secretSources, LOG);
+    expect([databaseUrl(), readerDatabaseUrl()]).toEqual([SECRET, 'postgres://reader']);
+    await writeFile(env['LEDGER_DATABASE_URL_FILE']!, 'postgres://rotated\n');
+    databaseUrl.refused();
+    while (databaseUrl() === SECRET) await sleep(5);
+    expect(databaseUrl()).toBe('postgres://rotated');
+  });
 });

@@ -171,11 +171,37 @@ describe('the service', () => {
   }, START_LIMIT_MS);
 });
 
+describe('a service whose database password is rotated', () => {
+  it('takes the new one from its file without a restart, and loses no event', async () => {
+    const file = env['LEDGER_DATABASE_URL_FILE']!;
+    const rotating = await startLedgerProcess(env);
+    const before = fixture.url('ledger_runtime');
+    const setPassword = async (url: string): Promise<void> => {
+      await fixture.admin.query(`ALTER ROLE ledger_runtime PASSWORD '${new URL(url).password}'`);
+      await writeFile(file, `${url}\n`);
+      await fixture.admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ledger'");
+    };
+    const after = Object.assign(new URL(before), { password: 'r0tated-pa55word' }).href;
+    try {
+      for (const url of [after, before]) {
+        await setPassword(url);
+        const events = makeEvents('rotating', 20);
+        await send('rotating', events);
+        await until(hasAll(events));
+      }
+    } finally {
+      expect(await rotating.stop()).toBe(0);
+    }
+    expect(rotating.out()).toContain('secret rotated');
+    expect(rotating.out()).not.toContain('r0tated-pa55word');
+  }, START_LIMIT_MS);
+});
+
 describe('a service that cannot start', () => {
   it('names the variable, never the value, and ends with 78', async () => {
     const { code, out, err } = await runLedgerProcess({ ...env, LEDGER_NATS_SEED_FILE: '/s3cret/place', LEDGER_HTTP_PORT: '1' });
     expect([code, out]).toEqual([78, '']);
-    expect(err).toBe('ledger: bad configuration: LEDGER_NATS_SEED_FILE names a file that cannot be read (ENOENT)\n');
+    expect(err).toBe('ledger: LEDGER_NATS_SEED names a file that cannot be read (ENOENT)\n');
   }, START_LIMIT_MS);
 
   it('refuses a PostgreSQL that would forget what it confirmed', async () => {
