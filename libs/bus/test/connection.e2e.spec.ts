@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectBus, type BusStatus } from '@countersign/bus';
+import { connectBus, ensureIntakeStream, type BusStatus } from '@countersign/bus';
 import { createUser } from '@nats-io/nkeys';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
@@ -45,6 +46,26 @@ describe('connecting', () => {
     expect(received).toEqual(['after']);
     subscription.unsubscribe();
     stop();
+  });
+
+  it('asks for the seed at every connection, so that a rotated one needs no restart', async () => {
+    const seeds = [stand.nats.users.services, stand.nats.users.ledger].map((file) => readFileSync(file, 'utf8'));
+    let current = seeds[0]!;
+    const asked: string[] = [];
+    const nkeySeed = (): string => {
+      asked.push(current);
+      return current;
+    };
+    const bus = await connectBus({ url: stand.nats.url, nkeySeed, name: 'rotating' });
+    current = seeds[1]!;
+    await stand.nats.kill('SIGKILL');
+    await until(() => !bus.connected);
+    await stand.restart();
+    await until(() => bus.connected);
+    expect([asked[0], asked.at(-1)]).toEqual(seeds);
+    // Only the ledger's account may do this.
+    await ensureIntakeStream(bus);
+    await bus.close();
   });
 
   it('may be closed twice, and nothing is sent afterwards', async () => {
