@@ -11,7 +11,8 @@ const RECONNECT_JITTER_MS = 400;
 const PING_INTERVAL_MS = 10_000;
 const PINGS_UNANSWERED_MAX = 2;
 const DRAIN_LIMIT_MS = 5_000;
-const INBOX_PREFIX = '_INBOX.';
+/** Inboxes of clients, and what the server makes of them for a requester in another account. */
+const REPLY_PREFIXES = ['_INBOX.', '_R_.'];
 
 export interface BusOptions {
   /** One server, or several separated by commas. */
@@ -128,7 +129,7 @@ const message = (msg: Msg): BusMessage => ({
   headers: msg.headers,
   respond: (data) => {
     // A requester names the subject of the answer: one who names `intake.<source>.<tenant>` would have us speak there.
-    if (msg.reply?.startsWith(INBOX_PREFIX) === true) msg.respond(data);
+    if (REPLY_PREFIXES.some((prefix) => msg.reply?.startsWith(prefix) === true)) msg.respond(data);
   },
 });
 

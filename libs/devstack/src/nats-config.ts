@@ -7,6 +7,7 @@ export interface NatsConfig {
   readonly logFile: string;
   readonly ledgerPublicKey: string;
   readonly servicesPublicKey: string;
+  readonly keysPublicKey: string;
   readonly systemPublicKey: string;
 }
 
@@ -37,9 +38,17 @@ jetstream {
   store_dir: ${JSON.stringify(c.storeDir)}
   max_file_store: ${String(FILE_STORE_BYTES_MAX)}
   max_memory_store: ${String(MEMORY_STORE_BYTES_MAX)}
+  # What waits here may hold personal data that nobody has encrypted yet.
+  cipher: chachapoly
+  key: $COUNTERSIGN_NATS_STORE_KEY
 }
 
-accounts {
+${accounts(c)}system_account: SYS
+`;
+}
+
+function accounts(c: NatsConfig): string {
+  return `accounts {
   LEDGER {
     jetstream: enabled
     users: [ { nkey: ${c.ledgerPublicKey} } ]
@@ -50,14 +59,42 @@ accounts {
       { stream: "ledger.checkpoint.>" }
       { stream: "ledger.integrity.>" }
     ]
+    imports: [
+      { service: { account: KEYS, subject: "keys.*.ledger" } }
+      { stream: { account: KEYS, subject: "keys-erased.>" } }
+    ]
+  }
+  KEYS {
+    users: [
+      {
+        nkey: ${c.keysPublicKey}
+        permissions {
+          publish { allow: ["intake.keys.*", "keys-erased.*", "_INBOX.>", "_R_.>"] }
+          subscribe { allow: ["keys.>", "ledger.receipt.keys", "ledger.refused.keys", "_INBOX.>"] }
+        }
+      }
+    ]
+    exports: [
+      { service: "keys.*.ledger", accounts: [LEDGER] }
+      { service: "keys.*.identity", accounts: [SERVICES] }
+      { service: "keys.*.retention", accounts: [SERVICES] }
+      { service: "keys.*.edge", accounts: [SERVICES] }
+      { service: "keys.*.operator", accounts: [SERVICES] }
+      { stream: "keys-erased.>", accounts: [LEDGER, SERVICES] }
+    ]
+    imports: [
+      { service: { account: LEDGER, subject: "intake.keys.*" } }
+      { stream: { account: LEDGER, subject: "ledger.receipt.keys" } }
+      { stream: { account: LEDGER, subject: "ledger.refused.keys" } }
+    ]
   }
   SERVICES {
     users: [
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "_INBOX.>"] }
-          subscribe { allow: ["ledger.>", "_INBOX.>"] }
+          publish { allow: ["intake.*.*", "keys.*.identity", "keys.*.retention", "keys.*.edge", "keys.*.operator", "_INBOX.>"] }
+          subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
         }
       }
     ]
@@ -67,10 +104,14 @@ accounts {
       { stream: { account: LEDGER, subject: "ledger.refused.>" } }
       { stream: { account: LEDGER, subject: "ledger.checkpoint.>" } }
       { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
+      { service: { account: KEYS, subject: "keys.*.identity" } }
+      { service: { account: KEYS, subject: "keys.*.retention" } }
+      { service: { account: KEYS, subject: "keys.*.edge" } }
+      { service: { account: KEYS, subject: "keys.*.operator" } }
+      { stream: { account: KEYS, subject: "keys-erased.>" } }
     ]
   }
   SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
 }
-system_account: SYS
 `;
 }

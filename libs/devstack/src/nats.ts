@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -15,6 +16,7 @@ import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-fi
 const START_LIMIT_MS = 20_000;
 const START_ATTEMPTS = 3;
 const POLL_MS = 10;
+const STORE_KEY_BYTES = 32;
 const STOP_STEPS = [['SIGTERM', 10_000], ['SIGKILL', 5_000]] as const;
 
 export interface NatsOptions {
@@ -34,14 +36,22 @@ export interface NatsServer {
   readonly port: number;
   readonly monitorUrl: string;
   readonly pid: number;
-  /** Seed files of the users: `ledger` in account LEDGER, `services` in account SERVICES. */
-  readonly users: { readonly ledger: string; readonly services: string };
+  /** Seed files of the users: `ledger` in account LEDGER, `keys` in account KEYS, `services` in account SERVICES. */
+  readonly users: NatsUsers;
+  /** The same users' public keys (`U…`). */
+  readonly publicKeys: NatsUsers;
   /** Folder that JetStream stores in. */
   readonly storeDir: string;
   /** Resolves when the process is gone. Calling it again is fine. */
   stop(): Promise<void>;
   /** Sends a signal; for SIGKILL resolves when the process is gone. */
   kill(name: NodeJS.Signals): Promise<void>;
+}
+
+export interface NatsUsers {
+  readonly ledger: string;
+  readonly keys: string;
+  readonly services: string;
 }
 
 async function userKey(path: string): Promise<KeyPair> {
@@ -68,9 +78,19 @@ function greets(port: number): Promise<boolean> {
   });
 }
 
-async function launch(program: string, configFile: string, dir: string, port: number): Promise<ChildProcess | undefined> {
+/** Encrypts what JetStream stores; made at the first start. It reaches the server in its environment and is in no configuration. */
+async function storeKey(path: string): Promise<string> {
+  const known = await readIfThere(path);
+  if (known !== undefined) return known.trim();
+  // nats-server reads variables as values of its configuration: what begins with a digit would be a number.
+  const key = `k${randomBytes(STORE_KEY_BYTES).toString('hex')}`;
+  await writePrivate(path, `${key}\n`);
+  return key;
+}
+
+async function launch(program: string, configFile: string, dir: string, port: number, key: string): Promise<ChildProcess | undefined> {
   // Its own session: Ctrl-C in the terminal must reach the services first, which stop the bus after them.
-  const child = spawn(program, ['--config', configFile], { cwd: dir, detached: true, stdio: 'ignore' });
+  const child = spawn(program, ['--config', configFile], { cwd: dir, detached: true, stdio: 'ignore', env: { ...process.env, COUNTERSIGN_NATS_STORE_KEY: key } });
   child.unref();
   await new Promise<void>((done, fail) => child.once('spawn', done).once('error', fail));
   await writeFile(join(dir, 'pid'), String(child.pid));
@@ -103,16 +123,18 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   await claimOwner(join(dir, 'owner'));
   const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
   await endOrphan(dir, configFile);
-  const users = { ledger: join(dir, 'ledger.nk'), services: join(dir, 'services.nk'), system: join(dir, 'system.nk') };
-  const [ledger, services, system] = [await userKey(users.ledger), await userKey(users.services), await userKey(users.system)];
+  const users = { ledger: join(dir, 'ledger.nk'), keys: join(dir, 'keys.nk'), services: join(dir, 'services.nk'), system: join(dir, 'system.nk') };
+  const [ledger, keys, services, system] = [await userKey(users.ledger), await userKey(users.keys), await userKey(users.services), await userKey(users.system)];
+  const publicKeys = { ledger: ledger.getPublicKey(), keys: keys.getPublicKey(), services: services.getPublicKey() };
+  const encryptionKey = await storeKey(join(dir, 'store.key'));
 
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
     const monitorPort = await choosePort(options.monitorPort);
-    const keys = { ledgerPublicKey: ledger.getPublicKey(), servicesPublicKey: services.getPublicKey(), systemPublicKey: system.getPublicKey() };
-    await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...keys }));
-    const child = await launch(program, configFile, dir, port);
-    if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users });
+    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, servicesPublicKey: publicKeys.services, systemPublicKey: system.getPublicKey() };
+    await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...named }));
+    const child = await launch(program, configFile, dir, port, encryptionKey);
+    if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users, publicKeys });
   }
   const log = existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-12).join('\n') : '';
   throw new DevstackError('START_FAILED', `nats-server did not start; its log ${logFile} ends:\n${log}`);
@@ -122,10 +144,11 @@ interface Running {
   readonly port: number;
   readonly monitorPort: number;
   readonly storeDir: string;
-  readonly users: { readonly ledger: string; readonly services: string };
+  readonly users: NatsUsers;
+  readonly publicKeys: NatsUsers;
 }
 
-function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir, users }: Running): NatsServer {
+function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir, users, publicKeys }: Running): NatsServer {
   const pid = child.pid ?? 0;
   child.once('exit', killAtExit(pid, 'SIGTERM'));
   return {
@@ -133,7 +156,8 @@ function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir,
     port,
     monitorUrl: `http://127.0.0.1:${String(monitorPort)}`,
     pid,
-    users: { ledger: users.ledger, services: users.services },
+    users: { ledger: users.ledger, keys: users.keys, services: users.services },
+    publicKeys,
     storeDir,
     async stop() {
       await endProcess(pid, STOP_STEPS);

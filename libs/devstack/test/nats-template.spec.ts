@@ -15,6 +15,7 @@ describe('the local bus and the template for production', () => {
       storeDir: '/store',
       logFile: '/log',
       ledgerPublicKey: '$COUNTERSIGN_NKEY_LEDGER',
+      keysPublicKey: '$COUNTERSIGN_NKEY_KEYS',
       servicesPublicKey: '$COUNTERSIGN_NKEY_SERVICES',
       systemPublicKey: '$COUNTERSIGN_NKEY_SYSTEM',
     });

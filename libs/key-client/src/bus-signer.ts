@@ -2,7 +2,7 @@ import { parseVkey, type NoteSignature, type TreeHead, type Vkey } from '@counte
 import { KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
 
-/** Consistency proof from the tree of `oldSize` leaves to the one being signed (RFC 6962 §2.1.2); empty for equal sizes and for 0. */
+/** Consistency proof from the tree of `oldSize` leaves, which is not empty, to the larger one being signed (RFC 6962 §2.1.2). */
 export type Prove = (oldSize: number) => Promise<readonly Uint8Array[]>;
 
 interface Known {
@@ -50,7 +50,7 @@ export class BusSigner {
   async #ask(known: Known, head: TreeHead, timestampSeconds: number, prove: Prove): Promise<readonly NoteSignature[]> {
     const { origin, treeSize, root } = head;
     const oldSize = known.signedSize;
-    const proof = oldSize > treeSize ? [] : await prove(oldSize);
+    const proof = oldSize === 0 || oldSize >= treeSize ? [] : await prove(oldSize);
     const { result } = await this.client.ask('sign-checkpoint', {
       origin,
       treeSize,

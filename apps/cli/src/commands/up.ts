@@ -26,7 +26,7 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function upCommand(io: Io, ended: Ended): Command {
   const command = new Command('up')
-    .description('run a whole stack on this machine: PostgreSQL, nats-server and the ledger, until Ctrl-C')
+    .description('run a whole stack on this machine: PostgreSQL, nats-server, the key service and the ledger, until Ctrl-C')
     .option('--demo', 'send a workload of several services, wait for receipts, verify everything, print a summary')
     .option('--events <n>', 'events of the demonstration', String(EVENTS_DEFAULT))
     .option('--exit', 'stop after the summary; exit code 0 only if everything verified')
@@ -41,7 +41,7 @@ async function up(options: Options, io: Io, output: Output): Promise<void> {
   const stop = stopSignal();
   const startedMs = performance.now();
   const note = (line: string): void => output.note(line);
-  note(`starting PostgreSQL, nats-server and the ledger in ${options.stateDir}`);
+  note(`starting PostgreSQL, nats-server, the key service and the ledger in ${options.stateDir}`);
   const stack = await startStack({ stateDir: options.stateDir, env: io.env, log: note });
   try {
     const work = demonstrate(stack, options, events, output);

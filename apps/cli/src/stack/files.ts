@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
 
 /** Where a local stack keeps what belongs to its ledger. */
@@ -15,9 +16,28 @@ export interface StackFiles {
   readonly ledgerLog: string;
   readonly ports: string;
   readonly verifier: string;
+  readonly keys: KeysFiles;
+}
+
+/** Where a local stack keeps what belongs to its key service. */
+export interface KeysFiles {
+  readonly passwordsDir: string;
+  readonly adminUrl: string;
+  readonly databaseUrl: string;
+  readonly subjectsDatabaseUrl: string;
+  readonly services: string;
+  /** Public key by which services know the answers of the key service. */
+  readonly publicKey: string;
+  readonly epochDir: string;
+  readonly rootDir: string;
+  readonly pid: string;
+  readonly log: string;
 }
 
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
+const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
+/** On one machine they share the bus user `services`; in production each has its own. */
+const SHARED_USER = ['identity', 'retention', 'edge', 'operator'];
 const PASSWORD_BYTES = 24;
 
 export function stackFiles(stateDir: string): StackFiles {
@@ -33,27 +53,57 @@ export function stackFiles(stateDir: string): StackFiles {
     ledgerLog: join(stateDir, 'log', 'ledger.log'),
     ports: join(ledger, 'ports.json'),
     verifier: join(stateDir, 'verifier'),
+    keys: keysFiles(stateDir),
+  };
+}
+
+function keysFiles(stateDir: string): KeysFiles {
+  const keys = join(stateDir, 'keys');
+  return {
+    passwordsDir: join(keys, 'passwords'),
+    adminUrl: join(keys, 'admin-url'),
+    databaseUrl: join(keys, 'database-url'),
+    subjectsDatabaseUrl: join(keys, 'subjects-database-url'),
+    services: join(keys, 'services.json'),
+    publicKey: join(keys, 'public-key'),
+    epochDir: join(keys, 'epochs'),
+    rootDir: join(keys, 'root'),
+    pid: join(keys, 'pid'),
+    log: join(stateDir, 'log', 'keys.log'),
   };
 }
 
 /** Makes folders for this user alone, and a random password for each role that has none. */
 export async function prepareFiles(files: StackFiles): Promise<void> {
-  for (const folder of [files.passwordsDir, files.ledgerState, files.verifier, join(files.stateDir, 'log')]) mkdirSync(folder, { recursive: true });
-  chmodSync(join(files.stateDir, 'ledger'), 0o700);
-  for (const role of DATABASE_ROLES) {
-    const file = join(files.passwordsDir, role);
-    if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
-  }
+  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, join(files.stateDir, 'log')];
+  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  for (const folder of ['ledger', 'keys']) chmodSync(join(files.stateDir, folder), 0o700);
+  const roles = [...DATABASE_ROLES.map((role) => join(files.passwordsDir, role)), ...KEYS_ROLES.map((role) => join(files.keys.passwordsDir, role))];
+  for (const file of roles) if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
 }
 
 /** Writes the connection URLs of the ledger's roles; the server may have another port than last time. */
 export async function writeUrls(files: StackFiles, databaseUrl: string): Promise<void> {
   for (const [file, role] of [[files.runtimeUrl, 'ledger_runtime'], [files.readerUrl, 'ledger_reader']] as const) {
-    const url = new URL(databaseUrl);
-    url.username = role;
-    url.password = readFileSync(join(files.passwordsDir, role), 'utf8').trim();
-    await writeFileDurably(file, url.href);
+    await writeUrl(file, databaseUrl, role, files.passwordsDir);
   }
+}
+
+/** The same for the key service, with what it must know of the users of the bus. */
+export async function writeKeysFiles(files: KeysFiles, devstack: Devstack): Promise<void> {
+  await writeUrl(files.databaseUrl, devstack.databaseUrl('keys'), 'keys_runtime', files.passwordsDir);
+  await writeUrl(files.subjectsDatabaseUrl, devstack.databaseUrl('keys_subjects'), 'keys_runtime', files.passwordsDir);
+  const { ledger, keys, services } = devstack.nats.publicKeys;
+  const known = { ledger: { publicKey: ledger }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
+  await writeFileDurably(files.services, `${JSON.stringify(known, null, 2)}\n`);
+  await writeFileDurably(files.publicKey, `${keys}\n`);
+}
+
+async function writeUrl(file: string, databaseUrl: string, role: string, passwordsDir: string): Promise<void> {
+  const url = new URL(databaseUrl);
+  url.username = role;
+  url.password = readFileSync(join(passwordsDir, role), 'utf8').trim();
+  await writeFileDurably(file, url.href);
 }
 
 /** The HTTP port of the last start, so that addresses stay the same. */

@@ -7,10 +7,11 @@ import { CliError, EXIT } from '../exit-code.js';
 import { isRunning, localStackFile } from '../local-stack.js';
 import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
-import { prepareFiles, rememberedPort, stackFiles, writeUrls } from './files.js';
+import { prepareFiles, rememberedPort, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
-import { endOrphanLedger, provisionLedger, startLedgerProcess } from './ledger-process.js';
-import type { LedgerProcess } from './ledger-process.js';
+import { startLocalKeys } from './start-keys.js';
+import { endOrphan, provisionService, startServiceProcess } from './service-process.js';
+import type { ServiceProcess } from './service-process.js';
 
 /** Origin of the ledgers of a local stack: a name that cannot be anybody's on the Internet (RFC 6761 §6.3). */
 const LOCAL_ORIGIN_PREFIX = 'countersign.localhost';
@@ -27,12 +28,12 @@ export interface StackOptions {
 export interface RunningStack extends LocalStack {
   readonly stateDir: string;
   readonly files: StackFiles;
-  /** Ends ledger, bus and database, in this order. Calling it again is fine. */
+  /** Ends ledger, key service, bus and database, in this order. Calling it again is fine. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts PostgreSQL, nats-server and the ledger on one state folder, durable, on the ports of the last start when they
+ * Starts PostgreSQL, nats-server, the key service and the ledger on one state folder, durable, on the ports of the last start when they
  * are free, and leaves `local.json` for other commands. Throws CliError; what had started is stopped again.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
@@ -40,19 +41,24 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const files = stackFiles(stateDir);
   mkdirSync(stateDir, { recursive: true });
   refuseSecond(stateDir);
-  await endOrphanLedger(files.ledgerPid);
+  await endOrphan('ledger', files.ledgerPid);
+  await endOrphan('keys', files.keys.pid);
   const devstack = await startServers(stateDir, options.log);
-  let ledger: LedgerProcess | undefined;
+  let ledger: ServiceProcess | undefined;
+  let keys: ServiceProcess | undefined;
   const stop = async (): Promise<void> => {
     rmSync(localStackFile(stateDir), { force: true });
     await ledger?.stop();
+    await keys?.stop();
     await devstack.stop();
   };
   try {
     const port = await choosePort(rememberedPort(files));
     const url = `http://${LOOPBACK}:${port}`;
     await prepareDatabase(files, devstack, options);
-    ledger = await startLedgerProcess({ ...options, config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url });
+    await writeKeysFiles(files.keys, devstack);
+    keys = await startLocalKeys(files.keys, devstack, options);
+    ledger = await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url });
     const local: LocalStack = {
       pid: process.pid,
       command: commandLine(process.pid) ?? '',
@@ -96,7 +102,7 @@ async function prepareDatabase(files: StackFiles, devstack: Devstack, { env }: S
   await writeFileDurably(files.adminUrl, devstack.databaseUrl('postgres'));
   const config = { LEDGER_ADMIN_DATABASE_URL_FILE: files.adminUrl, LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: files.passwordsDir };
   try {
-    await provisionLedger({ env, config, logFile: files.ledgerLog });
+    await provisionService({ service: 'ledger', env, config, logFile: files.ledgerLog });
   } finally {
     rmSync(files.adminUrl, { force: true });
   }

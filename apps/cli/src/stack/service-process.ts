@@ -8,8 +8,6 @@ import { CliError, EXIT } from '../exit-code.js';
 import type { Environment } from '../target.js';
 import { WORKSPACE } from '../workspace.js';
 
-const LEDGER_MAIN = join(WORKSPACE, 'apps/ledger/dist/main.js');
-const PROVISION_MAIN = join(WORKSPACE, 'apps/ledger/dist/provision-main.js');
 const READY_LIMIT_MS = 60_000;
 const READY_POLL_MS = 50;
 const STOP_STEPS = [['SIGTERM', 25_000], ['SIGKILL', 5_000]] as const;
@@ -20,31 +18,41 @@ const LOG_LINES_SHOWN = 12;
 /** What a child may see of this process's environment besides its own variables. */
 const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV'];
 
-export interface LedgerProcessOptions {
+export type ServiceName = 'ledger' | 'keys';
+
+const LABEL: Readonly<Record<ServiceName, string>> = { ledger: 'the ledger', keys: 'the key service' };
+const MAIN: Readonly<Record<ServiceName, string>> = { ledger: join(WORKSPACE, 'apps/ledger/dist/main.js'), keys: join(WORKSPACE, 'apps/keys/dist/main.js') };
+const PROVISION_MAIN: Readonly<Record<ServiceName, string>> = {
+  ledger: join(WORKSPACE, 'apps/ledger/dist/provision-main.js'),
+  keys: join(WORKSPACE, 'apps/keys/dist/provision-main.js'),
+};
+
+export interface ServiceProcessOptions {
+  readonly service: ServiceName;
   readonly env: Environment;
-  /** The ledger's own variables. */
+  /** The service's own variables. */
   readonly config: Readonly<Record<string, string>>;
   readonly logFile: string;
   readonly pidFile: string;
   readonly url: string;
-  /** Told when the ledger ends unasked and is started again. */
+  /** Told when the service ends unasked and is started again. */
   readonly log: (line: string) => void;
 }
 
-export interface LedgerProcess {
+export interface ServiceProcess {
   /** Ends it as a deployment would, and waits. Calling it again is fine. */
   stop(): Promise<void>;
 }
 
-/** Makes or updates the ledger's database in a process of its own, which alone gets the superuser's URL. Throws CliError. */
-export async function provisionLedger(options: Pick<LedgerProcessOptions, 'env' | 'config' | 'logFile'>): Promise<void> {
-  const child = launch(PROVISION_MAIN, options);
+/** Makes or updates a service's databases in a process of its own, which alone gets the superuser's URL. Throws CliError. */
+export async function provisionService(options: Pick<ServiceProcessOptions, 'service' | 'env' | 'config' | 'logFile'>): Promise<void> {
+  const child = launch(PROVISION_MAIN[options.service], options);
   const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail));
-  if (code !== 0) throw failed(`the ledger's database could not be made (exit code ${code})`, options.logFile);
+  if (code !== 0) throw failed(options.service, `its database could not be made (exit code ${code})`, options.logFile);
 }
 
-/** Starts the ledger, waits until it is ready, and starts it again whenever it ends unasked. Throws CliError. */
-export async function startLedgerProcess(options: LedgerProcessOptions): Promise<LedgerProcess> {
+/** Starts a service, waits until it is ready, and starts it again whenever it ends unasked. Throws CliError. */
+export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const supervisor = new Supervisor(options);
   supervisor.start();
   try {
@@ -57,21 +65,21 @@ export async function startLedgerProcess(options: LedgerProcessOptions): Promise
   return supervisor;
 }
 
-/** Ends a ledger whose `up` was killed: it would come back as a second instance. */
-export async function endOrphanLedger(pidFile: string): Promise<void> {
+/** Ends a service whose `up` was killed: it would come back as a second instance. */
+export async function endOrphan(service: ServiceName, pidFile: string): Promise<void> {
   const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
-  if (pid > 0 && commandLine(pid)?.includes(LEDGER_MAIN) === true) await endProcess(pid, STOP_STEPS);
+  if (pid > 0 && commandLine(pid)?.includes(MAIN[service]) === true) await endProcess(pid, STOP_STEPS);
   rmSync(pidFile, { force: true });
 }
 
-class Supervisor implements LedgerProcess {
+class Supervisor implements ServiceProcess {
   private child: ChildProcess | undefined;
   private stopping: Promise<void> | undefined;
   private isKept = false;
   private restartMs = RESTART_MS_MIN;
 
-  constructor(private readonly options: LedgerProcessOptions) {
-    // If this process dies of an error, the ledger must not stay behind.
+  constructor(private readonly options: ServiceProcessOptions) {
+    // If this process dies of an error, the service must not stay behind.
     process.on('exit', () => this.child?.kill('SIGTERM'));
   }
 
@@ -80,11 +88,11 @@ class Supervisor implements LedgerProcess {
   }
 
   start(): void {
-    const child = launch(LEDGER_MAIN, this.options);
+    const child = launch(MAIN[this.options.service], this.options);
     this.child = child;
     if (child.pid !== undefined) writeFileSync(this.options.pidFile, String(child.pid));
     const startedMs = performance.now();
-    child.once('error', (error) => this.options.log(`ledger: ${error.message}`));
+    child.once('error', (error) => this.options.log(`${this.options.service}: ${error.message}`));
     child.once('exit', (code, signal) => {
       this.child = undefined;
       if (performance.now() - startedMs > RESTART_MS_MAX) this.restartMs = RESTART_MS_MIN;
@@ -107,7 +115,7 @@ class Supervisor implements LedgerProcess {
   }
 
   private restart(why: string): void {
-    this.options.log(`the ledger ended (${why}); starting it again in ${this.restartMs} ms, see ${this.options.logFile}`);
+    this.options.log(`${LABEL[this.options.service]} ended (${why}); starting it again in ${this.restartMs} ms, see ${this.options.logFile}`);
     setTimeout(() => {
       if (this.stopping === undefined) this.start();
     }, this.restartMs);
@@ -115,29 +123,29 @@ class Supervisor implements LedgerProcess {
   }
 }
 
-function launch(program: string, { env, config, logFile }: Pick<LedgerProcessOptions, 'env' | 'config' | 'logFile'>): ChildProcess {
+function launch(program: string, { service, env, config, logFile }: Pick<ServiceProcessOptions, 'service' | 'env' | 'config' | 'logFile'>): ChildProcess {
   if (!existsSync(program)) throw new CliError(EXIT.usage, 'NOT_BUILT', `${program} is not there: run "npm run build" first`);
   if (existsSync(logFile) && statSync(logFile).size > LOG_BYTES_MAX) renameSync(logFile, `${logFile}.1`);
   const log = openSync(logFile, 'a', 0o600);
-  const passedOn = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith('LEDGER_')));
+  const passedOn = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith(`${service.toUpperCase()}_`)));
   // Its own session: Ctrl-C in the terminal reaches this process alone, which then stops everything in order.
   const child = spawn(process.execPath, [program], { env: { ...config, ...passedOn }, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   return child;
 }
 
-async function ready({ url, logFile }: LedgerProcessOptions, supervisor: Supervisor): Promise<void> {
+async function ready({ service, url, logFile }: ServiceProcessOptions, supervisor: Supervisor): Promise<void> {
   const untilMs = performance.now() + READY_LIMIT_MS;
   while (performance.now() < untilMs) {
-    if (supervisor.exited) throw failed('the ledger ended while starting', logFile);
+    if (supervisor.exited) throw failed(service, 'it ended while starting', logFile);
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
     if (answer?.ok === true) return;
     await sleep(READY_POLL_MS);
   }
-  throw failed(`the ledger was not ready within ${READY_LIMIT_MS / 1000} s`, logFile);
+  throw failed(service, `it was not ready within ${READY_LIMIT_MS / 1000} s`, logFile);
 }
 
-function failed(what: string, logFile: string): CliError {
+function failed(service: ServiceName, what: string, logFile: string): CliError {
   const tail = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n') : '';
-  return new CliError(EXIT.usage, 'LEDGER_NOT_STARTED', `${what}; its log ${logFile} ends:\n${tail}`);
+  return new CliError(EXIT.usage, service === 'ledger' ? 'LEDGER_NOT_STARTED' : 'KEYS_NOT_STARTED', `${LABEL[service]}: ${what}; its log ${logFile} ends:\n${tail}`);
 }

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
+import { serviceNameSchema, tenantSchema } from '@countersign/contracts';
+import { z } from 'zod';
+import { readRootKeyConfig } from './root/open-root-key.js';
+
+const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/**
+ * The key service's environment. Secrets come as files (`…_FILE`), as Docker and Kubernetes hand them out; a variable
+ * that is missing or bad stops the start with its name.
+ */
+const schema = z.object({
+  /** File with the connection URL of the role `keys_runtime` to the main database. */
+  KEYS_DATABASE_URL_FILE: z.string(),
+  /** The same to the database of the subjects' keys: it has a schedule of backups of its own. */
+  KEYS_SUBJECTS_DATABASE_URL_FILE: z.string(),
+  KEYS_NATS_URL: z.string(),
+  /** File with the nkey seed of the key service: it connects with it and signs answers with it. */
+  KEYS_NATS_SEED_FILE: z.string(),
+  /** JSON file `{"<service>": {"publicKey": "U…", "tenants": ["…"]}}`; without `tenants`: all. */
+  KEYS_SERVICES_FILE: z.string(),
+  /** Epoch keys and the journal of erasures: outside every snapshot of the databases; shared by all instances. */
+  KEYS_EPOCH_DIR: z.string(),
+  KEYS_ROOT_PASSPHRASE_FILE: z.string().optional(),
+  KEYS_ROOT_PREVIOUS_PASSPHRASE_FILE: z.string().optional(),
+  /** Name of the key that signs destruction receipts (C2SP signed-note). */
+  KEYS_RECEIPT_NAME: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,127}$/),
+  KEYS_HTTP_HOST: z.string().default('127.0.0.1'),
+  KEYS_HTTP_PORT: count(0, 65_535).default(8081),
+  KEYS_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** How long a service may use a key that it was handed: the longest that a revocation takes. */
+  KEYS_LEASE_SECONDS: count(1, 3_600).default(300),
+  /** Encryptions of one lease of a data key. */
+  KEYS_LEASE_USES: count(1, 2 ** 30).default(2 ** 20),
+  /** Rotation of a data or tenant key for its age, in days; 0: never. */
+  KEYS_ROTATE_DAYS: count(0, 3_650).default(90),
+  KEYS_ROTATE_USES: count(0, 2 ** 32 - 1).default(2 ** 31),
+  /** After this, and the time of the roll, an erasure has reached every backup. */
+  KEYS_EPOCH_HOURS: z.coerce.number().min(0.001).max(720).default(24),
+  KEYS_REWRAP_ROWS_PER_SECOND: count(1, 1_000_000).default(20_000),
+  /** How long after a rotation a count of zero is not believed yet. */
+  KEYS_RETIRE_SETTLE_SECONDS: count(0, 86_400).default(180),
+  /** For tests only: accept a PostgreSQL whose fsync is off. */
+  KEYS_ALLOW_FSYNC_OFF: flag.default(false),
+});
+
+const servicesSchema = z.record(serviceNameSchema, z.strictObject({ publicKey: z.string(), tenants: z.array(tenantSchema).optional() }));
+
+type SecretFile = Extract<keyof z.output<typeof schema>, `${string}_FILE`>;
+
+/** Throws ConfigError that names variables, never their values. */
+export function readConfig(env: Environment) {
+  const config = parseConfig(schema, env);
+  const secret = (name: SecretFile): string => readSecret(name, config[name]!);
+  const optional = (name: SecretFile): string | undefined => (config[name] === undefined ? undefined : secret(name));
+  return Object.freeze({
+    databaseUrl: secret('KEYS_DATABASE_URL_FILE'),
+    subjectsDatabaseUrl: secret('KEYS_SUBJECTS_DATABASE_URL_FILE'),
+    natsUrl: config.KEYS_NATS_URL,
+    natsSeed: secret('KEYS_NATS_SEED_FILE'),
+    services: readServices(secret('KEYS_SERVICES_FILE')),
+    epochDir: config.KEYS_EPOCH_DIR,
+    rootKey: readRootKeyConfig(env),
+    rootPassphrase: optional('KEYS_ROOT_PASSPHRASE_FILE'),
+    rootPreviousPassphrase: optional('KEYS_ROOT_PREVIOUS_PASSPHRASE_FILE'),
+    receiptName: config.KEYS_RECEIPT_NAME,
+    httpHost: config.KEYS_HTTP_HOST,
+    httpPort: config.KEYS_HTTP_PORT,
+    logLevel: config.KEYS_LOG_LEVEL,
+    leaseMs: config.KEYS_LEASE_SECONDS * 1_000,
+    leaseUses: config.KEYS_LEASE_USES,
+    rotation: { days: config.KEYS_ROTATE_DAYS, uses: config.KEYS_ROTATE_USES },
+    epochMs: config.KEYS_EPOCH_HOURS * 3_600_000,
+    rowsPerSecondMax: config.KEYS_REWRAP_ROWS_PER_SECOND,
+    retireSettleMs: config.KEYS_RETIRE_SETTLE_SECONDS * 1_000,
+    allowFsyncOff: config.KEYS_ALLOW_FSYNC_OFF,
+  });
+}
+
+export type KeysConfig = ReturnType<typeof readConfig>;
+
+function readServices(text: string): z.output<typeof servicesSchema> {
+  try {
+    return servicesSchema.parse(JSON.parse(text));
+  } catch {
+    throw new ConfigError([{ name: 'KEYS_SERVICES_FILE', problem: 'does not hold {"<service>": {"publicKey": "U…"}}' }]);
+  }
+}
+
+function readSecret(name: SecretFile, path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    if (text !== '') return text;
+  } catch {
+    throw new ConfigError([{ name, problem: 'names a file that cannot be read' }]);
+  }
+  throw new ConfigError([{ name, problem: 'names an empty file' }]);
+}

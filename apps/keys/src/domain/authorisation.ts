@@ -1,0 +1,85 @@
+import type { KeysOperation } from '@countersign/contracts';
+import { KeysFault } from './keys-fault.js';
+
+/** Who may do what with which keys. Whatever is not listed here is refused. */
+
+export interface Grant {
+  readonly service: string;
+  /** A purpose, `<word>.*` for all below a word, or `*`. Subjects' keys are `personal`, checkpoint keys `signing`. */
+  readonly purpose: string;
+  readonly operations: readonly KeysOperation[];
+  readonly why: string;
+}
+
+const FIELDS = ['data-key', 'blind-index-key', 'report-remaining'] as const;
+const SUBJECTS = ['subject-keys', 'subject-keys-by-id'] as const;
+const FILES = ['wrap', 'unwrap', 'rewrap'] as const;
+
+export const GRANTS: readonly Grant[] = [
+  { service: 'ledger', purpose: 'personal', operations: SUBJECTS, why: 'encrypts personal parts when they are appended, decrypts them for readers' },
+  { service: 'ledger', purpose: 'ledger.*', operations: FIELDS, why: 'refused and parked messages may hold personal data before anybody could tell' },
+  { service: 'ledger', purpose: 'signing', operations: ['vkeys', 'sign-checkpoint'], why: 'has its checkpoints signed; private halves never leave the key service' },
+  { service: 'identity', purpose: 'personal', operations: SUBJECTS, why: 'personal fields of accounts and of its own events' },
+  { service: 'identity', purpose: 'identity.*', operations: [...FIELDS, ...FILES], why: 'secrets of second factors, tokens of providers, search by national id' },
+  { service: 'retention', purpose: 'personal', operations: [...SUBJECTS, 'destroy-subject'], why: 'answers requests for access, and erases' },
+  { service: 'retention', purpose: 'retention.*', operations: [...FIELDS, ...FILES], why: 'exports and evidence lie encrypted in a store of files' },
+  { service: 'edge', purpose: 'edge.*', operations: FIELDS, why: 'secrets of API clients' },
+  {
+    service: 'operator',
+    purpose: '*',
+    operations: ['list', 'show', 'rotate', 'raise-minimum', 'retire-version', 'schedule-destruction', 'cancel-destruction', 'rewrap-status', 'roll-epoch', 'destroy-subject', 'vkeys'],
+    why: 'a person at the command line manages keys and never sees one',
+  },
+];
+
+/** Reporting is everybody's duty: what is reported about is checked where it is stored. */
+const DUTIES: readonly KeysOperation[] = ['report-uses'];
+
+/** What an operation touches, for {@link authorise}. */
+export interface Asked {
+  readonly service: string;
+  readonly operation: KeysOperation;
+  /** Undefined where the operation names no tenant. */
+  readonly tenant: string | undefined;
+  readonly purpose: string;
+}
+
+const PURPOSE_OF: Partial<Readonly<Record<KeysOperation, string>>> = {
+  'subject-keys': 'personal',
+  'subject-keys-by-id': 'personal',
+  'destroy-subject': 'personal',
+  'roll-epoch': 'personal',
+  vkeys: 'signing',
+  'sign-checkpoint': 'signing',
+};
+
+/** The tenant and the purpose that a request is about. */
+export function askedOf(service: string, operation: KeysOperation, args: object): Asked {
+  const { tenant, purpose } = args as { tenant?: unknown; purpose?: unknown };
+  return {
+    service,
+    operation,
+    tenant: typeof tenant === 'string' ? tenant : undefined,
+    purpose: PURPOSE_OF[operation] ?? (typeof purpose === 'string' ? purpose : '*'),
+  };
+}
+
+/**
+ * Throws KEY_PURPOSE_FORBIDDEN, TENANT_FORBIDDEN.
+ * @param tenants tenants that this deployment confines the service to; undefined: all
+ */
+export function authorise(asked: Asked, tenants: readonly string[] | undefined, grants: readonly Grant[] = GRANTS): void {
+  const allowed =
+    DUTIES.includes(asked.operation) ||
+    grants.some(({ service, purpose, operations }) => service === asked.service && operations.includes(asked.operation) && covers(purpose, asked.purpose));
+  if (!allowed) throw new KeysFault('KEY_PURPOSE_FORBIDDEN', `${asked.service} may not use ${asked.operation} with keys of this purpose`, { field: 'purpose' });
+  // One who is confined may not ask about everybody either.
+  if (tenants !== undefined && asked.operation !== 'report-uses' && (asked.tenant === undefined || !tenants.includes(asked.tenant))) {
+    throw new KeysFault('TENANT_FORBIDDEN', `${asked.service} may not act for this tenant`, { field: 'tenant' });
+  }
+}
+
+function covers(granted: string, purpose: string): boolean {
+  if (granted === '*' || granted === purpose) return true;
+  return granted.endsWith('.*') && purpose.startsWith(granted.slice(0, -1));
+}

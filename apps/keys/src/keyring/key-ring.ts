@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { KEY_USES_MAX, KEYS_SYSTEM_TENANT, TENANT_KEY_PURPOSE } from '@countersign/contracts';
+import { EnvelopeFault, fieldKey, unwrapKey, wrapKey, type FieldKey } from '@countersign/envelope';
+import type { Cause, EventStore } from '@countersign/event-store';
+import { LRUCache } from 'lru-cache';
+import { keyIdOf, nextKeyId } from '../domain/key-id.js';
+import { activeVersion, type Key, type KeyCommand, type KeyKind, type KeyName, type RotationPolicy } from '../domain/key.js';
+import { keyAggregate, keyStreamId } from '../domain/key-aggregate.js';
+import { KeysFault } from '../domain/keys-fault.js';
+import type { RootKeyProvider } from '../root/root-key-provider.js';
+import { leaseUses, type KeyRows, type Material } from '../store/key-rows.js';
+import { rootFault } from './root-fault.js';
+
+const KEY_BYTES = 32;
+/** Wraps that one process may make under a tenant key before it takes another lease. */
+const WRAP_LEASE_USES = 2 ** 20;
+const TENANT_KEYS_MAX = 10_000;
+/** A tenant key is not used longer than this without asking the database whether it still may be. */
+export const TENANT_KEY_CACHE_MS = 60_000;
+const CONFLICTS_MAX = 20;
+const SIGNING_SEEDS_BYTES = 64;
+
+export interface KeyRingDependencies {
+  readonly store: EventStore;
+  readonly rows: KeyRows;
+  readonly root: RootKeyProvider;
+  readonly policy: RotationPolicy;
+  readonly now: () => number;
+  readonly tenantKeyCacheMs?: number;
+}
+
+/** What the service itself does. */
+export const SELF: Cause = { actor: { type: 'service', id: 'keys' } };
+
+/** Keys as this process holds them: makes them, wraps them, opens them. */
+export class KeyRing {
+  readonly #opened: LRUCache<string, FieldKey>;
+  readonly #wrapping: LRUCache<string, FieldKey>;
+
+  constructor(private readonly deps: KeyRingDependencies) {
+    const ttl = deps.tenantKeyCacheMs ?? TENANT_KEY_CACHE_MS;
+    this.#opened = new LRUCache({ max: TENANT_KEYS_MAX, ttl });
+    this.#wrapping = new LRUCache({ max: TENANT_KEYS_MAX, ttl });
+  }
+
+  /** Undefined when there is none. */
+  async load(name: KeyName): Promise<Key | undefined> {
+    return (await this.deps.store.load(keyAggregate, KEYS_SYSTEM_TENANT, keyStreamId(name))).state;
+  }
+
+  /** The key, made if there is none. Throws KEY_PURPOSE_FORBIDDEN when the purpose is taken by another kind. */
+  async ensure(name: KeyName, kind: KeyKind, cause: Cause): Promise<Key> {
+    const known = (await this.load(name)) ?? (await this.#create(name, kind, cause));
+    if (known.kind !== kind) throw new KeysFault('KEY_PURPOSE_FORBIDDEN', `this purpose belongs to a ${known.kind} key`, { field: 'purpose' });
+    return known;
+  }
+
+  /** A new version becomes the active one; the older ones only decrypt from then on. */
+  async rotate(name: KeyName, kind: KeyKind, reason: 'asked' | 'age' | 'uses', cause: Cause, commandId?: string): Promise<Key> {
+    const key = await this.load(name);
+    const active = activeVersion(key);
+    const keyId = nextKeyId(active.keyId, active.version + 1);
+    const material = await this.#make(name, kind, keyId);
+    const rotated = await this.execute(name, { type: 'rotate', keyId, reason, atMs: this.deps.now() }, cause, { material, commandId });
+    this.forget(name.tenant);
+    return rotated;
+  }
+
+  /** Carries a command out on a key. Throws KeysFault; REQUEST_REPLAYED for a command id that was used. */
+  async execute(name: KeyName, command: KeyCommand, cause: Cause, options: { readonly material?: Material; readonly commandId?: string } = {}): Promise<Key> {
+    const { repeated, state } = await this.deps.store.execute(keyAggregate, {
+      tenant: KEYS_SYSTEM_TENANT,
+      id: keyStreamId(name),
+      command,
+      ...cause,
+      ...(options.commandId === undefined ? {} : { commandId: options.commandId }),
+      // A rotation names the version that it makes: decided again on a newer state it would name one that is taken.
+      retriesMax: command.type === 'rotate' ? 0 : CONFLICTS_MAX,
+      project: this.deps.rows.project(options.material),
+    });
+    if (repeated) throw new KeysFault('REQUEST_REPLAYED', 'this request was carried out before', { field: 'nonce' });
+    this.forget(name.tenant);
+    if (state === undefined) throw new KeysFault('KEY_UNKNOWN', 'there is no such key');
+    return state;
+  }
+
+  /** The tenant's active key, leased for wrapping; made if there is none. Throws KEY_DESTROYED. */
+  async wrappingKey(tenant: string): Promise<FieldKey> {
+    const known = this.#wrapping.get(tenant);
+    if (known !== undefined && known.usesLeft > 0) return known;
+    const name = { tenant, purpose: TENANT_KEY_PURPOSE };
+    let active = activeVersion(await this.ensure(name, 'tenant', SELF));
+    if (!(await leaseUses(this.deps.rows.pool, active.keyId, WRAP_LEASE_USES, KEY_USES_MAX))) {
+      active = activeVersion(await this.rotate(name, 'tenant', 'uses', SELF));
+      if (!(await leaseUses(this.deps.rows.pool, active.keyId, WRAP_LEASE_USES, KEY_USES_MAX))) throw new KeysFault('KEY_EXHAUSTED', 'the tenant key has no use left');
+    }
+    const bytes = await this.bytes(active.keyId);
+    const key = fieldKey({ keyId: active.keyId, bytes, usesMax: WRAP_LEASE_USES });
+    bytes.fill(0);
+    this.#wrapping.set(tenant, key);
+    return key;
+  }
+
+  /** A tenant key's version for unwrapping. Throws KEY_DESTROYED. */
+  async unwrappingKey(keyId: string): Promise<FieldKey> {
+    const known = this.#opened.get(keyId);
+    if (known !== undefined) return known;
+    const bytes = await this.bytes(keyId);
+    const key = fieldKey({ keyId, bytes, usesMax: 0 });
+    bytes.fill(0);
+    this.#opened.set(keyId, key);
+    return key;
+  }
+
+  /** A key's bytes, which the caller zeroes. Throws KEY_DESTROYED, ROOT_KEY_UNAVAILABLE. */
+  async bytes(keyId: string): Promise<Buffer> {
+    const found = await this.deps.rows.material(keyId);
+    if (found === undefined) throw new KeysFault('KEY_DESTROYED', 'this key was destroyed', { field: 'keyId' });
+    const { tenant, purpose, wrapped, wrappedBy } = found;
+    if (purpose === TENANT_KEY_PURPOSE) return rootFault(this.deps.root.unwrap({ use: 'tenant-key', owner: tenant, keyId }, wrapped));
+    return unwrapKey(await this.unwrappingKey(wrappedBy), { tenant, purpose, keyId }, wrapped);
+  }
+
+  /** The same key under the tenant's active key. */
+  async rewrapped(keyId: string): Promise<Material> {
+    const found = await this.deps.rows.material(keyId);
+    if (found === undefined) throw new KeysFault('KEY_DESTROYED', 'this key was destroyed', { field: 'keyId' });
+    const bytes = await this.bytes(keyId);
+    try {
+      const by = await this.wrappingKey(found.tenant);
+      return { keyId, wrapped: wrapKey(by, { tenant: found.tenant, purpose: found.purpose, keyId }, bytes), wrappedBy: by.keyId };
+    } finally {
+      bytes.fill(0);
+    }
+  }
+
+  /** What is cached of a tenant is read again at the next use. */
+  forget(tenant: string): void {
+    this.#wrapping.delete(tenant);
+    this.#opened.clear();
+  }
+
+  async #create(name: KeyName, kind: KeyKind, cause: Cause): Promise<Key> {
+    const keyId = keyIdOf(kind, randomBytes(16), 1);
+    const material = await this.#make(name, kind, keyId);
+    return this.execute(name, { type: 'create', name, kind, policy: this.deps.policy, keyId, atMs: this.deps.now() }, cause, { material });
+  }
+
+  async #make(name: KeyName, kind: KeyKind, keyId: string): Promise<Material> {
+    const bytes = randomBytes(kind === 'signing' ? SIGNING_SEEDS_BYTES : KEY_BYTES);
+    try {
+      if (kind === 'tenant') {
+        const wrapped = await rootFault(this.deps.root.wrap({ use: 'tenant-key', owner: name.tenant, keyId }, bytes));
+        return { keyId, wrapped, wrappedBy: this.deps.root.rootKeyOf(wrapped) };
+      }
+      const by = await this.wrappingKey(name.tenant);
+      return { keyId, wrapped: wrapKey(by, { ...name, keyId }, bytes), wrappedBy: by.keyId };
+    } catch (error) {
+      if (error instanceof EnvelopeFault && error.code === 'KEY_EXHAUSTED') this.forget(name.tenant);
+      throw error;
+    } finally {
+      bytes.fill(0);
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import 'reflect-metadata';
+import { ConfigError, gracefulShutdown } from '@countersign/runtime';
+import { readConfig } from './config.js';
+import { startKeys } from './service.js';
+
+const SHUTDOWN_LIMIT_MS = 20_000;
+
+try {
+  const keys = await startKeys(readConfig(process.env));
+  gracefulShutdown({ log: keys.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: keys.shutdown });
+} catch (error) {
+  // Configuration and start-up errors are for a person at a terminal: one line, no stack.
+  process.stderr.write(`keys: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? 78 : 1);
+}

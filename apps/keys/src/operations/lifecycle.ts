@@ -1,0 +1,89 @@
+import { TENANT_KEY_PURPOSE } from '@countersign/contracts';
+import type { EventStore } from '@countersign/event-store';
+import { activeVersion, versionOf, type KeyName } from '../domain/key.js';
+import { KeysFault } from '../domain/keys-fault.js';
+import type { KeyRing } from '../keyring/key-ring.js';
+import { causeOf, type Handlers } from '../request/asker.js';
+import { record } from '../request/audit.js';
+import type { KeyRows } from '../store/key-rows.js';
+
+interface LifecycleDependencies {
+  readonly store: EventStore;
+  readonly ring: KeyRing;
+  readonly rows: KeyRows;
+  readonly now: () => number;
+  /** Told that a tenant key has a new version: what lies under the old one can be rewrapped now. */
+  readonly rotated: (name: KeyName) => void;
+}
+
+/** What becomes of keys: versions, limits, ends. */
+export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, 'rotate' | 'raise-minimum' | 'retire-version' | 'schedule-destruction' | 'cancel-destruction' | 'report-remaining'> {
+  const { ring, rows, store, now } = deps;
+  return {
+    rotate: async ({ tenant, purpose }, asker) => {
+      const name = { tenant, purpose };
+      const kind = (await ring.load(name))?.kind;
+      if (kind === undefined) throw new KeysFault('KEY_UNKNOWN', 'there is no such key', { field: 'purpose' });
+      if (kind === 'signing') throw new KeysFault('KEY_IN_USE', 'a log keeps its signing keys: whoever verifies it knows them', { field: 'purpose' });
+      const { keyId, version } = activeVersion(await ring.rotate(name, kind, 'asked', causeOf(asker), asker.nonce));
+      deps.rotated(name);
+      return { result: { keyId, version } };
+    },
+    'raise-minimum': async ({ tenant, purpose, version }, asker) => {
+      const key = await ring.execute({ tenant, purpose }, { type: 'raise-minimum', version, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
+      return { result: { minimumVersion: key.minimumVersion } };
+    },
+    'retire-version': async ({ tenant, purpose, version }, asker) => {
+      if (purpose === TENANT_KEY_PURPOSE) throw new KeysFault('KEY_IN_USE', 'versions of a tenant key are retired by the rewrapping itself, at a count of zero', { field: 'purpose' });
+      const remaining = await provenRemaining(deps, { tenant, purpose }, version);
+      await ring.execute({ tenant, purpose }, { type: 'retire-version', version, remaining, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
+      return { result: { version } };
+    },
+    'schedule-destruction': async ({ tenant, purpose, waitDays }, asker) => {
+      const key = await ring.execute({ tenant, purpose }, { type: 'schedule-destruction', waitDays, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
+      return { result: { destroyAt: new Date(key.destroyAtMs ?? now()).toISOString() } };
+    },
+    'cancel-destruction': async ({ tenant, purpose }, asker) => {
+      await ring.execute({ tenant, purpose }, { type: 'cancel-destruction', atMs: now() }, causeOf(asker), { commandId: asker.nonce });
+      return { result: {} };
+    },
+    'report-remaining': async ({ tenant, purpose, counts }, asker) => {
+      const key = await ring.load({ tenant, purpose });
+      for (const { version } of counts) versionOf(key, version);
+      await record(store, asker, 'keys.remaining.reported', { tenant, purpose, counts }, {
+        project: async (client) => {
+          for (const { version, remaining } of counts) {
+            await client.query('UPDATE key_versions SET remaining = $4, remaining_at = $5 WHERE tenant = $1 AND purpose = $2 AND version = $3', [tenant, purpose, version, remaining, new Date(now())]);
+          }
+        },
+      });
+      return { result: {} };
+    },
+  };
+
+  /** The count of a scan that began after the version had ceased to encrypt; undefined when there was none. */
+  async function provenRemaining({ rows: read }: LifecycleDependencies, name: KeyName, version: number): Promise<number | undefined> {
+    const views = (await read.show(name))?.versions ?? [];
+    const found = views.find((view) => view.version === version);
+    const next = views.find((view) => view.version === version + 1);
+    if (found?.remaining === undefined || found.remainingAt === undefined || next === undefined) return undefined;
+    return Date.parse(found.remainingAt) > Date.parse(next.createdAt) ? found.remaining : undefined;
+  }
+}
+
+/** Rotates and destroys what is due. */
+export async function carryOutDue({ ring, rows, now, rotated }: LifecycleDependencies, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
+  for (const view of await rows.due(new Date(now()))) {
+    const name = { tenant: view.tenant, purpose: view.purpose };
+    if (view.destroyAt !== undefined && Date.parse(view.destroyAt) <= now()) {
+      await ring.execute(name, { type: 'destroy', atMs: now() }, cause);
+      continue;
+    }
+    if (view.kind === 'signing' || view.kind === 'index') continue;
+    const active = view.versions.find(({ state }) => state === 'active');
+    if (active === undefined) continue;
+    const isOld = now() - Date.parse(active.createdAt) >= view.rotateAfterDays * 86_400_000;
+    await ring.rotate(name, view.kind, view.rotateAfterDays > 0 && isOld ? 'age' : 'uses', cause);
+    rotated(name);
+  }
+}
