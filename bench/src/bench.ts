@@ -86,7 +86,8 @@ export class Bench {
       append_per_s: c,
       append_vs_plain: c / a,
       append_vs_copy: c / b,
-      loop_delay_max_ms: Math.max(...streamed.map((result) => result.loopDelayMaxMs)),
+      loop_delay_max_ms: Math.max(...streamed.map(({ loopMax }) => loopMax.delayMs)),
+      loop_work_max_ms: Math.max(...streamed.map(({ loopMax }) => loopMax.workMs)),
       rss_mib: Math.max(...rss),
       rss_growth_mib: mean(rss.slice(-third)) - mean(rss.slice(0, third)),
     } satisfies Figures);
@@ -153,10 +154,10 @@ const cpuLine = (micros: CpuMicros): string => Object.entries(micros).map(([name
 const foreignLine = (share: number): string => `; other programs took ${(share * 100).toFixed(0)} % of the machine`;
 
 function roundLine(plain: number, copied: number, streamed: StreamResult): string {
-  const { perSecond, cpuMicros: cpu, loopDelayMaxMs, resent } = streamed;
+  const { perSecond, cpuMicros: cpu, loopMax, resent } = streamed;
   const rss = Math.max(...streamed.rssMib).toFixed(0);
   return (
     `plain ${count(plain)}/s, copy ${count(copied)}/s, ours ${count(perSecond)}/s (${(perSecond / plain).toFixed(1)} × plain); ` +
-    `CPU µs an event: ${cpuLine(cpu)}; loop blocked at most ${loopDelayMaxMs.toFixed(1)} ms; memory at most ${rss} MiB${resent > 0 ? `; ${count(resent)} events sent again` : ''}`
+    `CPU µs an event: ${cpuLine(cpu)}; loop blocked at most ${loopMax.delayMs.toFixed(1)} ms, own work at most ${loopMax.workMs.toFixed(1)} ms; memory at most ${rss} MiB${resent > 0 ? `; ${count(resent)} events sent again` : ''}`
   );
 }

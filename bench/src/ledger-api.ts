@@ -26,12 +26,15 @@ export class LedgerApi {
     return verdict;
   }
 
-  /** Longest time that the ledger's event loop was blocked since the last call, milliseconds. */
-  async loopDelayMaxMs(): Promise<number> {
+  /** Since the last call: how long the ledger's event loop was blocked at most, and the most that its own work took between two turns. */
+  async loopMax(): Promise<{ readonly delayMs: number; readonly workMs: number }> {
     const text = await (await this.get('/metrics')).text();
-    const value = /^countersign_ledger_loop_delay_max_ms(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1];
-    if (value === undefined) throw new Error('the ledger does not export its event loop delay');
-    return Number(value);
+    const value = (name: string): number => {
+      const shown = new RegExp(`^countersign_ledger_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1];
+      if (shown === undefined) throw new Error(`the ledger does not export ${name}`);
+      return Number(shown);
+    };
+    return { delayMs: value('loop_delay_max_ms'), workMs: value('loop_work_max_ms') };
   }
 
   /** Waits until checkpoint and search index have caught up. Says after `limitMs` whether they have. */

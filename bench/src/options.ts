@@ -41,7 +41,7 @@ const FULL: Scale = {
   pacedWarmUpSeconds: 4,
   pacedSeconds: 20,
   availabilitySeconds: 10,
-  verifyPasses: 3,
+  verifyPasses: 5,
   proofs: 2_000,
 };
 

@@ -8,7 +8,7 @@ const RSS_SAMPLE_MS = 200;
 export interface StreamResult {
   /** Events a second from the first emit to the last receipt. */
   readonly perSecond: number;
-  readonly loopDelayMaxMs: number;
+  readonly loopMax: Awaited<ReturnType<LedgerApi['loopMax']>>;
   readonly rssMib: readonly number[];
   /** The ledger's background work during the run included. */
   readonly cpuMicros: CpuMicros;
@@ -20,11 +20,11 @@ export async function streamAppend(stack: BenchStack, api: LedgerApi, events: nu
   const { pid } = stack.ledger;
   const rss: number[] = [];
   // Reading the metric begins its next period.
-  await api.loopDelayMaxMs();
+  await api.loopMax();
   const cpu = cpuMicros(stack);
   const sampler = setInterval(() => rss.push(rssMib(pid)), RSS_SAMPLE_MS);
   const result = await stack.producer.burst(events).finally(() => clearInterval(sampler));
   const spent = cpu(events);
-  const loopDelayMaxMs = await api.loopDelayMaxMs();
-  return { perSecond: events / result.seconds, loopDelayMaxMs, rssMib: rss, cpuMicros: spent, resent: result.resent };
+  const loopMax = await api.loopMax();
+  return { perSecond: events / result.seconds, loopMax, rssMib: rss, cpuMicros: spent, resent: result.resent };
 }
