@@ -3,20 +3,8 @@ import { genesisHash, HASH_BYTES, sha256Hex } from './hash.js';
 import { PackedEntry } from './packed-entry.js';
 import { QuickCheck } from './quick-check.js';
 import { RightEdge, type FullTile } from './right-edge.js';
+import type { StoredEntry } from './stored-entry.js';
 import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, type ScannedEntry, type ScannedPart } from './verify-entry.js';
-
-/** An entry as some store or file holds it; nothing of it is believed. */
-export interface StoredEntry {
-  /** The key under which it is stored, if the store has one of its own. */
-  readonly leafIndex?: number;
-  /** The event id under which it is stored, if the store has a column for it. */
-  readonly eventId?: string;
-  readonly entry: Buffer;
-  /** Stored bytes of the `data` part; null when there is none or it was destroyed. */
-  readonly data: Uint8Array | null;
-  /** Stored bytes of each `personal` part, null where destroyed. */
-  readonly personal: readonly (Uint8Array | null)[];
-}
 
 /** A verified state to go on from: everything before `index` was verified by whoever kept this. */
 export interface VerifiedState {

@@ -1,4 +1,4 @@
-import type { StoredEntry } from './chain-verifier.js';
+import type { StoredEntry } from './stored-entry.js';
 import { encodeBase64 } from './base64.js';
 import { ORIGIN_BYTES_MAX } from './checkpoint-body.js';
 import { TENANT_PATTERN } from './event.js';

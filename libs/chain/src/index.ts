@@ -20,6 +20,7 @@ export * from './checkpoint.js';
 export * from './cosignature.js';
 export * from './tlog-proof.js';
 export * from './entry-bundle.js';
+export type { StoredEntry } from './stored-entry.js';
 export * from './chain-verifier.js';
 export { PackedEntry } from './packed-entry.js';
 export { EXPORT_FORMAT, EXPORT_LINE_BYTES_MAX, type ExportedEntry, type ExportHeader } from './export-format.js';

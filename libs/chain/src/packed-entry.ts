@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { StoredEntry } from './chain-verifier.js';
+import type { StoredEntry } from './stored-entry.js';
 import { HASH_BYTES, LEAF_PREFIX_BYTE } from './hash.js';
 
 const UUID_BYTES = 16;
