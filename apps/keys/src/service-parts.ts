@@ -57,6 +57,13 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   return { config, log, registry: createRegistry({ service: SOURCE }), pool, subjectPool, bus, root, closeRoot, store, rows, ring, files, journal, services };
 }
 
+export async function closeParts({ store, bus, pool, subjectPool, closeRoot }: ServiceParts): Promise<void> {
+  await store.close();
+  await bus.close();
+  closeRoot();
+  await Promise.all([pool.end(), subjectPool.end()]);
+}
+
 function openPool(url: string, applicationName: string, log: Logger): Pool {
   return createPool({
     url,

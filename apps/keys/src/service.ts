@@ -22,7 +22,7 @@ import { Refusals } from './request/refusals.js';
 import { rewrapAll } from './rewrap/tenant-rewrap.js';
 import { every, type Loop } from './service-loops.js';
 import { serviceMetrics } from './service-metrics.js';
-import { openParts, type ServiceParts } from './service-parts.js';
+import { closeParts, openParts, type ServiceParts } from './service-parts.js';
 import { readEpoch } from './store/subject-rows.js';
 
 const REFUSALS_FLUSH_MS = 1_000;
@@ -45,6 +45,16 @@ export interface RunningKeys {
 /** Wires the key service's flows together and starts them. Rejects when something that it needs is missing. */
 export async function startKeys(config: KeysConfig): Promise<RunningKeys> {
   const parts = await openParts(config);
+  try {
+    return await start(parts);
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+async function start(parts: ServiceParts): Promise<RunningKeys> {
+  const { config } = parts;
   const { log, bus, pool, subjectPool, store, files, journal, ring, rows } = parts;
   const now = (): Date => new Date();
   const roller = new Roller({ pool: subjectPool, files, journal, now, rowsPerSecondMax: config.rowsPerSecondMax });
@@ -87,9 +97,7 @@ export async function startKeys(config: KeysConfig): Promise<RunningKeys> {
     { name: 'stop loops', run: () => { isStopping = true; return Promise.all([...loops.map((loop) => loop.stop()), roller.stop()]); } },
     { name: 'write counts', run: async () => { await refusals.flush(); await reportSignatures({ pool, store, newId: randomUUID }); } },
     { name: 'close http', run: () => app.close() },
-    { name: 'stop relay', run: () => store.close() },
-    { name: 'close bus', run: () => bus.close() },
-    { name: 'close stores', run: () => { parts.closeRoot(); return Promise.all([pool.end(), subjectPool.end()]); } },
+    { name: 'close stores and bus', run: () => closeParts(parts) },
   ];
   return { url, log, shutdown };
 }
@@ -104,9 +112,9 @@ interface LoopDependencies {
 
 /** What goes on without being asked. Each tells the log what failed, and tries again. */
 function startLoops(parts: ServiceParts, { roller, erasures, refusals, life, isStopping }: LoopDependencies): Loop[] {
-  const { config, log, pool, subjectPool, store, files, ring } = parts;
+  const { config, log, pool, subjectPool, store, files, ring, root } = parts;
   const failed = (what: string) => (error: unknown): void => log.warn({ err: error }, `${what} failed, it is tried again`);
-  const rewrap = { pool, subjectPool, files, ring, now: Date.now, rowsPerSecondMax: config.rowsPerSecondMax, settleMs: config.retireSettleMs, isStopping };
+  const rewrap = { pool, subjectPool, files, ring, root, now: Date.now, rowsPerSecondMax: config.rowsPerSecondMax, settleMs: config.retireSettleMs, isStopping };
   return [
     every(REFUSALS_FLUSH_MS, () => refusals.flush(), failed('counting refusals')),
     every(SIGNATURES_REPORT_MS, () => reportSignatures({ pool, store, newId: randomUUID }), failed('reporting signatures')),

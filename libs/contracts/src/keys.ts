@@ -28,7 +28,6 @@ export const keysSubject = (operation: string, service: string): string => `keys
  * - KEY_UNKNOWN: there is no such key
  * - KEY_DESTROYED: there was one, and its bytes are gone
  * - KEY_EXHAUSTED: it has been leased for as many encryptions as one key may make
- * - KEY_DECRYPT_ONLY: an older version was named for encryption
  * - KEY_VERSION_TOO_OLD: below the minimum decryption version
  * - KEY_IN_USE: the version is active, or data under it has not been proved to be gone
  * - KEY_PURPOSE_FORBIDDEN: the service may not do this with keys of this purpose
@@ -48,7 +47,6 @@ export const KEYS_FAULT_CODES = [
   'KEY_UNKNOWN',
   'KEY_DESTROYED',
   'KEY_EXHAUSTED',
-  'KEY_DECRYPT_ONLY',
   'KEY_VERSION_TOO_OLD',
   'KEY_IN_USE',
   'KEY_PURPOSE_FORBIDDEN',

@@ -4,6 +4,7 @@ import { withTransaction, type Pool } from '@countersign/postgres';
 import type { EpochFiles } from '../epoch/epoch-files.js';
 import { unwrapInner, unwrapOuter, wrapInner, wrapOuter } from '../epoch/subject-wrap.js';
 import { SELF, type KeyRing } from '../keyring/key-ring.js';
+import type { RootKeyProvider } from '../root/root-key-provider.js';
 import { countRowsUnder, lockRowsUnder, readEpoch, rewriteRows, type LiveRow } from '../store/subject-rows.js';
 
 const BATCH_ROWS = 500;
@@ -14,6 +15,7 @@ export interface RewrapDependencies {
   readonly subjectPool: Pool;
   readonly files: EpochFiles;
   readonly ring: KeyRing;
+  readonly root: Pick<RootKeyProvider, 'isCurrent' | 'rewrap' | 'rootKeyOf'>;
   readonly now: () => number;
   readonly rowsPerSecondMax: number;
   /**
@@ -38,6 +40,7 @@ interface OldVersion {
  */
 export async function rewrapAll(deps: RewrapDependencies): Promise<number> {
   let retired = 0;
+  await rewrapTenantKeys(deps);
   for (const old of await oldVersions(deps.pool)) {
     if (deps.isStopping()) break;
     await rewrapKeys(deps, old);
@@ -45,6 +48,20 @@ export async function rewrapAll(deps: RewrapDependencies): Promise<number> {
     if (await retireIfEmpty(deps, old)) retired++;
   }
   return retired;
+}
+
+/** Tenant keys that lie under an older root key are brought under the current one; epoch keys follow with the next roll. */
+async function rewrapTenantKeys({ pool, root, isStopping }: RewrapDependencies): Promise<void> {
+  const { rows } = await pool.query<{ tenant: string; keyId: string; wrapped: string }>(
+    'SELECT tenant, key_id AS "keyId", wrapped FROM key_versions WHERE purpose = $1 AND wrapped IS NOT NULL',
+    [TENANT_KEY_PURPOSE],
+  );
+  for (const { tenant, keyId, wrapped } of rows) {
+    if (isStopping()) return;
+    if (await root.isCurrent(wrapped)) continue;
+    const rewrapped = await root.rewrap({ use: 'tenant-key', owner: tenant, keyId }, wrapped);
+    await pool.query('UPDATE key_versions SET wrapped = $2, wrapped_by = $3 WHERE key_id = $1 AND wrapped = $4', [keyId, rewrapped, root.rootKeyOf(rewrapped), wrapped]);
+  }
 }
 
 async function oldVersions(pool: Pool): Promise<OldVersion[]> {
