@@ -18,7 +18,7 @@ interface LifecycleDependencies {
 
 /** What becomes of keys: versions, limits, ends. */
 export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, 'rotate' | 'raise-minimum' | 'retire-version' | 'schedule-destruction' | 'cancel-destruction' | 'report-remaining'> {
-  const { ring, rows, store, now } = deps;
+  const { ring, store, now } = deps;
   return {
     rotate: async ({ tenant, purpose }, asker) => {
       const name = { tenant, purpose };

@@ -88,7 +88,7 @@ export class Receiver {
     try {
       authorise(askedOf(request.service, request.operation, request.args), services.get(request.service)?.tenants);
       const handle = handlers[request.operation] as Handler<KeysOperation>;
-      return replyOf(request, await handle(request.args as never, request));
+      return replyOf(request, await handle(request.args, request));
     } catch (error) {
       throw new Refused(request, error);
     }
