@@ -157,6 +157,17 @@ describe('what a service may not do, or a key cannot, is refused and on record:'
   });
 });
 
+describe('under overload', () => {
+  it('KEYS_OVERLOADED: told at once, counted, and nothing else is harmed', async () => {
+    const codes = await Promise.all(Array.from({ length: 600 }, () => codeOf(ledger.client.ask('vkeys', { origin: 'ledger.example/busy' }))));
+    const refused = codes.filter((code) => code === 'KEYS_OVERLOADED').length;
+    expect(new Set(codes)).toEqual(new Set(['none', 'KEYS_OVERLOADED']));
+    const counted = async (): Promise<number> => (await fixture.audit('keys.request.refused')).filter(({ data }) => data['code'] === 'KEYS_OVERLOADED').reduce((sum, { data }) => sum + (data['count'] as number), 0);
+    await until('all are counted', async () => (await counted()) === refused);
+    expect(await codeOf(ledger.client.ask('vkeys', { origin: 'ledger.example/busy' }))).toBe('none');
+  });
+});
+
 describe('on the bus', () => {
   it.each(['identity', 'retention', 'operator'])('the ledger cannot ask in the name of %s', async (service) => {
     expect(await bus.request(keysSubject('vkeys', service), requestOf({ body: { service } }), { timeoutMs: 500 }).then(() => 'answered', (error: { code: string }) => error.code)).toBe('NO_RESPONDERS');
