@@ -14,7 +14,14 @@ const schema = z.object({
   LEDGER_NATS_URL: z.string(),
   /** Checkpoint archive and verification progress: storage that the database's operators cannot write. */
   LEDGER_STATE_DIR: z.string(),
-  /** Sealed signing keys. Default: `keys/` in the state folder. */
+  /**
+   * Whose keys sign and encrypt: the key service's, and then nobody else's, or those of a sealed file, for a ledger that is
+   * alone on its machine.
+   */
+  LEDGER_KEYS: z.enum(['service', 'sealed-file']).default('service'),
+  /** Public key by which answers of the key service are known; needed with `service`. */
+  LEDGER_KEYS_PUBLIC_KEY_FILE: z.string().optional(),
+  /** Sealed keys: of content digests, and with `sealed-file` of checkpoints. Default: `keys/` in the state folder. */
   LEDGER_KEYS_DIR: z.string().optional(),
   /** The origin of a ledger is this, a slash, and its tenant. */
   LEDGER_ORIGIN_PREFIX: z.string().regex(/^[a-z0-9.-]+(\/[a-z0-9._-]+)*$/, 'must be a schemeless URL prefix'),
@@ -37,6 +44,9 @@ export function readConfig(env: Environment) {
     () => parseConfig(schema, env),
     () => readSecretSources(env, SERVICE_SECRETS.ledger),
   );
+  if (config.LEDGER_KEYS === 'service' && config.LEDGER_KEYS_PUBLIC_KEY_FILE === undefined) {
+    throw new ConfigError([{ name: 'LEDGER_KEYS_PUBLIC_KEY_FILE', problem: 'is missing' }]);
+  }
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources,
@@ -44,6 +54,8 @@ export function readConfig(env: Environment) {
     natsReplicas: config.LEDGER_NATS_REPLICAS,
     intakeMaxBytes: config.LEDGER_INTAKE_MAX_BYTES,
     stateDir: config.LEDGER_STATE_DIR,
+    keys: config.LEDGER_KEYS,
+    keysPublicKeyFile: config.LEDGER_KEYS_PUBLIC_KEY_FILE,
     keysDir: config.LEDGER_KEYS_DIR ?? `${config.LEDGER_STATE_DIR}/keys`,
     originPrefix: config.LEDGER_ORIGIN_PREFIX,
     httpHost: config.LEDGER_HTTP_HOST,

@@ -7,6 +7,7 @@ import type { Ledger } from './append/head.js';
 import { intakeMetrics } from './append/intake-metrics.js';
 import { IntakeService } from './append/intake-service.js';
 import { Checkpointer } from './checkpoint/checkpointer.js';
+import { isKeysAway } from './keys/ledger-keys.js';
 import { retryUntilDone } from './service-loops.js';
 import { serviceMetrics, type ServiceMetrics } from './service-metrics.js';
 import type { ServiceParts } from './service-parts.js';
@@ -32,16 +33,16 @@ export class ServiceFlows {
 
   /** Makes a ledger known to readers and to verification before anything is appended to it. */
   async adopt(ledger: Ledger): Promise<{ readonly stopped: boolean }> {
-    await this.parts.signer.vkeys(ledger.origin);
+    await this.parts.keys.prepare(ledger.origin);
     const { broken } = await this.verification.watch(ledger);
     return { stopped: broken };
   }
 
   private wireCheckpoints(): Checkpointer {
-    const { signer, archive, stores, log, config } = this.parts;
+    const { keys, archive, stores, config } = this.parts;
     return new Checkpointer(
       {
-        signer,
+        signer: keys.signer,
         archive,
         hashSource: (ledger) => stores.tiles.sourceOf(ledger),
         store: (ledger, head, note, signedAt) => stores.checkpoints.add(ledger, head, note, signedAt),
@@ -52,14 +53,14 @@ export class ServiceFlows {
       {
         onSigned: (ledger, head) => this.metrics.checkpointSize.set({ tenant: ledger.tenant }, head.treeSize),
         onBroken: (ledger, fault) => this.suspect(ledger, fault),
-        onRetry: (ledger, error) => log.warn({ err: error, tenant: ledger.tenant }, 'checkpoint not signed, it is tried again'),
+        onRetry: (ledger, error) => this.notSigned(ledger, error),
       },
       config.checkpointIntervalMs,
     );
   }
 
   private wireVerification(): Verification {
-    const { signer, archive, stores, log, config, secrets } = this.parts;
+    const { keys, archive, stores, log, config, secrets } = this.parts;
     const { verifier: pool, runner } = stores;
     return new Verification({
       pass: {
@@ -69,7 +70,7 @@ export class ServiceFlows {
           return secrets.readerDatabaseUrl();
         },
         archive,
-        signer,
+        signer: keys.signer,
         runner,
         now: () => new Date(),
       },
@@ -84,8 +85,8 @@ export class ServiceFlows {
   }
 
   private wireIntake(): IntakeService {
-    const { signer, stores, registry, log } = this.parts;
-    const { version, key } = signer.contentDigestKey;
+    const { keys, stores, registry, log } = this.parts;
+    const { version, key } = keys.contentDigestKey;
     return new IntakeService({
       store: stores.append,
       digester: hmacContentDigester(version, key),
@@ -101,6 +102,12 @@ export class ServiceFlows {
       },
       onBroken: (ledger, fault) => this.suspect(ledger, fault),
     });
+  }
+
+  /** That the key service is away is logged once, not by each ledger twice a second. */
+  private notSigned({ tenant }: Ledger, error: unknown): void {
+    if (isKeysAway(error)) return;
+    this.parts.log.warn({ err: error, tenant }, 'checkpoint not signed, it is tried again');
   }
 
   /** Says it once. What is committed stays true when nobody hears it: who needs it sends again, or reads it. */

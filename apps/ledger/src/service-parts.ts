@@ -5,7 +5,7 @@ import { createLogger, createRegistry, type Logger } from '@countersign/runtime'
 import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
 import type { LedgerConfig } from './config.js';
-import { LocalSigner } from './keys/local-signer.js';
+import { openLedgerKeys, type LedgerKeys } from './keys/ledger-keys.js';
 import { openLedgerSecrets, type LedgerSecrets } from './ledger-secrets.js';
 import { PgAppendStore } from './store/pg-append-store.js';
 import { PgCheckpointStore } from './store/pg-checkpoint-store.js';
@@ -33,7 +33,7 @@ export interface ServiceParts {
   readonly secrets: LedgerSecrets;
   readonly registry: Registry;
   readonly stores: Stores;
-  readonly signer: LocalSigner;
+  readonly keys: LedgerKeys;
   readonly archive: CheckpointArchive;
   readonly bus: BusConnection;
 }
@@ -45,19 +45,15 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   const registry = createRegistry({ service: 'ledger' });
   registerSecretMetrics(registry, secrets.all);
   const stores = await openStores(config, secrets, log);
-  const signer = await LocalSigner.open({
-    path: join(config.keysDir, 'signing-keys.sealed'),
-    keyPath: join(config.keysDir, 'sealing.key'),
-    passphrase: secrets.keysPassphrase,
-  });
   const bus = await connectBus({
     url: config.natsUrl,
     nkeySeed: secrets.natsSeed,
     name: 'ledger',
     onStatus: (status) => log.info({ status }, 'bus'),
   });
+  const keys = await openLedgerKeys(config, { bus, secrets, log, registry });
   const archive = new FileArchive(join(config.stateDir, 'checkpoints'));
-  return { config, log, secrets, registry, stores, signer, archive, bus };
+  return { config, log, secrets, registry, stores, keys, archive, bus };
 }
 
 async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl }: LedgerSecrets, log: Logger) {

@@ -59,7 +59,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
     { name: 'sign last checkpoints', run: () => checkpointer.stop() },
     { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), indexer.stop(), verification.stop()]) },
     { name: 'close http', run: () => app.close() },
-    { name: 'close bus', run: () => bus.close() },
+    { name: 'close bus', run: () => parts.keys.close().finally(() => bus.close()) },
     { name: 'close stores', run: () => stores.close().finally(() => parts.secrets.all.close()) },
   ];
   return { url, log, shutdown };
@@ -79,7 +79,8 @@ async function adoptAll({ stores, archive }: ServiceParts, flows: ServiceFlows):
 }
 
 async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {
-  const { stores, signer, registry, log } = parts;
+  const { stores, registry, log } = parts;
+  const { signer } = parts.keys;
   const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer, nowMs: () => performance.now() });
   return createHttpApp({
     store: stores.read,

@@ -44,6 +44,7 @@ export async function startLedger(stack: Devstack, nodeArgs: readonly string[], 
     LEDGER_NATS_URL: stack.nats.url,
     LEDGER_NATS_SEED_FILE: stack.nats.users.ledger,
     LEDGER_STATE_DIR: join(dir, 'state'),
+    LEDGER_KEYS: 'sealed-file',
     LEDGER_ORIGIN_PREFIX: 'bench.localhost',
     LEDGER_HTTP_PORT: String(port),
   }, logFile);

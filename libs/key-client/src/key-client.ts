@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { BusConnection } from '@countersign/bus';
 import { keysReplySchema, keysSubject, KEYS_OPERATIONS, type KeysArgsInput, type KeysOperation, type KeysReply, type KeysRequest, type KeysResult } from '@countersign/contracts';
 import { formatX25519, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
-import { KeyClientError } from './key-client-error.js';
+import { isPassing, KeyClientError } from './key-client-error.js';
 
 const TIMEOUT_MS_DEFAULT = 5_000;
 const NONCE_BYTES = 16;
@@ -20,6 +20,8 @@ export interface KeyClientOptions {
   readonly keysPublicKey?: string;
   readonly keysPublicKeyFile?: string;
   readonly timeoutMs?: number;
+  /** Told of each request whether the key service was there to answer it. */
+  readonly onReached?: (isReached: boolean) => void;
   readonly clock?: () => number;
 }
 
@@ -37,6 +39,7 @@ export class KeyClient {
   readonly #keysPublicKey: KeyObject;
   readonly #timeoutMs: number;
   readonly #clock: () => number;
+  readonly #onReached: (isReached: boolean) => void;
 
   /** Throws MessageFault NKEY_MALFORMED. */
   constructor(options: KeyClientOptions) {
@@ -46,6 +49,7 @@ export class KeyClient {
     this.#keysPublicKey = nkeyPublicKey(options.keysPublicKey ?? readFileSync(options.keysPublicKeyFile ?? '', 'utf8'));
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
     this.#clock = options.clock ?? Date.now;
+    this.#onReached = options.onReached ?? (() => undefined);
   }
 
   /** Throws KeyClientError. */
@@ -63,8 +67,10 @@ export class KeyClient {
     const reply = await this.#exchange(operation, message);
     if ('error' in reply) {
       const { code, message: text, ...detail } = reply.error;
+      this.#onReached(!isPassing(code));
       throw new KeyClientError(code, text, detail);
     }
+    this.#onReached(true);
     try {
       if ('sealed' in reply) {
         const { result, keys } = openSealedReply(reply.sealed, pair, request);
@@ -84,6 +90,7 @@ export class KeyClient {
     try {
       ({ data } = await this.bus.request(subject, message, { timeoutMs: this.#timeoutMs }));
     } catch (cause) {
+      this.#onReached(false);
       throw new KeyClientError('KEYS_UNAVAILABLE', `${subject}: the key service does not answer`, {}, { cause });
     }
     try {

@@ -128,6 +128,7 @@ export class Stand {
         LEDGER_NATS_URL: `nats://127.0.0.1:${natsPort}`,
         LEDGER_NATS_SEED_FILE: this.#nats.users.ledger,
         LEDGER_STATE_DIR: stateDir,
+        LEDGER_KEYS: 'sealed-file',
         LEDGER_KEYS_DIR: join(this.folder, 'keys'),
         LEDGER_ORIGIN_PREFIX: ORIGIN_PREFIX,
         LEDGER_HTTP_PORT: String(port),

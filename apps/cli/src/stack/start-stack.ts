@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { DevstackError, choosePort, commandLine, startDevstack } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
@@ -109,6 +109,13 @@ async function prepareDatabase(files: StackFiles, devstack: Devstack, { env }: S
   }
 }
 
+/** A ledger whose checkpoints were signed by keys of its own, before there was a key service, keeps them. */
+function ledgerKeys({ ledgerState, keys }: StackFiles): Record<string, string> {
+  const ownKeys = join(ledgerState, 'keys');
+  const hasOwn = existsSync(ownKeys) && readdirSync(ownKeys).some((name) => name.startsWith('signing-keys.sealed.'));
+  return hasOwn ? { LEDGER_KEYS: 'sealed-file' } : { LEDGER_KEYS: 'service', LEDGER_KEYS_PUBLIC_KEY_FILE: keys.publicKey };
+}
+
 function ledgerConfig(files: StackFiles, devstack: Devstack, port: number): Record<string, string> {
   return {
     LEDGER_DATABASE_URL_FILE: files.runtimeUrl,
@@ -116,6 +123,7 @@ function ledgerConfig(files: StackFiles, devstack: Devstack, port: number): Reco
     LEDGER_NATS_URL: devstack.nats.url,
     LEDGER_NATS_SEED_FILE: devstack.nats.users.ledger,
     LEDGER_STATE_DIR: files.ledgerState,
+    ...ledgerKeys(files),
     LEDGER_ORIGIN_PREFIX: LOCAL_ORIGIN_PREFIX,
     LEDGER_HTTP_HOST: LOOPBACK,
     LEDGER_HTTP_PORT: String(port),

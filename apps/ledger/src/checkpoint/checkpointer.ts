@@ -57,7 +57,8 @@ export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: Check
     throw new ChainFault('ROOT_MISMATCH', 'the stored tiles give another root than the head', { treeSize: head.treeSize });
   }
   const signedAt = deps.now();
-  const note = formatCheckpoint(head, await deps.signer.sign(head, Math.floor(signedAt.getTime() / 1000)));
+  const prove = (oldSize: number): Promise<readonly Uint8Array[]> => buildConsistencyProof(deps.hashSource(ledger), oldSize, head.treeSize);
+  const note = formatCheckpoint(head, await deps.signer.sign(head, Math.floor(signedAt.getTime() / 1000), prove));
   // Never hand out what was not checked: a fault in the signer must not become a fork in the world.
   verifyCheckpoint(note, { origin: ledger.origin, vkeys });
   // The archive first: from here on nobody can take this checkpoint back.

@@ -32,6 +32,7 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   CURSOR_OF_OTHER_QUERY: 400,
   QUERY_TOO_SLOW: 503,
   STORE_UNAVAILABLE: 503,
+  KEYS_UNAVAILABLE: 503,
   VERIFICATION_BUSY: 429,
   EXPORT_BUSY: 429,
   // chain faults that a request can cause by itself
@@ -108,6 +109,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
   SIZE_NOT_YET: 1,
   QUERY_TOO_SLOW: 5,
   STORE_UNAVAILABLE: 2,
+  KEYS_UNAVAILABLE: 2,
   VERIFICATION_BUSY: 5,
   EXPORT_BUSY: 30,
   OVERLOADED: 1,

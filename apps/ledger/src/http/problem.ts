@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { ChainFault } from '@countersign/chain';
 import type { Problem } from '@countersign/contracts';
 import { HttpException } from '@nestjs/common';
+import { isKeysAway } from '../keys/ledger-keys.js';
 import { ReadFault } from '../store/read-fault.js';
 import { EdgeFault } from './edge-fault.js';
 import { statusOf, type ProblemCode } from './fault-status.js';
@@ -34,6 +35,7 @@ const MESSAGES: Partial<Record<ProblemCode, string>> = {
   TOOK_TOO_LONG: 'the answer took too long',
   QUERY_TOO_SLOW: 'the query took too long; narrow it',
   STORE_UNAVAILABLE: 'the database cannot be reached',
+  KEYS_UNAVAILABLE: 'the key service cannot be reached',
   INTERNAL: 'the ledger failed; its log has the reason under this correlation id',
 };
 
@@ -60,6 +62,7 @@ export function problemOf(error: unknown, correlationId: string): Problem {
 }
 
 function codeOf(error: unknown): ProblemCode {
+  if (isKeysAway(error)) return 'KEYS_UNAVAILABLE';
   if (error instanceof HttpException) return STATUS_FALLBACK[error.getStatus()] ?? 'INTERNAL';
   const { code, statusCode, message } = (error ?? {}) as { code?: unknown; statusCode?: unknown; message?: unknown };
   if (typeof code === 'string') {

@@ -21,6 +21,7 @@ async function environment(given: Environment = {}): Promise<Environment> {
     LEDGER_NATS_URL: 'nats://127.0.0.1:4222',
     LEDGER_NATS_SEED_FILE: await file('seed', 'SUSEED'),
     LEDGER_STATE_DIR: dir,
+    LEDGER_KEYS: 'sealed-file',
     LEDGER_ORIGIN_PREFIX: 'audit.example.com',
     ...given,
   };

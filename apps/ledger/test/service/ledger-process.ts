@@ -37,6 +37,7 @@ export async function ledgerEnvironment(fixture: LedgerFixture): Promise<Record<
     LEDGER_NATS_URL: fixture.stack.nats.url,
     LEDGER_NATS_SEED_FILE: fixture.stack.nats.users.ledger,
     LEDGER_STATE_DIR: join(dir, 'state'),
+    LEDGER_KEYS: 'sealed-file',
     LEDGER_ORIGIN_PREFIX: 'ledger.example',
     LEDGER_HTTP_PORT: '0',
     LEDGER_TAIL_VERIFY_SECONDS: '1',

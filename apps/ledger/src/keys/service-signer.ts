@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatVkey, parseVkey, sha256Hex, type NoteSignature, type TreeHead, type Vkey } from '@countersign/chain';
+import { writeFileDurably } from '@countersign/runtime';
+import type { CheckpointSigner, Prove } from './checkpoint-signer.js';
+
+/** Of the SHA-256 of an origin, as the name of its file. */
+const NAME_CHARS = 32;
+
+/**
+ * Has checkpoints signed by the key service. Public keys of a log are remembered in a file, so that what was signed is
+ * verified while the key service is away; they lie beside the archive, which only they can speak for.
+ */
+export class ServiceSigner implements CheckpointSigner {
+  private readonly known = new Map<string, Promise<readonly Vkey[]>>();
+
+  constructor(
+    private readonly signer: CheckpointSigner,
+    /** A folder that exists. */
+    private readonly dir: string,
+  ) {}
+
+  /** Throws KeyClientError when they are not remembered and the key service is away. */
+  vkeys(origin: string): Promise<readonly Vkey[]> {
+    let vkeys = this.known.get(origin);
+    if (vkeys === undefined) {
+      vkeys = this.rememberedOrAsked(origin);
+      vkeys.catch(() => this.known.delete(origin));
+      this.known.set(origin, vkeys);
+    }
+    return vkeys;
+  }
+
+  /** Throws KeyClientError. */
+  sign(head: TreeHead, timestampSeconds: number, prove: Prove): Promise<readonly NoteSignature[]> {
+    return this.signer.sign(head, timestampSeconds, prove);
+  }
+
+  private async rememberedOrAsked(origin: string): Promise<readonly Vkey[]> {
+    const file = join(this.dir, sha256Hex(origin).slice(0, NAME_CHARS));
+    const remembered = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    if (remembered !== '') return remembered.trimEnd().split('\n').map(parseVkey);
+    const vkeys = await this.signer.vkeys(origin);
+    // Before anything is signed: a checkpoint in the archive can always be verified.
+    await writeFileDurably(file, vkeys.map(({ name, type, publicKey }) => `${formatVkey(name, type, publicKey)}\n`).join(''), 0o600);
+    return vkeys;
+  }
+}

@@ -1,0 +1,85 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { parseVkey, verifyCheckpoint } from '@countersign/chain';
+import type { LedgerView } from '@countersign/contracts';
+import type { KeysProcess } from '../fixture/keys-process.js';
+import { ServiceProcess } from '../fixture/service-process.js';
+
+let ledger: ServiceProcess;
+let keys: KeysProcess;
+
+async function start(areKeysUp: boolean): Promise<void> {
+  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp }));
+}
+afterEach(async () => {
+  await ledger.halt();
+  await keys.stop();
+  await ledger.stop();
+});
+
+const view = async (tenant: string): Promise<LedgerView> => (await ledger.get(`ledgers/${tenant}`)) as LedgerView;
+const signedUpTo = (tenant: string, size: number): Promise<void> =>
+  ledger.until(`a checkpoint covers ${size} entries of ${tenant}`, async () => {
+    const answer = (await ledger.get(`ledgers/${tenant}`)) as { checkpoint?: { treeSize: number } };
+    return (answer.checkpoint?.treeSize ?? 0) >= size;
+  });
+const checkpointsOf = async (tenant: string): Promise<number> => {
+  const { ledgerId } = await ledger.ledger(tenant);
+  const { rows } = await ledger.admin.query<{ size: string }>('SELECT coalesce(max(tree_size), 0) AS size FROM checkpoints WHERE ledger_id = $1', [ledgerId]);
+  return Number(rows[0]!.size);
+};
+const availability = async (): Promise<string | undefined> => /^countersign_ledger_keys_available.* (\d)$/m.exec(await (await fetch(`${ledger.url}/metrics`)).text())?.[1];
+
+describe('checkpoints with keys of the key service', () => {
+  it('are signed by it alone', async () => {
+    await start(true);
+    const receipts = await ledger.receiptsOf(await ledger.send('acme', 20));
+    expect(receipts).toHaveLength(20);
+    await signedUpTo('acme', 20);
+    const { origin, vkeys, checkpoint } = await view('acme');
+    const ofService = (await keys.operator.client.ask('vkeys', { origin })).result.vkeys;
+    expect(vkeys).toEqual(ofService);
+    expect(verifyCheckpoint(checkpoint!.note, { origin, vkeys: ofService.map(parseVkey) })).toMatchObject({ treeSize: 20 });
+    expect(readdirSync(join(ledger.stateDir, 'keys')).sort()).toEqual(['sealing.key', 'signing-keys.sealed']);
+    expect(await availability()).toBe('1');
+  });
+
+  it('wait while it is dead, and come when it is back; appends go on', async () => {
+    await start(true);
+    await ledger.receiptsOf(await ledger.send('acme', 5));
+    await signedUpTo('acme', 5);
+    await keys.kill();
+    await ledger.receiptsOf(await ledger.send('acme', 7));
+    await ledger.receiptsOf(await ledger.send('globex', 3));
+    await ledger.until('the metric tells', async () => (await availability()) === '0');
+    expect(await checkpointsOf('acme')).toBe(5);
+    expect(await checkpointsOf('globex')).toBe(0);
+    expect((await fetch(`${ledger.url}/readyz`)).status).toBe(200);
+    // What was signed before is verified without it.
+    expect((await view('acme')).checkpoint?.treeSize).toBe(5);
+    const unknown = await fetch(`${ledger.url}/ledgers/globex`);
+    expect([unknown.status, ((await unknown.json()) as { code: string }).code]).toEqual([503, 'KEYS_UNAVAILABLE']);
+    await keys.start();
+    await signedUpTo('acme', 12);
+    await signedUpTo('globex', 3);
+    expect(await availability()).toBe('1');
+    expect((await ledger.verify('acme')).verdict).toBe('intact');
+  });
+
+  it('are not needed to start, nor to append', async () => {
+    await start(false);
+    await ledger.receiptsOf(await ledger.send('acme', 4));
+    expect(await checkpointsOf('acme')).toBe(0);
+    await keys.start();
+    await signedUpTo('acme', 4);
+    await keys.kill();
+    await ledger.halt();
+    await ledger.launch();
+    await ledger.receiptsOf(await ledger.send('acme', 4));
+    expect((await view('acme')).checkpoint?.treeSize).toBe(4);
+    await keys.start();
+    await signedUpTo('acme', 8);
+    expect((await ledger.verify('acme')).verdict).toBe('intact');
+  });
+});
