@@ -5,9 +5,9 @@ export const EXIT = {
   usage: 1,
   /** A verification ran and found a fault. */
   fault: 2,
-  /** The ledger or the bus did not answer, or not in time. */
+  /** The ledger, the bus or the key service did not answer, or not in time. */
   unreachable: 3,
-  /** The ledger refused an event. */
+  /** The ledger refused an event, or the key service what was asked of it. */
   refused: 4,
 } as const;
 

@@ -12,6 +12,8 @@ export interface LocalStack {
   readonly natsUrl: string;
   /** nkey seed of the bus user `services`. */
   readonly servicesSeedFile: string;
+  /** nkey seed of the bus user `operator`, who manages keys. */
+  readonly operatorSeedFile: string;
   /** File with the public nkey of the key service, by which its answers are known. */
   readonly keysPublicKeyFile: string;
   /** File with the connection URL of the role `ledger_reader`. */

@@ -8,6 +8,7 @@ export interface NatsConfig {
   readonly ledgerPublicKey: string;
   readonly servicesPublicKey: string;
   readonly keysPublicKey: string;
+  readonly operatorPublicKey: string;
   readonly systemPublicKey: string;
 }
 
@@ -79,7 +80,7 @@ function accounts(c: NatsConfig): string {
       { service: "keys.*.identity", accounts: [SERVICES] }
       { service: "keys.*.retention", accounts: [SERVICES] }
       { service: "keys.*.edge", accounts: [SERVICES] }
-      { service: "keys.*.operator", accounts: [SERVICES] }
+      { service: "keys.*.operator", accounts: [OPERATORS] }
       { stream: "keys-erased.>", accounts: [LEDGER, SERVICES] }
     ]
     imports: [
@@ -93,7 +94,7 @@ function accounts(c: NatsConfig): string {
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "keys.*.identity", "keys.*.retention", "keys.*.edge", "keys.*.operator", "_INBOX.>"] }
+          publish { allow: ["intake.*.*", "keys.*.identity", "keys.*.retention", "keys.*.edge", "_INBOX.>"] }
           subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
         }
       }
@@ -107,11 +108,27 @@ function accounts(c: NatsConfig): string {
       { service: { account: KEYS, subject: "keys.*.identity" } }
       { service: { account: KEYS, subject: "keys.*.retention" } }
       { service: { account: KEYS, subject: "keys.*.edge" } }
-      { service: { account: KEYS, subject: "keys.*.operator" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
     ]
   }
-  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
+${operators(c)}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
 }
+`;
+}
+
+/** People who manage keys: no service sees what they ask or are told. */
+function operators(c: NatsConfig): string {
+  return `  OPERATORS {
+    users: [
+      {
+        nkey: ${c.operatorPublicKey}
+        permissions {
+          publish { allow: ["keys.*.operator"] }
+          subscribe { allow: ["_INBOX.>"] }
+        }
+      }
+    ]
+    imports: [ { service: { account: KEYS, subject: "keys.*.operator" } } ]
+  }
 `;
 }

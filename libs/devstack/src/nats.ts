@@ -36,7 +36,7 @@ export interface NatsServer {
   readonly port: number;
   readonly monitorUrl: string;
   readonly pid: number;
-  /** Seed files of the users: `ledger` in account LEDGER, `keys` in account KEYS, `services` in account SERVICES. */
+  /** Seed files of the users: `ledger` in account LEDGER, `keys` in account KEYS, `services` in account SERVICES, `operator` in account OPERATORS. */
   readonly users: NatsUsers;
   /** The same users' public keys (`U…`). */
   readonly publicKeys: NatsUsers;
@@ -52,6 +52,7 @@ export interface NatsUsers {
   readonly ledger: string;
   readonly keys: string;
   readonly services: string;
+  readonly operator: string;
 }
 
 async function userKey(path: string): Promise<KeyPair> {
@@ -123,15 +124,17 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   await claimOwner(join(dir, 'owner'));
   const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
   await endOrphan(dir, configFile);
-  const users = { ledger: join(dir, 'ledger.nk'), keys: join(dir, 'keys.nk'), services: join(dir, 'services.nk'), system: join(dir, 'system.nk') };
-  const [ledger, keys, services, system] = [await userKey(users.ledger), await userKey(users.keys), await userKey(users.services), await userKey(users.system)];
-  const publicKeys = { ledger: ledger.getPublicKey(), keys: keys.getPublicKey(), services: services.getPublicKey() };
+  const seedFile = (user: string): string => join(dir, `${user}.nk`);
+  const users = { ledger: seedFile('ledger'), keys: seedFile('keys'), services: seedFile('services'), operator: seedFile('operator') };
+  const publicKeyOf = async (path: string): Promise<string> => (await userKey(path)).getPublicKey();
+  const publicKeys = { ledger: await publicKeyOf(users.ledger), keys: await publicKeyOf(users.keys), services: await publicKeyOf(users.services), operator: await publicKeyOf(users.operator) };
+  const systemPublicKey = await publicKeyOf(seedFile('system'));
   const encryptionKey = await storeKey(join(dir, 'store.key'));
 
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
     const monitorPort = await choosePort(options.monitorPort);
-    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, servicesPublicKey: publicKeys.services, systemPublicKey: system.getPublicKey() };
+    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey };
     await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...named }));
     const child = await launch(program, configFile, dir, port, encryptionKey);
     if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users, publicKeys });
@@ -156,7 +159,7 @@ function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir,
     port,
     monitorUrl: `http://127.0.0.1:${String(monitorPort)}`,
     pid,
-    users: { ledger: users.ledger, keys: users.keys, services: users.services },
+    users,
     publicKeys,
     storeDir,
     async stop() {

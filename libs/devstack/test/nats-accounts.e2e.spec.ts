@@ -14,6 +14,8 @@ let nats: NatsServer;
 let ledger: BusConnection;
 let services: BusConnection;
 let other: BusConnection;
+let keys: BusConnection;
+let operator: BusConnection;
 
 const json = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
 const streamState = async (): Promise<unknown> => {
@@ -27,9 +29,11 @@ beforeAll(async () => {
   ledger = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
   services = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'services' });
   other = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'another service' });
+  keys = await connectBus({ url: nats.url, nkeySeedFile: nats.users.keys, name: 'keys' });
+  operator = await connectBus({ url: nats.url, nkeySeedFile: nats.users.operator, name: 'operator' });
 });
 afterAll(async () => {
-  for (const bus of [ledger, services, other]) await bus.close();
+  for (const bus of [ledger, services, other, keys, operator]) await bus.close();
   await nats.stop();
   await rm(dir, { recursive: true, force: true });
 });
@@ -120,6 +124,26 @@ describe('a service', () => {
   });
 });
 
+describe('an operator', () => {
+  it('reaches the key service in its own name, which no service does', async () => {
+    keys.subscribe('keys.>', (message) => message.respond(message.subject));
+    await keys.flush();
+    expect(String((await operator.request('keys.list.operator', '', LIMIT)).data)).toBe('keys.list.operator');
+    await expect(services.request('keys.list.operator', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    // The ledger may publish anything in its account, and nothing of it leaves.
+    await expect(ledger.request('keys.list.operator', '', LIMIT)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+  });
+
+  it.each(['keys.list.identity', 'keys.data-key.ledger', 'intake.shop.acme', 'ledger.receipt.x', 'keys-erased.acme', '$JS.API.STREAM.INFO.INTAKE', '$SYS.REQ.SERVER.PING'])('may not publish %s', async (subject) => {
+    await expect(operator.request(subject, '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it.each(['keys.>', 'keys-erased.>', 'ledger.>', 'intake.>', '>'])('may not listen on %s', async (subject) => {
+    const refused = new Promise<string>((resolve) => operator.subscribe(subject, () => resolve('heard'), { onError: (error) => resolve(error.code) }));
+    expect(await refused).toBe('FORBIDDEN');
+  });
+});
+
 describe('secrets', () => {
   it('are in files that only their owner reads, not in the configuration and not on the command line', async () => {
     const visible = [await readFile(join(dir, 'nats.conf'), 'utf8'), await readFile(`/proc/${String(nats.pid)}/cmdline`, 'utf8')].join('\n');
@@ -134,7 +158,7 @@ describe('the template for production', () => {
   it('is a configuration that the server accepts', () => {
     const template = fileURLToPath(new URL('../../../deploy/nats/nats-server.conf', import.meta.url));
     const key = (): string => createUser().getPublicKey();
-    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
+    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
     const check = spawnSync(natsServerProgram(join(dir, 'program'), () => undefined), ['--config', template, '-t'], { env, encoding: 'utf8' });
     expect([check.status, check.stderr]).toEqual([0, expect.stringContaining('is valid')]);
   });

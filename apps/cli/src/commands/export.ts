@@ -14,7 +14,7 @@ import { withVerifier } from '../verify/options.js';
 import { explainBreak } from '../verify/verify-live.js';
 import { verifyStream } from '../verify/verify-stream.js';
 import type { CheckedStream } from '../verify/verify-stream.js';
-import { writeKeys } from './keys.js';
+import { writeKeys } from './keys-public.js';
 
 interface Options extends VerifierOptions {
   readonly json?: boolean;

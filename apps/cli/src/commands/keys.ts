@@ -1,36 +1,131 @@
-import { Command } from 'commander';
-import { writeFileDurably } from '@countersign/runtime';
+import { Argument, Command } from 'commander';
+import { usageError } from '../exit-code.js';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
-import { withLedgerTarget } from '../target.js';
-import { openLiveLedger } from '../verify/live-ledger.js';
-import type { VerifierOptions } from '../verify/live-ledger.js';
+import { confirmByName } from '../key-service/confirm.js';
+import { listLines, rewrapLines, showLines } from '../key-service/key-lines.js';
+import { keyNameOf, textOfKey } from '../key-service/key-name.js';
+import { askKeys, withKeyService } from '../key-service/key-service.js';
+import type { KeyServiceOptions } from '../key-service/key-service.js';
+import { keysPublicCommand } from './keys-public.js';
 
-interface Options extends VerifierOptions {
+interface Options extends KeyServiceOptions {
   readonly json?: boolean;
-  readonly out?: string;
 }
 
-const PUBLIC_MODE = 0o644;
+interface ListOptions extends Options {
+  readonly tenant?: string;
+  readonly after?: string;
+  readonly limit: string;
+}
+
+interface DestroyOptions extends Options {
+  readonly waitDays: string;
+  readonly yes?: boolean;
+}
 
 export function keysCommand(io: Io, ended: Ended): Command {
-  const command = withLedgerTarget(new Command('keys'))
-    .description("print the public keys of a ledger's checkpoints, one a line (C2SP verifier keys)")
-    .requiredOption('--tenant <name>', 'the ledger')
-    .option('--out <file>', 'write them to a file as well')
-    .option('--seen-dir <dir>', 'where this verifier keeps what it saw')
-    .action((options: Options) =>
-      run(io, ended, options, async (output) => {
-        const { view, keys } = await openLiveLedger(options, io);
-        const texts = keys.map(({ text }) => text);
-        if (options.out !== undefined) await writeKeys(options.out, texts);
-        output.result({ ok: true, origin: view.origin, vkeys: texts }, () => texts);
-      }),
-    );
-  return withExamples(withJson(command), ['keys --tenant acme', 'keys --tenant acme --out acme.pub']);
+  const command = new Command('keys')
+    .description("keys of the key service, never their bytes; without a subcommand the public keys of a ledger's checkpoints")
+    .addCommand(keysPublicCommand(io, ended), { isDefault: true });
+  for (const one of [listCommand, showCommand, rotateCommand, rewrapStatusCommand, destroyCommand, cancelCommand]) command.addCommand(withJson(withKeyService(one(io, ended))));
+  return withExamples(command, ['keys --tenant acme', 'keys list --tenant acme', 'keys rotate acme/ledger.quarantine', 'keys destroy acme/retention.export --wait-days 14']);
 }
 
-/** A file that --key takes. */
-export function writeKeys(file: string, vkeys: readonly string[]): Promise<void> {
-  return writeFileDurably(file, vkeys.map((vkey) => `${vkey}\n`).join(''), PUBLIC_MODE);
+const keyArgument = (): Argument => new Argument('<key>', 'tenant and purpose, such as acme/ledger.quarantine');
+
+function listCommand(io: Io, ended: Ended): Command {
+  return new Command('list')
+    .description('list keys')
+    .option('--tenant <name>', 'of this tenant only')
+    .option('--limit <n>', 'at most so many, up to 500', '100')
+    .option('--after <key>', 'go on where an earlier list ended')
+    .action((options: ListOptions) =>
+      run(io, ended, options, async (output) => {
+        const { tenant, after } = options;
+        const args = { limit: wholeOf('--limit', options.limit, 500), ...(tenant === undefined ? {} : { tenant }), ...(after === undefined ? {} : { after }) };
+        const { result } = await askKeys(options, io, (client) => client.ask('list', args));
+        output.result({ ok: true, ...result }, () => listLines(result.keys));
+        if (!output.json && result.next !== undefined) output.note(`more: add --after ${result.next}`);
+      }),
+    );
+}
+
+function showCommand(io: Io, ended: Ended): Command {
+  return new Command('show')
+    .description('show a key and its versions')
+    .addArgument(keyArgument())
+    .action((text: string, options: Options) =>
+      run(io, ended, options, async (output) => {
+        const { result } = await askKeys(options, io, (client) => client.ask('show', keyNameOf(text)));
+        output.result({ ok: true, key: result }, () => showLines(result));
+      }),
+    );
+}
+
+function rotateCommand(io: Io, ended: Ended): Command {
+  return new Command('rotate')
+    .description('make a new version, which encrypts from now on; the older ones only decrypt')
+    .addArgument(keyArgument())
+    .action((text: string, options: Options) =>
+      run(io, ended, options, async (output) => {
+        const name = keyNameOf(text);
+        const { result } = await askKeys(options, io, (client) => client.ask('rotate', name));
+        output.result({ ok: true, ...name, ...result }, () => [`${textOfKey(name)}: version ${result.version} is active (${result.keyId})`]);
+      }),
+    );
+}
+
+function rewrapStatusCommand(io: Io, ended: Ended): Command {
+  return new Command('rewrap-status')
+    .description('what still lies under old versions, and under an old epoch')
+    .option('--tenant <name>', 'of this tenant only')
+    .action((options: Options & { readonly tenant?: string }) =>
+      run(io, ended, options, async (output) => {
+        const { tenant } = options;
+        const { result } = await askKeys(options, io, (client) => client.ask('rewrap-status', tenant === undefined ? {} : { tenant }));
+        output.result({ ok: true, ...result }, () => rewrapLines(result));
+      }),
+    );
+}
+
+function destroyCommand(io: Io, ended: Ended): Command {
+  return new Command('destroy')
+    .alias('schedule')
+    .description('destroy a key with all its versions after a waiting period; until then "keys cancel" keeps it')
+    .addArgument(keyArgument())
+    .option('--wait-days <n>', 'waiting period, 1 to 30 days', '7')
+    .option('--yes', 'do not ask')
+    .action((text: string, options: DestroyOptions) =>
+      run(io, ended, options, async (output) => {
+        const name = keyNameOf(text);
+        const waitDays = wholeOf('--wait-days', options.waitDays, 30);
+        const { result } = await askKeys(options, io, async (client) => {
+          const { result: key } = await client.ask('show', name);
+          const what = `This destroys the ${key.kind} key ${textOfKey(name)} in ${waitDays} days, and with it for ever whatever is encrypted under it.`;
+          if (options.yes !== true) await confirmByName(io, what, textOfKey(name));
+          return client.ask('schedule-destruction', { ...name, waitDays });
+        });
+        output.result({ ok: true, ...name, ...result }, () => [`${textOfKey(name)} will be destroyed ${result.destroyAt}; "countersign keys cancel ${textOfKey(name)}" keeps it`]);
+      }),
+    );
+}
+
+function cancelCommand(io: Io, ended: Ended): Command {
+  return new Command('cancel')
+    .description('keep a key whose destruction is scheduled')
+    .addArgument(keyArgument())
+    .action((text: string, options: Options) =>
+      run(io, ended, options, async (output) => {
+        const name = keyNameOf(text);
+        await askKeys(options, io, (client) => client.ask('cancel-destruction', name));
+        output.result({ ok: true, ...name }, () => [`${textOfKey(name)} is kept`]);
+      }),
+    );
+}
+
+function wholeOf(option: string, text: string, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > max) throw usageError(`${option} must be a whole number from 1 to ${max}`);
+  return value;
 }

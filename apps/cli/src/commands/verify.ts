@@ -9,6 +9,7 @@ import { count } from '../progress.js';
 import { withLedgerTarget } from '../target.js';
 import { memoryOf } from '../verify/live-ledger.js';
 import type { VerifierOptions } from '../verify/live-ledger.js';
+import { readReceipt, verifyReceipt } from '../verify/destruction-receipt.js';
 import { verifyLive } from '../verify/verify-live.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
 import { verifyStream } from '../verify/verify-stream.js';
@@ -19,6 +20,7 @@ interface Options extends VerifierOptions {
   readonly json?: boolean;
   readonly file?: string;
   readonly proof?: string;
+  readonly receipt?: string;
 }
 
 /** A proof file with a checkpoint of a hundred witnesses stays below. */
@@ -26,25 +28,28 @@ const PROOF_BYTES_MAX = 2 * 1024 * 1024;
 
 export function verifyCommand(io: Io, ended: Ended): Command {
   const command = withVerifier(withLedgerTarget(new Command('verify')))
-    .description('verify a running ledger, an export file or a proof file; exit code 2 when a fault is found')
+    .description('verify a running ledger, an export file, a proof file or a destruction receipt; exit code 2 when a fault is found')
     .option('--tenant <name>', 'the ledger to verify, over its whole history')
     .option('--file <export.csx>', 'an export file, verified offline with --key')
     .option('--proof <event.tlog-proof>', 'a proof file, verified offline with --key')
+    .option('--receipt <file>', 'a receipt of a destroyed key, verified offline with --key')
     .action((options: Options) => run(io, ended, options, (output) => verify(options, io, output)));
   return withExamples(withJson(command), [
     'verify --tenant acme',
     'verify --file acme.csx --key acme.csx.pub',
     "verify --file acme.csx --key 'audit.example.com/acme+1c2d3e4f+AW…'",
     'verify --proof 0198c7a2-….tlog-proof --key acme.csx.pub',
+    'verify --receipt user-17.receipt --key user-17.receipt.pub',
   ]);
 }
 
 function verify(options: Options, io: Io, output: Output): Promise<void> {
-  const { tenant, file, proof } = options;
-  const given = [tenant, file, proof].filter((one) => one !== undefined);
-  if (given.length !== 1) throw usageError('give exactly one of --tenant, --file and --proof');
+  const { tenant, file, proof, receipt } = options;
+  const given = [tenant, file, proof, receipt].filter((one) => one !== undefined);
+  if (given.length !== 1) throw usageError('give exactly one of --tenant, --file, --proof and --receipt');
   if (file !== undefined) return verifyFile(file, options, io, output);
-  return proof === undefined ? verifyTenant(options, io, output) : verifyProof(proof, options, io, output);
+  if (proof !== undefined) return verifyProof(proof, options, io, output);
+  return receipt === undefined ? verifyTenant(options, io, output) : verifyReceiptFile(receipt, options, output);
 }
 
 async function verifyTenant(options: Options, io: Io, output: Output): Promise<void> {
@@ -73,8 +78,17 @@ async function verifyProof(file: string, options: Options, io: Io, output: Outpu
   ]);
 }
 
+async function verifyReceiptFile(file: string, options: Options, output: Output): Promise<void> {
+  const keys = requireKeys(options);
+  const { signer, tenant, subject, keyId, orderedAt } = verifyReceipt(readReceipt(file), keys);
+  output.result({ ok: true, signer, tenant, subject, ...(keyId === undefined ? {} : { keyId }), orderedAt }, () => [
+    `OK: ${signer} has signed that ${JSON.stringify(subject)} of ${tenant} is erased`,
+    `  ${keyId === undefined ? 'there was no key, and none will be made' : `key ${keyId} was destroyed`}; ordered ${orderedAt}`,
+  ]);
+}
+
 function requireKeys({ key }: Options): ReturnType<typeof keysFrom> {
-  if (key === undefined || key.length === 0) throw usageError('give the public key of the ledger with --key: a file is not to be believed about its own key');
+  if (key === undefined || key.length === 0) throw usageError('give the public key with --key: a file is not to be believed about its own key');
   return keysFrom(key);
 }
 

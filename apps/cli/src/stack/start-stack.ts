@@ -65,6 +65,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       ledgerUrl: url,
       natsUrl: devstack.nats.url,
       servicesSeedFile: devstack.nats.users.services,
+      operatorSeedFile: devstack.nats.users.operator,
       keysPublicKeyFile: files.keys.publicKey,
       readerUrlFile: files.readerUrl,
       startedAt: new Date().toISOString(),

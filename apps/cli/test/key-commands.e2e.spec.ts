@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectBus, type BusConnection } from '@countersign/bus';
+import { removePostgres } from '@countersign/devstack';
+import { KeyClient } from '@countersign/key-client';
+import { startStack, type RunningStack } from '../src/stack/start-stack.js';
+import { countersign, temporaryFolder } from './terminal.js';
+import type { Ran } from './terminal.js';
+
+const NAME = 'acme/ledger.clitest';
+const KEY_ID = /^dk_[a-z2-7]{26}_\d+$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const DAY_MS = 86_400_000;
+
+const folder = temporaryFolder();
+const stateDir = join(folder, '.countersign');
+const seedOf = (user: string): string => join(stateDir, 'nats', `${user}.nk`);
+let stack: RunningStack;
+let bus: BusConnection;
+/** The ledger, whose keys an operator manages. */
+let ledger: KeyClient;
+
+beforeAll(async () => {
+  // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
+  chmodSync(folder, 0o711);
+  stack = await startStack({ stateDir, env: { PATH: process.env['PATH'], HOME: folder }, log: () => undefined });
+  bus = await connectBus({ url: stack.natsUrl, nkeySeedFile: seedOf('ledger'), name: 'test' });
+  ledger = new KeyClient({ bus, service: 'ledger', nkeySeedFile: seedOf('ledger'), keysPublicKeyFile: stack.keysPublicKeyFile });
+  await ledger.ask('data-key', { tenant: 'acme', purpose: 'ledger.clitest' });
+}, 120_000);
+
+afterAll(async () => {
+  await bus.close();
+  await stack.stop();
+  await removePostgres(join(stateDir, 'postgres'));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const cli = (...args: readonly string[]): Promise<Ran> => countersign(folder, args);
+const typed = (stdin: string, ...args: readonly string[]): Promise<Ran> => countersign(folder, args, stdin);
+type Document = Record<string, unknown> & { exitCode: number };
+const json = async (...args: readonly string[]): Promise<Document> => {
+  const { exitCode, out, err } = await cli(...args, '--json');
+  if (out === '') throw new Error(err);
+  return { ...(JSON.parse(out) as Record<string, unknown>), exitCode };
+};
+
+describe('countersign keys', () => {
+  it('list: names, kinds and versions, page by page', async () => {
+    const first = await json('keys', 'list', '--tenant', 'acme', '--limit', '1');
+    expect(first).toMatchObject({ exitCode: 0, ok: true, keys: [{ tenant: 'acme', purpose: 'ledger.clitest', kind: 'data' }], next: NAME });
+    expect(await json('keys', 'list', '--tenant', 'acme', '--after', NAME)).toMatchObject({ ok: true, keys: [{ purpose: 'tenant', kind: 'tenant' }] });
+    const { out } = await cli('keys', 'list', '--tenant', 'acme');
+    expect(out.split('\n')[0]).toBe('KEY                  KIND    ACTIVE  VERSIONS  SINCE                     STATE');
+    expect(out.split('\n')[1]).toMatch(/^acme\/ledger\.clitest {2}data {4}1 {7}1 of 1 {4}\S+Z {2}in use$/);
+    expect((await cli('keys', 'list', '--tenant', 'nobody')).out).toBe('no keys\n');
+  });
+
+  it('show: a key and its versions, and nothing else', async () => {
+    const { key, exitCode } = await json('keys', 'show', NAME);
+    expect(exitCode).toBe(0);
+    expect(key).toEqual({
+      tenant: 'acme',
+      purpose: 'ledger.clitest',
+      kind: 'data',
+      minimumVersion: 1,
+      rotateAfterDays: 90,
+      rotateAfterUses: 2 ** 31,
+      versions: [{ version: 1, keyId: expect.stringMatching(KEY_ID), state: 'active', createdAt: expect.stringMatching(TIME), usesLeased: 2 ** 20 }],
+    });
+    expect((await cli('keys', 'show', NAME)).out.split('\n').slice(0, 3)).toEqual([
+      'acme/ledger.clitest: data key, in use',
+      '  rotates after 90 days or 2,147,483,648 encryptions; versions from 1 on decrypt',
+      'VERSION  KEY ID                           STATE   SINCE                     LEASED     REMAINING',
+    ]);
+  });
+
+  it('rotate, then rewrap-status: the old version waits for its scan', async () => {
+    expect(await json('keys', 'rotate', NAME)).toEqual({ exitCode: 0, ok: true, tenant: 'acme', purpose: 'ledger.clitest', version: 2, keyId: expect.stringMatching(KEY_ID) });
+    const status = await json('keys', 'rewrap-status', '--tenant', 'acme');
+    expect(status).toEqual({
+      exitCode: 0,
+      ok: true,
+      versions: [{ tenant: 'acme', purpose: 'ledger.clitest', version: 1, keyId: expect.stringMatching(KEY_ID), state: 'decrypt-only' }],
+      epoch: { current: 1, rolledAt: expect.stringMatching(TIME), remaining: 0 },
+    });
+    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.clitest', counts: [{ version: 1, remaining: 1234 }] });
+    const { out } = await cli('keys', 'rewrap-status', '--tenant', 'acme');
+    expect(out).toMatch(/^KEY +VERSION +KEY ID +REMAINING +COUNTED\nacme\/ledger\.clitest +1 +dk_\w+ +1,234 +\S+Z\nepoch 1 of subjects' keys since \S+Z, 0 keys still under an older one\n$/);
+  });
+
+  it('destroy asks for the name, schedules, and cancel takes it back', async () => {
+    const refused = await typed('acme/ledger\n', 'keys', 'destroy', NAME);
+    expect([refused.exitCode, refused.out]).toEqual([1, '']);
+    expect(refused.err).toContain(`This destroys the data key ${NAME} in 7 days`);
+    expect(refused.err).toContain('not confirmed: nothing was changed');
+    expect((await json('keys', 'show', NAME))['key']).not.toHaveProperty('destroyAt');
+
+    const before = Date.now();
+    const { exitCode, out } = await typed(`${NAME}\n`, 'keys', 'destroy', NAME, '--wait-days', '3', '--json');
+    const { destroyAt, ...rest } = JSON.parse(out) as { destroyAt: string };
+    expect([exitCode, rest]).toEqual([0, { ok: true, tenant: 'acme', purpose: 'ledger.clitest' }]);
+    expect(Math.abs(Date.parse(destroyAt) - before - 3 * DAY_MS)).toBeLessThan(60_000);
+    // A second order changes nothing of what the first has promised.
+    expect(await json('keys', 'schedule', NAME, '--wait-days', '30', '--yes')).toMatchObject({ exitCode: 0, destroyAt });
+    expect((await cli('keys', 'list', '--tenant', 'acme')).out).toContain(`to be destroyed ${destroyAt}`);
+
+    expect(await json('keys', 'cancel', NAME)).toEqual({ exitCode: 0, ok: true, tenant: 'acme', purpose: 'ledger.clitest' });
+    expect(await json('keys', 'cancel', NAME)).toMatchObject({ exitCode: 4, ok: false, error: { code: 'DESTRUCTION_NOT_SCHEDULED' } });
+  });
+
+  it.each([
+    ['show', 'acme/ledger.nothing'],
+    ['rotate', 'acme/ledger.nothing'],
+    ['destroy', 'acme/ledger.nothing', '--yes'],
+    ['cancel', 'nobody/tenant'],
+  ])('%s of an unknown key %s: KEY_UNKNOWN', async (...args) => {
+    expect(await json('keys', ...args)).toMatchObject({ exitCode: 1, ok: false, error: { code: 'KEY_UNKNOWN' } });
+    expect((await cli('keys', ...args)).err).toContain('KEY_UNKNOWN: there is no such key; see what there is with "countersign keys list"');
+  });
+
+  it.each([
+    [['show', 'acme'], 'names no key'],
+    [['show', 'ACME/ledger.x'], 'names no key'],
+    [['show', 'acme/x'], 'names no key'],
+    [['destroy', NAME, '--wait-days', '31', '--yes'], '--wait-days must be a whole number from 1 to 30'],
+    [['list', '--limit', '501'], '--limit must be a whole number from 1 to 500'],
+  ])('%j is refused before anything is asked', async (args, text) => {
+    const { exitCode, err } = await cli('keys', ...args);
+    expect([exitCode, err]).toEqual([1, expect.stringContaining(text)]);
+  });
+
+  it("another user's seed is refused by the bus", async () => {
+    expect(await json('keys', 'list', '--operator-seed', seedOf('services'))).toMatchObject({ exitCode: 4, error: { code: 'BUS_FORBIDDEN' } });
+    expect(await json('keys', 'list', '--operator-seed', seedOf('ledger'))).toMatchObject({ exitCode: 3, error: { code: 'KEYS_UNAVAILABLE' } });
+  });
+
+  it("answers that are not by the given key service's key are not believed", async () => {
+    const other = join(folder, 'other.pub');
+    writeFileSync(other, JSON.parse(readFileSync(stack.files.keys.services, 'utf8')).ledger.publicKey as string);
+    expect(await json('keys', 'list', '--keys-public-key', other)).toMatchObject({ exitCode: 2, error: { code: 'KEYS_REPLY_INVALID' } });
+  });
+
+  it('gives an operator no key bytes', async () => {
+    const own = await connectBus({ url: stack.natsUrl, nkeySeedFile: seedOf('operator'), name: 'test' });
+    const operator = new KeyClient({ bus: own, service: 'operator', nkeySeedFile: seedOf('operator'), keysPublicKeyFile: stack.keysPublicKeyFile });
+    const name = { tenant: 'acme', purpose: 'ledger.clitest' };
+    const asks = [
+      () => operator.ask('data-key', name),
+      () => operator.ask('blind-index-key', name),
+      () => operator.ask('wrap', name),
+      () => operator.ask('subject-keys', { tenant: 'acme', subjects: ['user-1'], mode: 'decrypt' }),
+      () => operator.ask('subject-keys-by-id', { tenant: 'acme', keyIds: ['sk_x_1'] }),
+    ];
+    for (const ask of asks) await expect(ask()).rejects.toMatchObject({ code: 'KEY_PURPOSE_FORBIDDEN' });
+    await own.close();
+  });
+
+  it('prints the public keys of a ledger without a subcommand, as before', async () => {
+    const event = ['emit', '--tenant', 'acme', '--type', 'billing.invoice.paid', '--actor', 'user:u-1'];
+    expect(await json(...event)).toMatchObject({ exitCode: 0 });
+    const { vkeys, exitCode } = await json('keys', '--tenant', 'acme');
+    expect([exitCode, vkeys]).toEqual([0, [expect.stringMatching(/^countersign\.localhost\/acme\+/), expect.stringMatching(/^countersign\.localhost\/acme\+/)]]);
+    expect(await json('keys', 'public', '--tenant', 'acme')).toMatchObject({ exitCode: 0, vkeys });
+  });
+});
+
+describe('countersign shred', () => {
+  const args = ['shred', 'user-17', '--tenant', 'acme', '--reason', 'request 4711'];
+
+  it('asks first', async () => {
+    expect(await typed('user-18\n', ...args)).toMatchObject({ exitCode: 1, out: '' });
+    const { result } = await ledger.ask('subject-keys', { tenant: 'acme', subjects: ['user-17'], mode: 'encrypt' });
+    expect(result.grants).toEqual([{ subject: 'user-17', keyId: expect.stringMatching(/^sk_/) }]);
+  });
+
+  it('destroys the key, and prints the receipt, which verifies offline; again it is the same', async () => {
+    const { result } = await ledger.ask('subject-keys', { tenant: 'acme', subjects: ['user-17', 'user-18'], mode: 'decrypt' });
+    const { keyId } = result.grants[0] as { readonly keyId: string };
+    const file = join(folder, 'user-17.receipt');
+    const { exitCode, out } = await typed('user-17\n', ...args, '--out', file);
+    expect(exitCode).toBe(0);
+    expect(out.split('\n').slice(0, 5)).toEqual(['countersign.localhost/erasures', 'countersign destruction receipt v1', 'acme', '"user-17"', keyId]);
+    expect(readFileSync(file, 'utf8')).toBe(out);
+
+    const said = { signer: 'countersign.localhost/erasures', tenant: 'acme', subject: 'user-17', keyId, orderedAt: expect.stringMatching(TIME) };
+    expect(await json('verify', '--receipt', file, '--key', `${file}.pub`)).toEqual({ exitCode: 0, ok: true, ...said });
+    expect(await json(...args, '--yes')).toEqual({ exitCode: 0, ok: true, ...said, receipt: out, vkey: readFileSync(`${file}.pub`, 'utf8').trim() });
+
+    const after = await ledger.ask('subject-keys', { tenant: 'acme', subjects: ['user-17', 'user-18'], mode: 'decrypt' });
+    expect(after.result.grants).toEqual([{ subject: 'user-17', fault: 'SUBJECT_ERASED' }, result.grants[1]]);
+  });
+
+  it('of a subject without a key says so, and none will be made', async () => {
+    const document = await json('shred', 'Zoë', '--tenant', 'acme', '--reason', 'request 4712', '--yes');
+    expect(document).toMatchObject({ exitCode: 0, ok: true, subject: 'Zoë' });
+    expect(document).not.toHaveProperty('keyId');
+    const { result } = await ledger.ask('subject-keys', { tenant: 'acme', subjects: ['Zoë'], mode: 'encrypt' });
+    expect(result.grants).toEqual([{ subject: 'Zoë', fault: 'SUBJECT_ERASED' }]);
+  });
+});
