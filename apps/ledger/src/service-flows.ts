@@ -7,7 +7,7 @@ import type { Ledger } from './append/head.js';
 import { intakeMetrics } from './append/intake-metrics.js';
 import { IntakeService } from './append/intake-service.js';
 import { Checkpointer } from './checkpoint/checkpointer.js';
-import { isKeysAway } from './keys/ledger-keys.js';
+import { isKeysAway } from './keys/keys-away.js';
 import { retryUntilDone } from './service-loops.js';
 import { serviceMetrics, type ServiceMetrics } from './service-metrics.js';
 import type { ServiceParts } from './service-parts.js';
@@ -93,6 +93,7 @@ export class ServiceFlows {
       publish: (subject, data) => this.tell(subject, data),
       now: () => new Date(),
       randomBytes,
+      personal: keys.personal,
       metrics: intakeMetrics(registry),
       log,
       onOpened: (ledger) => this.adopt(ledger),

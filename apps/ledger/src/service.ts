@@ -8,6 +8,7 @@ import type { Readiness } from './http/deps.js';
 import { Prover } from './prove/prover.js';
 import { SignedHeads } from './prove/signed-head.js';
 import { Indexer } from './search/indexer.js';
+import { CLOSED } from './search/open-parts.js';
 import { registerReadMetrics } from './search/read-metrics.js';
 import { Searcher } from './search/searcher.js';
 import { ServiceFlows } from './service-flows.js';
@@ -80,13 +81,14 @@ async function adoptAll({ stores, archive }: ServiceParts, flows: ServiceFlows):
 
 async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {
   const { stores, registry, log } = parts;
-  const { signer } = parts.keys;
+  const { signer, personal: opener = CLOSED } = parts.keys;
   const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer, nowMs: () => performance.now() });
   return createHttpApp({
     store: stores.read,
     tiles: stores.tiles,
     prover: new Prover({ entryByEventId: (ledger, id) => stores.read.entryByEventId(ledger, id), heads, tiles: stores.tiles }),
-    searcher: new Searcher(stores.reader, stores.read),
+    searcher: new Searcher(stores.reader, stores.read, opener),
+    opener,
     producers: stores.producers,
     verification: {
       latest: async (tenant) => verification.latest(tenant) ?? (await storedVerdicts(parts, tenant, 1))[0],

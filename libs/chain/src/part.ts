@@ -34,6 +34,11 @@ export function saltedPart(name: PartName, canonicalJson: string, salt: Uint8Arr
   return { descriptor: { name, enc: 'salted', subject, digest, bytes: stored.length }, stored };
 }
 
+/** A `v2` part: the text of an encrypted field. What it is encrypted with is not the chain's business; its bytes are. */
+export function encryptedPart(name: PartName, stored: Buffer, subject?: string): SealedPart {
+  return { descriptor: { name, enc: 'v2', subject, digest: sha256Hex(stored), bytes: stored.length }, stored };
+}
+
 /** The JSON text inside a stored `salted` part. */
 export function openSaltedPart(stored: Uint8Array): string {
   return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString('utf8', SALT_BYTES);

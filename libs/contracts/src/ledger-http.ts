@@ -108,12 +108,14 @@ export type LedgerView = z.infer<typeof ledgerSchema>;
 
 /**
  * A part of an event as it is now. `destroyed`: its bytes are gone, lawfully or not; `altered`: its bytes are not those
- * that the entry names; `encrypted`: only the holder of the subject's key can read it.
+ * that the entry names; `erased`: its subject's key was destroyed, so nobody can read them ever again; `unavailable`: it is
+ * encrypted and cannot be opened now, `code` says why: KEYS_UNAVAILABLE above all, while the key service is away.
  */
 export const partViewSchema = z.strictObject({
   name: z.enum(['data', 'personal']),
   subject: z.string().optional(),
-  state: z.enum(['present', 'encrypted', 'destroyed', 'altered']),
+  state: z.enum(['present', 'erased', 'unavailable', 'destroyed', 'altered']),
+  code: z.string().optional(),
   /** The JSON value, when present. */
   value: z.unknown().optional(),
 });

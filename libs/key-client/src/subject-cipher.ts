@@ -79,6 +79,11 @@ export class SubjectCipher {
     return new SubjectKeys(tenant, keys, faults);
   }
 
+  /** Whether {@link ensure} would ask nobody before it answers. */
+  isAtHand(tenant: string, subjects: readonly string[]): boolean {
+    return subjects.every((subject) => this.#sealing.peek(`${tenant} ${subject}`) !== undefined);
+  }
+
   /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
   async sealAll(items: readonly SealItem[]): Promise<({ readonly text: string } | ItemFault)[]> {
     const byTenant = new Map<string, SubjectKeys>();

@@ -6,6 +6,7 @@ export interface IntakeMetrics {
   readonly repeated: Counter<'tenant' | 'source'>;
   readonly refused: Counter<'tenant' | 'source' | 'code'>;
   readonly parked: Counter<'tenant'>;
+  readonly deferred: Counter;
   readonly retries: Counter<'tenant'>;
   readonly batch: Histogram<'tenant'>;
   readonly size: Gauge<'tenant'>;
@@ -19,6 +20,7 @@ export function intakeMetrics(registry: Registry): IntakeMetrics {
     repeated: counter('events_repeated_total', 'Events sent again that were on record', ['tenant', 'source']),
     refused: counter('events_refused_total', 'Events refused and quarantined', ['tenant', 'source', 'code']),
     parked: counter('messages_parked_total', 'Messages kept for a ledger that has stopped', ['tenant']),
+    deferred: counter('messages_deferred_total', 'Messages put back because the key service was away', []),
     retries: counter('append_retries_total', 'Batches that failed and were tried again', ['tenant']),
     batch: new Histogram({ name: 'countersign_ledger_batch_events', help: 'Events committed in one transaction', labelNames: ['tenant'], buckets: [1, 10, 100, 500, 1_000, 2_000, 4_000], registers }),
     size: new Gauge({ name: 'countersign_ledger_tree_size', help: 'Committed entries of a ledger', labelNames: ['tenant'], registers }),

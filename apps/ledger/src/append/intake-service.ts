@@ -8,11 +8,13 @@ import { RowBuffers } from './copy-rows.js';
 import type { RandomBytes } from './batch.js';
 import type { ContentDigester } from './content-digest.js';
 import { emptyHead, type Head, type Ledger } from './head.js';
-import { admitMessage, parseIntakeSubject } from './intake-message.js';
+import { admitMessage, parseIntakeSubject, type Admission } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
 import { LedgerIntake } from './ledger-intake.js';
+import { sealMessage, type PersonalSealer, type SealedParts } from './sealed-parts.js';
 import type { PendingMessage } from './settle.js';
+import { isKeysAway } from '../keys/keys-away.js';
 
 const MESSAGE_RETRY_DELAY_MS = 1_000;
 const RECEIPTS_A_MESSAGE_MAX = 500;
@@ -35,6 +37,8 @@ export interface IntakeDependencies {
   readonly publish: (subject: string, data: string) => void;
   readonly now: () => Date;
   readonly randomBytes: RandomBytes;
+  /** Encrypts personal parts; undefined: they are salted only. */
+  readonly personal: PersonalSealer | undefined;
   readonly metrics: IntakeMetrics;
   readonly log: Logger;
   /** A ledger was opened by this instance. */
@@ -60,7 +64,7 @@ export class IntakeService {
       const address = this.addressOf(message.subject);
       if (address === undefined) return await this.refuseSubject(message);
       const intake = await this.open(address.tenant);
-      const pending = this.pending(message, address);
+      const pending = await this.pending(message, address);
       try {
         await intake.take(pending);
       } catch (error) {
@@ -68,7 +72,9 @@ export class IntakeService {
         throw error;
       }
     } catch (error) {
-      this.deps.log.warn({ err: error, subject: message.subject }, 'message put back: it could not be begun');
+      // That the key service is away is logged once, by who asks it.
+      if (isKeysAway(error)) this.deps.metrics.deferred.inc();
+      else this.deps.log.warn({ err: error, subject: message.subject }, 'message put back: it could not be begun');
       message.nak(MESSAGE_RETRY_DELAY_MS);
     }
   }
@@ -153,14 +159,19 @@ export class IntakeService {
     });
   }
 
-  private pending(message: Omit<BusMessage, 'nak'>, address: Address): PendingMessage {
+  private async pending(message: Omit<BusMessage, 'nak'>, address: Address): Promise<PendingMessage> {
+    const { digester, personal } = this.deps;
+    const admit = (): Iterable<Admission> => admitMessage(address, message.data, digester);
+    let sealed: SealedParts | undefined;
+    if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, admit, personal);
     this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,
       source: address.source,
       body: message.data,
+      sealed,
       redelivered: message.redelivered,
-      admit: () => admitMessage(address, message.data, this.deps.digester),
+      admit,
       ack: () => {
         this.unsettledBytes -= message.data.length;
         message.ack();

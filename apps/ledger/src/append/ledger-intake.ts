@@ -9,8 +9,8 @@ const PARKED_BATCH = 100;
 export interface LedgerIntakeDependencies {
   readonly store: Pick<AppendStore, 'park' | 'parked' | 'unpark'>;
   readonly newAppender: () => Appender;
-  /** A parked message, to be offered again; `settled` takes the place of its ack. */
-  readonly replay: (subject: string, body: Buffer, settled: () => void) => PendingMessage;
+  /** A parked message, to be offered again; `settled` takes the place of its ack. Rejects when it cannot be begun now. */
+  readonly replay: (subject: string, body: Buffer, settled: () => void) => Promise<PendingMessage>;
   readonly onParked: () => void;
 }
 
@@ -103,9 +103,13 @@ export class LedgerIntake {
     if (appender.hasStopped) return undefined;
     const parked = await this.deps.store.parked(this.ledger, PARKED_BATCH);
     if (parked.length === 0) return 0;
-    const settled = parked.map(
-      ({ subject, body }) => new Promise<void>((resolve) => appender.offer(this.deps.replay(subject, body, resolve))),
-    );
+    const settled: Promise<void>[] = [];
+    for (const { subject, body } of parked) {
+      let settle!: () => void;
+      const message = await this.deps.replay(subject, body, () => settle());
+      settled.push(new Promise((resolve) => (settle = resolve)));
+      appender.offer(message);
+    }
     const all = Promise.all(settled).then(() => true);
     if (!(await Promise.race([all, appender.ended.then(() => false)]))) return undefined;
     await this.deps.store.unpark(this.ledger, parked.map(({ parkedId }) => parkedId));

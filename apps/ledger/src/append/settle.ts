@@ -3,12 +3,15 @@ import type { Refusal } from '@countersign/contracts';
 import type { AccountedSequence, QuarantineRow } from './append-store.js';
 import type { Batch, Recorded } from './batch.js';
 import type { Admission } from './intake-message.js';
+import type { SealedParts } from './sealed-parts.js';
 
 /** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
 export interface PendingMessage {
   readonly subject: string;
   readonly source: string;
   readonly body: Uint8Array;
+  /** Its personal parts as they are stored; undefined where no key service is and they are salted only. */
+  readonly sealed: SealedParts | undefined;
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
   /** Reads and checks the body, anew each time: kept until the commit, thousands of events would outlive their use. */
@@ -64,7 +67,7 @@ function settleOne(admitted: AdmittedEvent, digest: string, { message, settlemen
   const { id } = admitted.event;
   const earlier = batch.recorded.get(id) ?? onRecord(id);
   try {
-    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest).receipt);
+    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest, message.sealed).receipt);
     else settlement.repeated.push(retry(earlier, digest));
     if (earlier !== undefined) account(settlement, admitted);
   } catch (fault) {

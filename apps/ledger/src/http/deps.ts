@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
 import type { Prover } from '../prove/prover.js';
+import type { PartOpener } from '../search/open-parts.js';
 import type { Searcher } from '../search/searcher.js';
 import type { PgProducers } from '../store/pg-producers.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
@@ -30,6 +31,7 @@ export interface HttpDeps {
   readonly tiles: TileCache;
   readonly prover: Prover;
   readonly searcher: Searcher;
+  readonly opener: PartOpener;
   readonly producers: PgProducers;
   readonly verification: VerificationView;
   /** Knows the public keys of a ledger's own checkpoints; nothing is signed here. */

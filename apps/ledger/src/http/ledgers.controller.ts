@@ -1,7 +1,7 @@
 import { formatVkey } from '@countersign/chain';
 import { leafIndexSchema, ledgersQuerySchema, tenantSchema, type LedgerSummary, type LedgerView, type RecordedEvent } from '@countersign/contracts';
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
-import { recordedEvent } from '../search/recorded-event.js';
+import { recordedEvents } from '../search/recorded-event.js';
 import { ReadFault } from '../store/read-fault.js';
 import { HTTP_DEPS, requireLedger, type HttpDeps } from './deps.js';
 import { valid } from './edge-fault.js';
@@ -45,6 +45,6 @@ export class LedgersController {
     const leafIndex = valid(leafIndexSchema, index, 'index');
     const [record] = await this.deps.store.entries(ledger, leafIndex, leafIndex + 1);
     if (record === undefined) throw new ReadFault('ENTRY_UNKNOWN', 'no entry of this index is on record', 'index');
-    return recordedEvent(record);
+    return (await recordedEvents(ledger, [record], this.deps.opener))[0]!;
   }
 }

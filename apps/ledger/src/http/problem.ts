@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { ChainFault } from '@countersign/chain';
 import type { Problem } from '@countersign/contracts';
 import { HttpException } from '@nestjs/common';
-import { isKeysAway } from '../keys/ledger-keys.js';
+import { isKeysAway } from '../keys/keys-away.js';
 import { ReadFault } from '../store/read-fault.js';
 import { EdgeFault } from './edge-fault.js';
 import { statusOf, type ProblemCode } from './fault-status.js';

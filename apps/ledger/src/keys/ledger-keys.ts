@@ -1,13 +1,15 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BusConnection } from '@countersign/bus';
-import { isPassing, KeyClientError, openKeys, type Keys } from '@countersign/key-client';
+import { openKeys, type Keys } from '@countersign/key-client';
 import { ConfigError, type createRegistry, type Logger } from '@countersign/runtime';
 import { Gauge } from 'prom-client';
 import type { LedgerConfig } from '../config.js';
 import type { LedgerSecrets } from '../ledger-secrets.js';
 import type { CheckpointSigner } from './checkpoint-signer.js';
+import { isKeysAway } from './keys-away.js';
 import { LocalSigner } from './local-signer.js';
+import { PersonalParts } from './personal-parts.js';
 import { ServiceSigner } from './service-signer.js';
 
 const SEALED_FILE = 'signing-keys.sealed';
@@ -19,8 +21,8 @@ export interface LedgerKeys {
   readonly signer: CheckpointSigner;
   /** Key of the digests that tell a retry from a reused event id. */
   readonly contentDigestKey: { readonly version: number; readonly key: Buffer };
-  /** The key service; undefined when the keys lie in a sealed file, and personal parts are salted only. */
-  readonly service: Keys | undefined;
+  /** Undefined when the keys lie in a sealed file: personal parts are salted only. */
+  readonly personal: PersonalParts | undefined;
   /** Has a log's keys made. Waits for nobody who may be away: until they are there, checkpoints wait. */
   prepare(origin: string): Promise<void>;
   /** Never rejects. */
@@ -34,11 +36,6 @@ export interface LedgerKeysDependencies {
   readonly registry: ReturnType<typeof createRegistry>;
 }
 
-/** Whether the key service, rather than what was asked of it, is why this failed. */
-export function isKeysAway(error: unknown): boolean {
-  return error instanceof KeyClientError && isPassing(error.code);
-}
-
 /** Asks nothing of the key service yet: the ledger starts without it. Throws SealedFileError, ConfigError. */
 export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDependencies): Promise<LedgerKeys> {
   const local = await LocalSigner.open({
@@ -49,7 +46,7 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
   const { contentDigestKey } = local;
   if (config.keys === 'sealed-file') {
     const prepare = async (origin: string): Promise<void> => void (await local.vkeys(origin));
-    return { signer: local, contentDigestKey, service: undefined, prepare, close: async () => undefined };
+    return { signer: local, contentDigestKey, personal: undefined, prepare, close: async () => undefined };
   }
   refuseOwnCheckpointKeys(config.keysDir);
   const service = openService(config, deps);
@@ -61,7 +58,7 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
       if (!isKeysAway(error)) deps.log.warn({ err: error, origin }, 'no checkpoint keys, they are asked for again');
     });
   };
-  return { signer, contentDigestKey, service, prepare, close: () => service.close() };
+  return { signer, contentDigestKey, personal: new PersonalParts(service.subjects), prepare, close: () => service.close() };
 }
 
 /** Checkpoints that this ledger signed itself could not be verified by the key service's keys: it would look broken. */

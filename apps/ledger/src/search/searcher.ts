@@ -5,7 +5,8 @@ import type { Ledger } from '../append/head.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import type { EventFilters } from './event-filters.js';
-import { recordedEvent } from './recorded-event.js';
+import type { PartOpener } from './open-parts.js';
+import { recordedEvents } from './recorded-event.js';
 import { searchSql, stretchesOf, stretchesSql, type Stretch } from './search-sql.js';
 
 /** A question that no index answers well is given up, before it takes the machine from everybody else. */
@@ -16,6 +17,7 @@ export class Searcher {
   constructor(
     private readonly pool: pg.Pool,
     private readonly store: PgReadStore,
+    private readonly opener: PartOpener,
   ) {}
 
   /** One page. Throws CURSOR_MALFORMED or CURSOR_OF_OTHER_QUERY; rejects with SQLSTATE 57014 when it takes too long. */
@@ -28,7 +30,7 @@ export class Searcher {
     const rows = await this.matches(ledger, filters, belowIndex, limit + 1);
     const indexes = rows.slice(0, limit).map((row) => Number(row.leaf_index));
     const records = await this.store.entriesAt(ledger, indexes);
-    const events = records.map(recordedEvent);
+    const events = await recordedEvents(ledger, records, this.opener);
     if (rows.length <= limit) return { events, indexedSize };
     return { events, indexedSize, next: encodeCursor(ledger.tenant, filters, indexes.at(-1)!) };
   }

@@ -32,6 +32,7 @@ export function messageOf(tenant: string, events: readonly Event[], redelivered 
     events,
     acks: 0,
     acked,
+    sealed: undefined,
     admit: () => admitMessage({ source, tenant }, body, DIGESTER),
     ack: () => {
       message.acks += 1;

@@ -42,6 +42,7 @@ export class IntakeStand {
 
   constructor(store: AppendStore) {
     this.intake = new IntakeService({
+      personal: undefined,
       store,
       digester: DIGESTER,
       publish: (subject, data) => this.published.push({ subject, data }),

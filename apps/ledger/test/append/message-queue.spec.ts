@@ -11,6 +11,7 @@ const message = (name: string, body: Uint8Array = Buffer.alloc(0)): PendingMessa
   source: 'identity',
   body,
   redelivered: false,
+  sealed: undefined,
   admit: () => [],
   ack: () => undefined,
 });

@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Event, Receipt } from '@countersign/chain';
+import type { LedgerView, PartView, RecordedEvent } from '@countersign/contracts';
+import { spellings, tablesWith } from '../fixture/canary.js';
+import type { KeysProcess } from '../fixture/keys-process.js';
+import { makeEvent, makeEvents } from '../fixture/ledger-fixture.js';
+import { ServiceProcess } from '../fixture/service-process.js';
+
+const ANA = 'Ana Canary 71-3-19';
+const BEN = 'Ben Canary 44-8-02';
+
+let ledger: ServiceProcess;
+let keys: KeysProcess;
+
+async function start(areKeysUp: boolean): Promise<void> {
+  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp }));
+}
+afterEach(async () => {
+  await ledger.halt();
+  await keys.stop();
+  await ledger.stop();
+});
+
+const about = (subject: string, name: string): Event => makeEvent('acme', { id: randomUUID(), personal: [{ subject, data: { name } }] });
+async function recorded(event: Event): Promise<Receipt> {
+  const [receipt] = await ledger.receiptsOf(await ledger.sendEvents('acme', [event]));
+  return receipt!;
+}
+async function personalOf({ index }: Receipt): Promise<PartView[]> {
+  const { parts } = (await ledger.get(`ledgers/acme/entries/${index}`)) as RecordedEvent;
+  return parts.filter(({ name }) => name === 'personal');
+}
+const view = async (): Promise<LedgerView> => (await ledger.get('ledgers/acme')) as LedgerView;
+const erase = (subject: string) => keys.operator.client.ask('destroy-subject', { tenant: 'acme', subject, reason: 'request 17' });
+
+async function requireNoClearText(...canaries: string[]): Promise<void> {
+  expect(await tablesWith(ledger.admin, canaries.flatMap(spellings))).toEqual([]);
+  for (const database of ['keys', 'keys_subjects'] as const) expect(await ledger.tablesOf(database, canaries.flatMap(spellings))).toEqual([]);
+}
+
+describe('personal parts with keys of the key service', () => {
+  it('are never stored in the clear, and read back', async () => {
+    await start(true);
+    const both = makeEvent('acme', { id: randomUUID(), personal: [{ subject: 'u-ana', data: { name: ANA } }, { subject: 'u-ben', data: { name: BEN } }] });
+    const receipt = await recorded(both);
+    expect(await personalOf(receipt)).toEqual([
+      { name: 'personal', subject: 'u-ana', state: 'present', value: { name: ANA } },
+      { name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } },
+    ]);
+    const { entry } = (await ledger.get(`ledgers/acme/entries/${receipt.index}`)) as { entry: { parts: { enc: string }[] } };
+    expect(entry.parts.map(({ enc }) => enc)).toEqual(['v2', 'v2']);
+    await requireNoClearText(ANA, BEN);
+    // The scan finds what is there: a salted part's text, in hex.
+    const open = await recorded(makeEvent('acme', { id: randomUUID(), data: { note: ANA } }));
+    expect(open.index).toBe(1);
+    expect(await tablesWith(ledger.admin, spellings(ANA))).toEqual(['public.entries']);
+    // The same again is the same event, although it is sealed anew.
+    expect((await recorded(both)).index).toBe(0);
+  });
+
+  it('of an erased subject are gone at once, in the past and in the future; others read, and everything verifies', async () => {
+    await start(true);
+    const ana = await recorded(about('u-ana', ANA));
+    const ben = await recorded(about('u-ben', BEN));
+    expect((await personalOf(ana))[0]!.state).toBe('present');
+    await erase('u-ana');
+    await ledger.until('the ledger has dropped the key', async () => (await personalOf(ana))[0]!.state === 'erased');
+    expect(await personalOf(ana)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
+    expect(await personalOf(ben)).toEqual([{ name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } }]);
+    const later = await recorded(about('u-ana', `${ANA} again`));
+    expect(await personalOf(later)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
+    await requireNoClearText(ANA, BEN);
+    expect((await ledger.verify('acme')).verdict).toBe('intact');
+    await ledger.until('the checkpoint covers all', async () => (await view()).checkpoint?.treeSize === 3);
+    const { text, verified } = await ledger.verifiedExport('acme');
+    expect(verified.treeSize).toBe(3);
+    expect([...spellings(ANA), ...spellings(BEN)].filter((spelling) => text.includes(spelling))).toEqual([]);
+    await ledger.halt();
+    await ledger.launch();
+    expect((await personalOf(later))[0]!.state).toBe('erased');
+    expect((await personalOf(ben))[0]!.state).toBe('present');
+  });
+
+  it('wait for their keys when the key service is away at the start; events without any do not', async () => {
+    await start(false);
+    const waiting = await ledger.sendEvents('acme', [about('u-ana', ANA)]);
+    await ledger.receiptsOf(await ledger.send('acme', 5));
+    await sleep(2_500);
+    expect(waiting.some((id) => ledger.receipts.has(id))).toBe(false);
+    await keys.start();
+    const [receipt] = await ledger.receiptsOf(waiting);
+    expect((await personalOf(receipt!))[0]).toMatchObject({ state: 'present', value: { name: ANA } });
+    await keys.kill();
+    // Whose key is at hand is encrypted and read without it, until the lease ends.
+    const known = await recorded(about('u-ana', `${ANA} 2`));
+    expect((await personalOf(known))[0]!.state).toBe('present');
+    await ledger.halt();
+    await ledger.launch();
+    expect(await personalOf(known)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'unavailable', code: 'KEYS_UNAVAILABLE' }]);
+    await requireNoClearText(ANA);
+  });
+
+  it('are all recorded, none in the clear, while the key service is killed again and again', async () => {
+    await start(true);
+    const sent: string[] = [];
+    const load = new AbortController();
+    const loading = (async () => {
+      for (let n = 0; !load.signal.aborted; n++) {
+        const events = makeEvents('acme', 20, (i) => ({ id: randomUUID(), personal: [{ subject: `u-${n}-${i % 4}`, data: { name: `${ANA} ${n}` } }] }));
+        sent.push(...(await ledger.sendEvents('acme', events)));
+        await sleep(20);
+      }
+    })();
+    for (let kill = 0; kill < 3; kill++) {
+      await sleep(700);
+      await keys.kill();
+      await sleep(700);
+      await keys.start();
+    }
+    load.abort();
+    await loading;
+    const receipts = await ledger.receiptsOf(sent);
+    expect(new Set(receipts.map(({ index }) => index)).size).toBe(sent.length);
+    await requireNoClearText(ANA);
+    for (const receipt of [receipts[0]!, receipts.at(-1)!]) expect((await personalOf(receipt))[0]!.state).toBe('present');
+    await ledger.until('the checkpoint covers all', async () => (await view()).checkpoint?.treeSize === sent.length);
+    expect((await ledger.verify('acme')).verdict).toBe('intact');
+  });
+});
