@@ -41,8 +41,8 @@ export class Bench {
     this.ledgerId = rows[0]!.ledger_id;
     if (phases.has('verify')) await this.verify();
     if (phases.has('proof')) await this.proof();
-    if (phases.has('append')) await this.append();
     if (phases.has('latency')) await this.latency();
+    if (phases.has('append')) await this.append();
     const { bytes, eventBytes } = await integrityOverhead(this.stack.pool, this.ledgerId);
     this.figures.overhead_bytes = bytes;
     this.figures.event_bytes = eventBytes;
