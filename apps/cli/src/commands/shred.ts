@@ -42,7 +42,7 @@ export function shredCommand(io: Io, ended: Ended): Command {
       run(io, ended, options, async (output) => {
         const { tenant, out } = options;
         if (!tenantSchema.safeParse(tenant).success) throw usageError(`"${tenant}" is no name of a tenant`);
-        const what = `This makes everything about ${subject} of ${tenant} unreadable everywhere, backups included, and nothing brings it back.`;
+        const what = `This destroys the key of ${subject} of ${tenant}: whatever is encrypted under it is unreadable for ever, and in backups once the epoch is rolled.`;
         if (options.yes !== true) await confirmByName(io, what, subject);
         const { receipt, said, vkey } = await askKeys(options, io, (client) => shred(client, tenant, subject, options.reason));
         if (out !== undefined) {
@@ -50,7 +50,7 @@ export function shredCommand(io: Io, ended: Ended): Command {
           await writeKeys(`${out}.pub`, [vkey]);
         }
         output.result({ ok: true, ...said, receipt, vkey, ...(out === undefined ? {} : { file: out }) }, () => [receipt.slice(0, -1)]);
-        if (!output.json) output.note(`erased; the receipt is signed by ${vkey}${out === undefined ? '' : `; check it with: countersign verify --receipt ${out} --key ${out}.pub`}`);
+        if (!output.json) output.note(`${said.keyId === undefined ? 'there was no key of this subject, and none will be made' : 'the key is destroyed'}; the receipt is signed by ${vkey}${out === undefined ? '' : `; check it with: countersign verify --receipt ${out} --key ${out}.pub`}`);
       }),
     );
   return withExamples(withJson(command), ["shred user-17 --tenant acme --reason 'request 4711' --out user-17.receipt", "shred user-17 --tenant acme --reason 'request 4711' --yes --json"]);

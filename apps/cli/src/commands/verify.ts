@@ -82,7 +82,7 @@ async function verifyReceiptFile(file: string, options: Options, output: Output)
   const keys = requireKeys(options);
   const { signer, tenant, subject, keyId, orderedAt } = verifyReceipt(readReceipt(file), keys);
   output.result({ ok: true, signer, tenant, subject, ...(keyId === undefined ? {} : { keyId }), orderedAt }, () => [
-    `OK: ${signer} has signed that ${JSON.stringify(subject)} of ${tenant} is erased`,
+    `OK: ${signer} has signed that ${JSON.stringify(subject)} of ${tenant} has no key any more`,
     `  ${keyId === undefined ? 'there was no key, and none will be made' : `key ${keyId} was destroyed`}; ordered ${orderedAt}`,
   ]);
 }
