@@ -4,7 +4,7 @@ import type { ServiceParts } from './service-parts.js';
 import { countOldRows, readEpoch } from './store/subject-rows.js';
 
 /** Metrics of requests, and those that are read when they are scraped. */
-export function serviceMetrics({ registry, store, pool, subjectPool }: ServiceParts) {
+export function serviceMetrics({ registry, store, pool, subjectPool, rows: keyRows }: ServiceParts) {
   const registers = [registry];
   registerEventStoreMetrics(store, registry);
   new Gauge({
@@ -18,6 +18,14 @@ export function serviceMetrics({ registry, store, pool, subjectPool }: ServicePa
         `SELECT tenant, purpose, version, remaining FROM key_versions WHERE state = 'decrypt-only' AND remaining IS NOT NULL ORDER BY tenant, purpose LIMIT 1000`,
       );
       for (const { tenant, purpose, version, remaining } of rows) this.set({ tenant, purpose, version }, Number(remaining));
+    },
+  });
+  new Gauge({
+    name: 'countersign_keys_rotation_due',
+    help: 'Keys whose active version is older, or more used, than their policy allows',
+    registers,
+    async collect() {
+      this.set(await keyRows.countRotationDue(new Date()));
     },
   });
   new Gauge({

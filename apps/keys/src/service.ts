@@ -31,8 +31,11 @@ const DUE_PAUSE_MS = 30_000;
 const REWRAP_PAUSE_MS = 30_000;
 const EPOCH_PAUSE_MS = 30_000;
 const ERASURES_PAUSE_MS = 10_000;
-/** Uses of one lease of a subject's key: no person causes so many events within a lease. */
-const SUBJECT_LEASE_USES = 2 ** 16;
+/**
+ * Uses of one lease of a subject's key: few persons cause so many events within a lease, and who does is leased again. So one
+ * key has 2^18 leases: with one of 5 minutes always in use, years.
+ */
+const SUBJECT_LEASE_USES = 2 ** 14;
 
 export interface RunningKeys {
   /** Where health and metrics are. */

@@ -5,6 +5,7 @@ import { keysReplySchema, keysSubject, type KeysOperation } from '@countersign/c
 import { formatX25519, nkeyPrivateKey, nkeyPublicKey, openReply, signRequest } from '@countersign/envelope';
 import type { Keys } from '@countersign/key-client';
 import { createUser } from '@nats-io/nkeys';
+import { LEASES_A_BLOCK } from '../src/operations/lease-blocks.js';
 import { codeOf, KeysFixture, until } from './fixture/keys-fixture.js';
 
 let fixture: KeysFixture;
@@ -150,7 +151,9 @@ describe('what a service may not do, or a key cannot, is refused and on record:'
     const retention = await fixture.as('retention');
     await retention.client.ask('destroy-subject', { tenant: 'acme', subject: 'gone', reason: 'test' });
     await ledger.subjects.ensure('acme', ['busy']);
-    await fixture.subjects.query('UPDATE subject_keys SET leases = 100000 WHERE wrapped IS NOT NULL');
+    await fixture.subjects.query('UPDATE subject_keys SET leases = 1000000 WHERE wrapped IS NOT NULL');
+    // What the process has in stock was counted before.
+    for (let i = 1; i < LEASES_A_BLOCK; i++) await ledger.client.ask('subject-keys', { tenant: 'acme', subjects: ['busy'], mode: 'encrypt' });
     const fresh = await fixture.as('ledger');
     expect((await fresh.subjects.ensure('acme', ['gone', 'busy'])).faults).toEqual(new Map([['gone', 'SUBJECT_ERASED'], ['busy', 'KEY_EXHAUSTED']]));
     expect((await fixture.audit('keys.subject-key.leased')).at(-1)?.data).toMatchObject({ asked: 2, granted: 0, refused: { SUBJECT_ERASED: 1, KEY_EXHAUSTED: 1 } });

@@ -161,8 +161,13 @@ export function rotationDue(key: Key, nowMs: number, usesLeased: number, leaseUs
   if (active === undefined) return undefined;
   if (usesLeased + leaseUses >= KEY_USES_MAX) return 'uses';
   if (key.policy.uses > 0 && usesLeased >= key.policy.uses) return 'uses';
-  if (key.policy.days > 0 && nowMs - active.createdAtMs >= key.policy.days * DAY_MS) return 'age';
-  return undefined;
+  return isOlderThanPolicy(key, nowMs) ? 'age' : undefined;
+}
+
+/** Whether the active version has been in use for longer than the key's policy allows. */
+export function isOlderThanPolicy({ policy, versions }: Key, nowMs: number): boolean {
+  const active = versions.findLast(({ state }) => state === 'active');
+  return active !== undefined && policy.days > 0 && nowMs - active.createdAtMs >= policy.days * DAY_MS;
 }
 
 function requireKey(key: Key | undefined): Key {

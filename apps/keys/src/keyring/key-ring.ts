@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KEY_USES_MAX, KEYS_SYSTEM_TENANT, TENANT_KEY_PURPOSE } from '@countersign/contracts';
 import { EnvelopeFault, fieldKey, unwrapKey, wrapKey, type FieldKey } from '@countersign/envelope';
-import type { Cause, EventStore } from '@countersign/event-store';
+import { EventStoreFault, type Cause, type EventStore } from '@countersign/event-store';
 import { LRUCache } from 'lru-cache';
 import { keyIdOf, nextKeyId } from '../domain/key-id.js';
-import { activeVersion, type Key, type KeyCommand, type KeyKind, type KeyName, type RotationPolicy } from '../domain/key.js';
+import { activeVersion, type Key, type KeyCommand, type KeyKind, type KeyName, type RotationPolicy, type RotationReason } from '../domain/key.js';
 import { keyAggregate, keyStreamId } from '../domain/key-aggregate.js';
 import { KeysFault } from '../domain/keys-fault.js';
 import type { RootKeyProvider } from '../root/root-key-provider.js';
@@ -17,7 +18,11 @@ const WRAP_LEASE_USES = 2 ** 20;
 const TENANT_KEYS_MAX = 10_000;
 /** A tenant key is not used longer than this without asking the database whether it still may be. */
 export const TENANT_KEY_CACHE_MS = 60_000;
+/** Left in a lease when the next is taken, so that no batch under way ends in the middle. */
+const WRAPS_AT_ONCE_MAX = 2 ** 17;
 const CONFLICTS_MAX = 20;
+const ROTATE_TRIES_MAX = 30;
+const ROTATE_PAUSE_MS_MAX = 20;
 const SIGNING_SEEDS_BYTES = 64;
 
 export interface KeyRingDependencies {
@@ -27,6 +32,12 @@ export interface KeyRingDependencies {
   readonly policy: RotationPolicy;
   readonly now: () => number;
   readonly tenantKeyCacheMs?: number;
+}
+
+interface Carrying {
+  readonly material?: Material | undefined;
+  readonly commandId?: string | undefined;
+  readonly retriesMax: number;
 }
 
 /** What the service itself does. */
@@ -55,28 +66,47 @@ export class KeyRing {
     return known;
   }
 
-  /** A new version becomes the active one; the older ones only decrypt from then on. */
-  async rotate(name: KeyName, kind: KeyKind, reason: 'asked' | 'age' | 'uses', cause: Cause, commandId?: string): Promise<Key> {
-    const key = await this.load(name);
-    const active = activeVersion(key);
-    const keyId = nextKeyId(active.keyId, active.version + 1);
-    const material = await this.#make(name, kind, keyId);
-    const rotated = await this.execute(name, { type: 'rotate', keyId, reason, atMs: this.deps.now() }, cause, { material, commandId });
-    this.forget(name.tenant);
-    return rotated;
+  /**
+   * A new version becomes the active one; the older ones only decrypt from then on. Of several who ask for one at once each
+   * gets his own; who rotates for age or uses is content with the version of whoever was faster. Throws KEYS_OVERLOADED.
+   */
+  async rotate(name: KeyName, kind: KeyKind, reason: RotationReason, cause: Cause, commandId?: string): Promise<Key> {
+    for (let triesLeft = ROTATE_TRIES_MAX; ; triesLeft--) {
+      const key = await this.load(name);
+      const active = activeVersion(key);
+      const keyId = nextKeyId(active.keyId, active.version + 1);
+      const material = await this.#make(name, kind, keyId);
+      try {
+        // The rotation names the version that it makes: decided again on a newer state it would name one that is taken.
+        return await this.#executeOnce(name, { type: 'rotate', keyId, reason, atMs: this.deps.now() }, cause, { material, commandId, retriesMax: 0 });
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        this.forget(name.tenant);
+        if (reason !== 'asked') return (await this.load(name)) ?? key!;
+        if (triesLeft <= 1) throw overloaded();
+        await sleep(Math.random() * ROTATE_PAUSE_MS_MAX);
+      }
+    }
   }
 
-  /** Carries a command out on a key. Throws KeysFault; REQUEST_REPLAYED for a command id that was used. */
-  async execute(name: KeyName, command: KeyCommand, cause: Cause, options: { readonly material?: Material; readonly commandId?: string } = {}): Promise<Key> {
+  /** Carries a command out on a key. Throws KeysFault; REQUEST_REPLAYED for a command id that was used, KEYS_OVERLOADED. */
+  async execute(name: KeyName, command: Exclude<KeyCommand, { type: 'rotate' }>, cause: Cause, options: { readonly material?: Material; readonly commandId?: string } = {}): Promise<Key> {
+    try {
+      return await this.#executeOnce(name, command, cause, { ...options, retriesMax: CONFLICTS_MAX });
+    } catch (error) {
+      throw isConflict(error) ? overloaded() : error;
+    }
+  }
+
+  async #executeOnce(name: KeyName, command: KeyCommand, cause: Cause, { material, commandId, retriesMax }: Carrying): Promise<Key> {
     const { repeated, state } = await this.deps.store.execute(keyAggregate, {
       tenant: KEYS_SYSTEM_TENANT,
       id: keyStreamId(name),
       command,
       ...cause,
-      ...(options.commandId === undefined ? {} : { commandId: options.commandId }),
-      // A rotation names the version that it makes: decided again on a newer state it would name one that is taken.
-      retriesMax: command.type === 'rotate' ? 0 : CONFLICTS_MAX,
-      project: this.deps.rows.project(options.material),
+      ...(commandId === undefined ? {} : { commandId }),
+      retriesMax,
+      project: this.deps.rows.project(material),
     });
     if (repeated) throw new KeysFault('REQUEST_REPLAYED', 'this request was carried out before', { field: 'nonce' });
     this.forget(name.tenant);
@@ -87,7 +117,7 @@ export class KeyRing {
   /** The tenant's active key, leased for wrapping; made if there is none. Throws KEY_DESTROYED. */
   async wrappingKey(tenant: string): Promise<FieldKey> {
     const known = this.#wrapping.get(tenant);
-    if (known !== undefined && known.usesLeft > 0) return known;
+    if (known !== undefined && known.usesLeft > WRAPS_AT_ONCE_MAX) return known;
     const name = { tenant, purpose: TENANT_KEY_PURPOSE };
     let active = activeVersion(await this.ensure(name, 'tenant', SELF));
     if (!(await leaseUses(this.deps.rows.pool, active.keyId, WRAP_LEASE_USES, KEY_USES_MAX))) {
@@ -163,3 +193,6 @@ export class KeyRing {
     }
   }
 }
+
+const isConflict = (error: unknown): boolean => error instanceof EventStoreFault && error.code === 'STREAM_VERSION_CONFLICT';
+const overloaded = (): KeysFault => new KeysFault('KEYS_OVERLOADED', 'too many change this key at once');

@@ -68,14 +68,7 @@ async function leaseActive(deps: DataKeyDependencies, name: KeyName, asker: Aske
 
   async function rotatedIfDue({ now }: DataKeyDependencies, key: Key, by: Asker): Promise<Key> {
     const reason = rotationDue(key, now(), await rows.usesLeased(activeVersion(key).keyId), lease.usesMax);
-    if (reason === undefined) return key;
-    try {
-      return await ring.rotate(key.name, key.kind, reason, causeOf(by));
-    } catch (error) {
-      // Another request was faster: its version serves as well.
-      if ((error as { code?: unknown }).code === 'STREAM_VERSION_CONFLICT') return (await ring.load(key.name)) ?? key;
-      throw error;
-    }
+    return reason === undefined ? key : ring.rotate(key.name, key.kind, reason, causeOf(by));
   }
 }
 

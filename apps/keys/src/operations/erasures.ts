@@ -7,15 +7,17 @@ import type { Pool } from '@countersign/postgres';
 import { ERASURE_DONE, ERASURE_ORDERED, erasureAggregate, receiptText, type Erasure } from '../domain/erasure.js';
 import { keyIdOf } from '../domain/key-id.js';
 import { KeysFault } from '../domain/keys-fault.js';
-import type { ErasureJournal } from '../epoch/erasure-journal.js';
+import type { ErasureJournal, JournalLine } from '../epoch/erasure-journal.js';
 import { SELF } from '../keyring/key-ring.js';
 import { causeOf, type Handlers } from '../request/asker.js';
-import { eraseSubject, readEpoch } from '../store/subject-rows.js';
+import { eraseSubject, eraseSubjects, readEpoch, type Erasable } from '../store/subject-rows.js';
 import type { LogSigner } from './log-signer.js';
 import type { SubjectStore } from './subject-store.js';
 
 const CONFLICTS_MAX = 20;
 const OPEN_A_ROUND_MAX = 100;
+/** Rows of one statement of a replay. */
+export const REPLAY_BATCH = 1_000;
 
 export interface ErasureDependencies {
   readonly pool: Pool;
@@ -59,11 +61,35 @@ export class Erasures {
 
   /** Erases again whom a subject store that was put back from a snapshot has forgotten to have erased. */
   async replay(): Promise<number> {
-    const { pool, subjectPool, journal } = this.deps;
-    const { rows } = await pool.query<{ tenant: string; digest: Buffer; at: Date }>('SELECT tenant, digest, requested_at AS at FROM erasures');
-    const known = [...rows, ...(await journal.read())];
-    for (const { tenant, digest, at } of known) await eraseSubject(subjectPool, tenant, digest, tombstoneId(), at);
-    return known.length;
+    const { subjectPool, journal } = this.deps;
+    let replayed = 0;
+    let batch = new Map<string, Erasable>();
+    const flush = async (): Promise<void> => {
+      if (batch.size > 0) await eraseSubjects(subjectPool, [...batch.values()]);
+      replayed += batch.size;
+      batch = new Map();
+    };
+    const add = async ({ tenant, digest, at }: JournalLine): Promise<void> => {
+      batch.set(streamId(tenant, digest), { tenant, digest, at, keyId: tombstoneId() });
+      if (batch.size >= REPLAY_BATCH) await flush();
+    };
+    for await (const line of this.#known()) await add(line);
+    for (const line of await journal.read()) await add(line);
+    await flush();
+    return replayed;
+  }
+
+  /** Every erasure that the main database knows of, in pages. */
+  async *#known(): AsyncGenerator<JournalLine> {
+    let after: JournalLine | undefined;
+    do {
+      const { rows } = await this.deps.pool.query<JournalLine>(
+        `SELECT tenant, digest, requested_at AS at FROM erasures WHERE ($1::text, $2::bytea) < (tenant, digest) OR $1 IS NULL ORDER BY tenant, digest LIMIT $3`,
+        [after?.tenant ?? null, after?.digest ?? null, REPLAY_BATCH],
+      );
+      yield* rows;
+      after = rows.at(-1);
+    } while (after !== undefined);
   }
 
   async #carryOut(digest: Buffer, erasure: Erasure, cause: Cause): Promise<{ receipt: string; destroyedAt: string }> {

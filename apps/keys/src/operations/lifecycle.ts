@@ -1,11 +1,14 @@
 import { TENANT_KEY_PURPOSE } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
-import { activeVersion, versionOf, type KeyName } from '../domain/key.js';
+import { activeVersion, isOlderThanPolicy, versionOf, type KeyName } from '../domain/key.js';
 import { KeysFault } from '../domain/keys-fault.js';
 import type { KeyRing } from '../keyring/key-ring.js';
 import { causeOf, type Handlers } from '../request/asker.js';
 import { record } from '../request/audit.js';
 import type { KeyRows } from '../store/key-rows.js';
+
+/** Keys rotated or destroyed in one round, so that many that fall due together do not delay requests. */
+export const DUE_A_ROUND_MAX = 50;
 
 interface LifecycleDependencies {
   readonly store: EventStore;
@@ -71,19 +74,25 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
   }
 }
 
-/** Rotates and destroys what is due. */
-export async function carryOutDue({ ring, rows, now, rotated }: LifecycleDependencies, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
-  for (const view of await rows.due(new Date(now()))) {
-    const name = { tenant: view.tenant, purpose: view.purpose };
-    if (view.destroyAt !== undefined && Date.parse(view.destroyAt) <= now()) {
-      await ring.execute(name, { type: 'destroy', atMs: now() }, cause);
-      continue;
+/**
+ * Rotates and destroys what is due, some of it a round; the rest is there in the next. One that fails does not keep the others
+ * waiting: throws the first failure after the round.
+ */
+export async function carryOutDue({ ring, rows, now, rotated }: Omit<LifecycleDependencies, 'store'>, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const { tenant, purpose } of await rows.due(new Date(now()), DUE_A_ROUND_MAX)) {
+    const name = { tenant, purpose };
+    try {
+      const key = await ring.load(name);
+      if (key === undefined) continue;
+      if (key.destroyAtMs !== undefined && key.destroyAtMs <= now()) await ring.execute(name, { type: 'destroy', atMs: now() }, cause);
+      else {
+        await ring.rotate(name, key.kind, isOlderThanPolicy(key, now()) ? 'age' : 'uses', cause);
+        rotated(name);
+      }
+    } catch (error) {
+      failures.push(error);
     }
-    if (view.kind === 'signing' || view.kind === 'index') continue;
-    const active = view.versions.find(({ state }) => state === 'active');
-    if (active === undefined) continue;
-    const isOld = now() - Date.parse(active.createdAt) >= view.rotateAfterDays * 86_400_000;
-    await ring.rotate(name, view.kind, view.rotateAfterDays > 0 && isOld ? 'age' : 'uses', cause);
-    rotated(name);
   }
+  if (failures.length > 0) throw failures[0];
 }

@@ -51,6 +51,12 @@ interface Facts extends KeyName {
 
 const VERSION_COLUMNS = 'key_id, tenant, purpose, version, state, created_at, uses_leased, remaining, remaining_at';
 
+// Keys of logs and of blind indexes are not rotated: what they have signed or indexed is looked up for ever.
+const ROTATION_DUE = `k.kind IN ('tenant', 'data') AND EXISTS (
+  SELECT FROM key_versions AS v WHERE v.tenant = k.tenant AND v.purpose = k.purpose AND v.state = 'active' AND (
+    (k.rotate_after_days > 0 AND v.created_at <= $1::timestamptz - k.rotate_after_days * interval '1 day')
+    OR (k.rotate_after_uses > 0 AND v.uses_leased >= k.rotate_after_uses)))`;
+
 /** Read tables of the key aggregates, kept in the transactions that store their events. */
 export class KeyRows {
   constructor(readonly pool: Pool) {}
@@ -91,16 +97,19 @@ export class KeyRows {
     return (await this.#views(rows))[0];
   }
 
-  /** Keys whose rotation or destruction may be due by `now`: the rules decide. */
-  async due(now: Date): Promise<KeyView[]> {
-    const { rows } = await this.pool.query<KeyRow>(
-      `SELECT k.* FROM keys AS k WHERE k.destroy_at <= $1 OR EXISTS (
-         SELECT FROM key_versions AS v WHERE v.tenant = k.tenant AND v.purpose = k.purpose AND v.state = 'active' AND (
-           (k.rotate_after_days > 0 AND v.created_at <= $1::timestamptz - k.rotate_after_days * interval '1 day')
-           OR (k.rotate_after_uses > 0 AND v.uses_leased >= k.rotate_after_uses)))`,
-      [now],
+  /** Keys whose rotation or destruction is due by `now`: ends first, at most `limit`. */
+  async due(now: Date, limit: number): Promise<KeyName[]> {
+    const { rows } = await this.pool.query<KeyName>(
+      `SELECT k.tenant, k.purpose FROM keys AS k WHERE k.destroy_at <= $1 OR ${ROTATION_DUE} ORDER BY k.destroy_at NULLS LAST LIMIT $2`,
+      [now, limit],
     );
-    return this.#views(rows);
+    return rows;
+  }
+
+  /** How many keys should have been rotated by `now` and are not. */
+  async countRotationDue(now: Date): Promise<number> {
+    const { rows } = await this.pool.query<{ count: string }>(`SELECT count(*) FROM keys AS k WHERE ${ROTATION_DUE}`, [now]);
+    return Number(rows[0]!.count);
   }
 
   async #views(keys: readonly KeyRow[]): Promise<KeyView[]> {

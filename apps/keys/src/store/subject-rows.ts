@@ -7,7 +7,6 @@ export interface SubjectRow {
   readonly wrapped: string | null;
   readonly wrappedBy: string | null;
   readonly epoch: number | null;
-  readonly leases: number;
 }
 
 export interface LiveRow extends SubjectRow {
@@ -22,6 +21,7 @@ export interface NewSubject {
   readonly keyId: string;
   readonly wrapped: string;
   readonly wrappedBy: string;
+  readonly epoch: number;
 }
 
 export interface Epoch {
@@ -29,18 +29,12 @@ export interface Epoch {
   readonly rolledAt: Date;
 }
 
-const COLUMNS = 'digest, key_id AS "keyId", wrapped, wrapped_by AS "wrappedBy", epoch, leases';
+const COLUMNS = 'digest, key_id AS "keyId", wrapped, wrapped_by AS "wrappedBy", epoch';
 
 /** The epoch that new rows belong to. With `hold`, it stays so until the transaction ends. */
 export async function readEpoch(client: Pick<PoolClient, 'query'>, hold = false): Promise<Epoch> {
   const { rows } = await client.query<{ current: number; rolled_at: Date }>(`SELECT current, rolled_at FROM epoch${hold ? ' FOR SHARE' : ''}`);
   return { current: rows[0]!.current, rolledAt: rows[0]!.rolled_at };
-}
-
-/** Locks the rows of these digests, in one order everywhere, so that no two batches wait for each other. */
-export async function lockSubjects(client: PoolClient, tenant: string, digests: readonly Buffer[]): Promise<SubjectRow[]> {
-  const { rows } = await client.query<SubjectRow>(`SELECT ${COLUMNS} FROM subject_keys WHERE tenant = $1 AND digest = ANY ($2) ORDER BY digest FOR UPDATE`, [tenant, digests]);
-  return rows;
 }
 
 export async function readSubjects(client: Pick<PoolClient, 'query'>, tenant: string, by: 'digest' | 'key_id', values: readonly (Buffer | string)[]): Promise<SubjectRow[]> {
@@ -49,19 +43,34 @@ export async function readSubjects(client: Pick<PoolClient, 'query'>, tenant: st
 }
 
 /** Inserts what is not there yet and says which: of two who make a key for one subject, one wins, and against an erasure none. */
-export async function insertSubjects(client: PoolClient, tenant: string, epoch: number, fresh: readonly NewSubject[]): Promise<Set<string>> {
+export async function insertSubjects(client: PoolClient, tenant: string, fresh: readonly NewSubject[], leases: number): Promise<Set<string>> {
   const sorted = fresh.toSorted((a, b) => Buffer.compare(a.digest, b.digest));
   const { rows } = await client.query<{ key_id: string }>(
-    `INSERT INTO subject_keys (tenant, digest, key_id, wrapped, wrapped_by, epoch)
-     SELECT $1, digest, key_id, wrapped, wrapped_by, $2 FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[]) AS n (digest, key_id, wrapped, wrapped_by)
+    `INSERT INTO subject_keys (tenant, digest, key_id, wrapped, wrapped_by, epoch, leases)
+     SELECT $1, digest, key_id, wrapped, wrapped_by, $2, $7 FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[]) AS n (digest, key_id, wrapped, wrapped_by)
      ON CONFLICT (tenant, digest) DO NOTHING RETURNING key_id`,
-    [tenant, epoch, sorted.map(({ digest }) => digest), sorted.map(({ keyId }) => keyId), sorted.map(({ wrapped }) => wrapped), sorted.map(({ wrappedBy }) => wrappedBy)],
+    [tenant, sorted[0]?.epoch, sorted.map(({ digest }) => digest), sorted.map(({ keyId }) => keyId), sorted.map(({ wrapped }) => wrapped), sorted.map(({ wrappedBy }) => wrappedBy), leases],
   );
   return new Set(rows.map(({ key_id }) => key_id));
 }
 
-export async function countLeases(client: PoolClient, keyIds: readonly string[]): Promise<void> {
-  await client.query('UPDATE subject_keys SET leases = leases + 1 WHERE key_id = ANY ($1)', [keyIds]);
+/** Counts `leases` more as handed out for each key that then has `leasesMax` at most. Ids of these keys. */
+export async function reserveLeases(client: Pick<PoolClient, 'query'>, tenant: string, digests: readonly Buffer[], leases: number, leasesMax: number): Promise<string[]> {
+  // Locked in one order everywhere, so that no two batches wait for each other.
+  const { rows } = await client.query<{ key_id: string }>(
+    `WITH locked AS (SELECT digest FROM subject_keys WHERE tenant = $1 AND digest = ANY ($2) AND leases + $3 <= $4 ORDER BY digest FOR UPDATE)
+     UPDATE subject_keys AS s SET leases = leases + $3 FROM locked WHERE s.tenant = $1 AND s.digest = locked.digest RETURNING key_id`,
+    [tenant, digests, leases, leasesMax],
+  );
+  return rows.map(({ key_id }) => key_id);
+}
+
+/** A subject to erase: `keyId` names the tombstone of one that never had a key. */
+export interface Erasable {
+  readonly tenant: string;
+  readonly digest: Buffer;
+  readonly keyId: string;
+  readonly at: Date;
 }
 
 /**
@@ -77,6 +86,17 @@ export async function eraseSubject(pool: Pool, tenant: string, digest: Buffer, k
   );
   const known = rows[0]!.key_id;
   return known === keyId ? undefined : known;
+}
+
+/** The same for many, each named once; rows that are tombstones already are not written again. */
+export async function eraseSubjects(pool: Pool, subjects: readonly Erasable[]): Promise<void> {
+  const sorted = subjects.toSorted((a, b) => (a.tenant === b.tenant ? Buffer.compare(a.digest, b.digest) : a.tenant < b.tenant ? -1 : 1));
+  await pool.query(
+    `INSERT INTO subject_keys AS s (tenant, digest, key_id, erased_at)
+     SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[])
+     ON CONFLICT (tenant, digest) DO UPDATE SET wrapped = NULL, wrapped_by = NULL, epoch = NULL, erased_at = excluded.erased_at WHERE s.erased_at IS NULL`,
+    [sorted.map(({ tenant }) => tenant), sorted.map(({ digest }) => digest), sorted.map(({ keyId }) => keyId), sorted.map(({ at }) => at)],
+  );
 }
 
 /** Begins the next epoch. Waits for every transaction that still makes rows of this one. False when another has begun it. */
