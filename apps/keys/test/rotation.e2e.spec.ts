@@ -6,6 +6,8 @@ import { KeysFixture, until } from './fixture/keys-fixture.js';
 
 const DAY_MS = 86_400_000;
 const AT_ONCE = 10;
+// Who is overtaken between two readings is so only now and then.
+const ROUNDS = 5;
 
 let fixture: KeysFixture;
 beforeAll(async () => {
@@ -20,10 +22,14 @@ describe('rotations of one key at the same moment', () => {
     const name = { tenant: 'acme', purpose: 'identity.mfa' };
     await identity.client.ask('data-key', name);
     const operator = await fixture.as('operator');
-    const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => operator.client.ask('rotate', name)));
-    expect(answers.map(({ result }) => result.version).sort((a, b) => a - b)).toEqual(Array.from({ length: AT_ONCE }, (_, i) => i + 2));
-    const { result } = await operator.client.ask('show', name);
-    expect(result.versions.map(({ keyId, state }) => [keyId, state]).at(-1)).toEqual([answers.find((answer) => answer.result.version === AT_ONCE + 1)!.result.keyId, 'active']);
+    for (let round = 0; round < ROUNDS; round++) {
+      const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => operator.client.ask('rotate', name)));
+      const first = 2 + round * AT_ONCE;
+      expect(answers.map(({ result }) => result.version).sort((a, b) => a - b)).toEqual(Array.from({ length: AT_ONCE }, (_, i) => first + i));
+      const { result } = await operator.client.ask('show', name);
+      const newest = answers.find((answer) => answer.result.version === first + AT_ONCE - 1)!.result.keyId;
+      expect(result.versions.map(({ keyId, state }) => [keyId, state]).at(-1)).toEqual([newest, 'active']);
+    }
   });
 });
 

@@ -24,6 +24,7 @@ const CONFLICTS_MAX = 20;
 const ROTATE_TRIES_MAX = 30;
 const ROTATE_PAUSE_MS_MAX = 20;
 const SIGNING_SEEDS_BYTES = 64;
+const UNIQUE_VIOLATION = '23505';
 
 export interface KeyRingDependencies {
   readonly store: EventStore;
@@ -194,5 +195,11 @@ export class KeyRing {
   }
 }
 
-const isConflict = (error: unknown): boolean => error instanceof EventStoreFault && error.code === 'STREAM_VERSION_CONFLICT';
+/** Another was faster: before the key was read again, and then it made the version with this id, or after. */
+function isConflict(error: unknown): boolean {
+  if (error instanceof EventStoreFault) return error.code === 'STREAM_VERSION_CONFLICT';
+  const { code, constraint } = error as { readonly code?: unknown; readonly constraint?: unknown };
+  return code === UNIQUE_VIOLATION && constraint === 'key_versions_pkey';
+}
+
 const overloaded = (): KeysFault => new KeysFault('KEYS_OVERLOADED', 'too many change this key at once');
