@@ -50,7 +50,7 @@ function launch(changes: Record<string, string | undefined> = {}): { child: Chil
   const child = spawn(process.execPath, [MAIN], { env: { ...env, ...changes }, stdio: ['ignore', 'ignore', 'pipe'] });
   children.push(child);
   let err = '';
-  child.stderr!.on('data', (data: Buffer) => (err += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
   return { child, err: () => err };
 }
 
