@@ -1,8 +1,9 @@
 import { median, mean, quantile } from './quantile.js';
 import type { Figures } from './figures.js';
 import { LedgerApi } from './ledger-api.js';
+import { count, cpuLine, foreignLine, spread } from './lines.js';
 import { copyAppend, readCopyBatches } from './measure/copy-append.js';
-import { cpuMicros, type CpuMicros } from './measure/cpu-micros.js';
+import { cpuMicros } from './measure/cpu-micros.js';
 import { foreignLoad } from './measure/foreign-load.js';
 import { integrityOverhead } from './measure/overhead.js';
 import { createCompared, plainAppend } from './measure/plain-append.js';
@@ -15,8 +16,6 @@ import { DATABASE } from './child/ledger-process.js';
 import type { BenchStack } from './stack.js';
 
 const SETTLE_LIMIT_MS = 60_000;
-
-const count = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 0 });
 
 /** Runs the measurements one after the other on one stack. */
 export class Bench {
@@ -144,14 +143,6 @@ export class Bench {
     this.say(line);
   }
 }
-
-function spread(valuesMs: readonly number[]): string {
-  const at = (share: number): string => quantile(valuesMs, share).toFixed(2);
-  return `p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms of ${count(valuesMs.length)}`;
-}
-
-const cpuLine = (micros: CpuMicros): string => Object.entries(micros).map(([name, value]) => `${name} ${value.toFixed(1)}`).join(', ');
-const foreignLine = (share: number): string => `; other programs took ${(share * 100).toFixed(0)} % of the machine`;
 
 function roundLine(plain: number, copied: number, streamed: StreamResult): string {
   const { perSecond, cpuMicros: cpu, loopMax, resent } = streamed;

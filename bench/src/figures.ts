@@ -1,3 +1,5 @@
+import { atLeast, atMost, table, type Row } from './table.js';
+
 /** The figures, under names that never change. One that was not measured is absent. */
 export interface Figures {
   /** The plain design: one transaction an event under `pg_advisory_xact_lock`, eight clients. */
@@ -34,18 +36,7 @@ export interface Figures {
 
 export type FigureName = keyof Figures;
 
-interface Row {
-  readonly name: FigureName;
-  readonly what: string;
-  readonly unit: string;
-  readonly digits: number;
-  readonly target?: { readonly text: string; readonly holds: (value: number) => boolean };
-}
-
-const atLeast = (limit: number, text: string) => ({ text, holds: (value: number) => value >= limit });
-const atMost = (limit: number, text: string) => ({ text, holds: (value: number) => value <= limit });
-
-const ROWS: readonly Row[] = [
+const ROWS: readonly Row<FigureName>[] = [
   { name: 'append_plain_per_s', what: '(a) plain design: a transaction an event, 8 clients', unit: 'events/s', digits: 0 },
   { name: 'append_copy_per_s', what: '(b) raw binary COPY of the same rows', unit: 'rows/s', digits: 0 },
   { name: 'append_per_s', what: '(c) Countersign end to end, emit to receipt', unit: 'events/s', digits: 0 },
@@ -66,22 +57,4 @@ const ROWS: readonly Row[] = [
   { name: 'rss_growth_mib', what: 'its growth, first to last third of the load', unit: 'MiB', digits: 0 },
 ];
 
-/** For the JSON: cut to three decimals, so that a ratio just below its target does not reach it by rounding. */
-export function rounded(figures: Figures): Figures {
-  return Object.fromEntries(Object.entries(figures).map(([name, value]: [string, number]) => [name, Math.floor(value * 1000) / 1000]));
-}
-
-/** A Markdown table, columns padded so that it reads in a terminal too. */
-export function figuresTable(figures: Figures): string {
-  const head = ['measured', 'value', 'unit', 'target', ''];
-  const body = ROWS.flatMap(({ name, what, unit, digits, target }) => {
-    const value = figures[name];
-    if (value === undefined) return [];
-    const shown = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-    return [[what, shown, unit, target?.text ?? '', target === undefined ? '' : target.holds(value) ? 'PASS' : 'MISS']];
-  });
-  const widths = head.map((title, column) => Math.max(title.length, ...body.map((cells) => cells[column]!.length)));
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell, column) => (column === 1 ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(' | ')} |`;
-  const rule = `|${widths.map((width, column) => (column === 1 ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;
-  return [line(head), rule, ...body.map(line)].join('\n');
-}
+export const figuresTable = (figures: Figures): string => table(ROWS, figures);

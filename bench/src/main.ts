@@ -1,10 +1,15 @@
 import { loadavg } from 'node:os';
 import { writeFileSync } from 'node:fs';
 import { Bench } from './bench.js';
-import { figuresTable, rounded } from './figures.js';
-import { readOptions, USAGE, type BenchOptions } from './options.js';
+import { figuresTable } from './figures.js';
+import { KeysBench } from './keys/bench.js';
+import { keysTable } from './keys/figures.js';
+import { KEYS_USAGE, readKeysOptions } from './keys/options.js';
+import { startKeysStack } from './keys/stack.js';
+import { readOptions, USAGE, type RunOptions } from './options.js';
 import { appendRecord, describeMachine, memoryFileSystem, recordText } from './record.js';
 import { startStack, type BenchStack } from './stack.js';
+import { rounded } from './table.js';
 
 const startMs = performance.now();
 
@@ -12,45 +17,96 @@ function say(line: string): void {
   process.stdout.write(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(4)} s  ${line}\n`);
 }
 
-async function measure(options: BenchOptions, stack: BenchStack, startedAt: Date): Promise<void> {
+interface Measured {
+  readonly figures: object;
+  readonly table: string;
+  readonly rounds: readonly string[];
+}
+
+/** What is measured on what. */
+interface Run<S extends BenchStack> {
+  readonly command: string;
+  readonly starting: string;
+  readonly options: RunOptions;
+  readonly start: () => Promise<S>;
+  readonly measure: (stack: S) => Promise<Measured>;
+}
+
+function ledgerRun(args: readonly string[]): Run<BenchStack> {
+  const options = readOptions(args);
+  return {
+    command: 'npm run bench',
+    starting: 'ledger and producer',
+    options,
+    start: () => startStack(options),
+    measure: async (stack) => {
+      const bench = new Bench(stack, options, say);
+      await bench.run();
+      return { figures: bench.figures, table: figuresTable(bench.figures), rounds: bench.rounds };
+    },
+  };
+}
+
+function keysRun(args: readonly string[]): Run<Awaited<ReturnType<typeof startKeysStack>>> {
+  const options = readKeysOptions(args);
+  return {
+    command: 'npm run bench -- keys',
+    starting: 'ledger, producer and key service',
+    options,
+    start: () => startKeysStack(options),
+    measure: async (stack) => {
+      const bench = new KeysBench(stack, options.scale, say);
+      await bench.run();
+      return { figures: bench.figures, table: keysTable(bench.figures), rounds: bench.rounds };
+    },
+  };
+}
+
+async function measure<S extends BenchStack>({ command, options, measure: work }: Run<S>, stack: S, startedAt: Date): Promise<void> {
   const onMemory = memoryFileSystem(stack.devstack.stateDir);
   if (onMemory !== undefined) throw new Error(`${stack.devstack.stateDir} lies on ${onMemory}, where fsync costs nothing: set TMPDIR to a folder on a disk`);
   const machine = await describeMachine(stack);
   say(machine);
   const load = `Load average at the start: ${loadavg()[0]!.toFixed(1)}.`;
-  const bench = new Bench(stack, options, say);
-  await bench.run();
-  const table = figuresTable(bench.figures);
+  const { figures, table, rounds } = await work(stack);
   process.stdout.write(`\n${table}\n\n`);
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(rounded(bench.figures), null, 2)}\n`);
-  if (options.isRecorded) say(`recorded in ${appendRecord(recordText({ startedAt, command: 'npm run bench', machine, load, rounds: bench.rounds, table }))}`);
+  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(rounded(figures), null, 2)}\n`);
+  if (options.isRecorded) say(`recorded in ${appendRecord(recordText({ startedAt, command, machine, load, rounds, table }))}`);
 }
 
-async function main(options: BenchOptions): Promise<void> {
+async function main<S extends BenchStack>(run: Run<S>): Promise<void> {
   const startedAt = new Date();
-  say('starting PostgreSQL with fsync, nats-server, ledger and producer');
-  const stack = await startStack(options);
+  say(`starting PostgreSQL with fsync, nats-server, ${run.starting}`);
+  const stack = await run.start();
   const stopped = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(`ended by ${signal}`)));
   });
   try {
-    await Promise.race([measure(options, stack, startedAt), stopped]);
+    await Promise.race([measure(run, stack, startedAt), stopped]);
   } finally {
     await stack.stop();
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
+/** Runs and ends this process: 0 when all was measured, 1 when not, 2 for a command line that it does not know. */
+async function runToEnd<S extends BenchStack>(read: () => Run<S>, usage: string): Promise<never> {
+  let run: Run<S>;
   try {
-    await main(options);
+    run = read();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`);
+    process.exit(2);
+  }
+  try {
+    await main(run);
     // Whatever a measurement that was cut short still waits for must not keep this process.
     process.exit(0);
   } catch (error) {
     process.stderr.write(`\nbench: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}\n`);
-  process.exit(2);
 }
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === 'keys') await runToEnd(() => keysRun(rest), KEYS_USAGE);
+else await runToEnd(() => ledgerRun(process.argv.slice(2)), USAGE);

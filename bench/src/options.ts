@@ -19,16 +19,20 @@ export interface Scale {
   readonly proofs: number;
 }
 
-export interface BenchOptions {
+/** What every run of measurements is told. */
+export interface RunOptions {
+  readonly jsonFile: string | undefined;
+  readonly isRecorded: boolean;
+  /** Arguments of Node for what is measured, such as `--cpu-prof`. */
+  readonly nodeArgs: readonly string[];
+  /** Where the measured service's log is kept; it is deleted with everything else when undefined. */
+  readonly logFile: string | undefined;
+}
+
+export interface BenchOptions extends RunOptions {
   readonly phases: ReadonlySet<Phase>;
   readonly scale: Scale;
   readonly isQuick: boolean;
-  readonly jsonFile: string | undefined;
-  readonly isRecorded: boolean;
-  /** Arguments of Node for the ledger and the producer, such as `--cpu-prof`. */
-  readonly nodeArgs: readonly string[];
-  /** Where the ledger's log is kept; it is deleted with everything else when undefined. */
-  readonly logFile: string | undefined;
 }
 
 const FULL: Scale = {
@@ -59,7 +63,8 @@ const QUICK: Scale = {
   proofs: 500,
 };
 
-export const USAGE = `usage: npm run bench -- [--quick] [--only ${PHASES.join(',')}] [--json FILE] [--no-record] [--node-args=ARGS] [--log FILE]
+export const USAGE = `usage: npm run bench -- [keys] [--quick] [--only ${PHASES.join(',')}] [--json FILE] [--no-record] [--node-args=ARGS] [--log FILE]
+  keys          measure the keys instead; it has --quick, --json, --no-record, --node-args and --log too
   --quick       a minute instead of five; figures are rougher and are not recorded
   --only LIST   some of the measurements, separated by commas; not recorded
   --json FILE   write the figures under their stable names

@@ -2,21 +2,22 @@ import { join } from 'node:path';
 import { createPool } from '@countersign/postgres';
 import { startTestStack, type Devstack } from '@countersign/devstack';
 import type pg from 'pg';
-import { DATABASE, startLedger, type LedgerProcess } from './child/ledger-process.js';
-import type { BenchOptions } from './options.js';
+import { DATABASE, startLedger } from './child/ledger-process.js';
+import type { RunOptions } from './options.js';
+import type { ServiceProcess } from './child/service-process.js';
 import { ProducerProcess } from './child/producer-process.js';
 
 /** Everything that is measured, running: PostgreSQL with fsync, nats-server, the ledger, one producer. */
 export interface BenchStack {
   readonly devstack: Devstack;
-  readonly ledger: LedgerProcess;
+  readonly ledger: ServiceProcess;
   readonly producer: ProducerProcess;
   /** Superuser's connections to the ledger's database: for the designs compared with, and for counting bytes. */
   readonly pool: pg.Pool;
   stop(): Promise<void>;
 }
 
-export type StackOptions = Pick<BenchOptions, 'nodeArgs' | 'logFile'>;
+export type StackOptions = Pick<RunOptions, 'nodeArgs' | 'logFile'>;
 
 /** Starts all of it in a temporary folder, which `stop()` deletes. What had started is stopped again when it throws. */
 export async function startStack({ nodeArgs, logFile }: StackOptions): Promise<BenchStack> {

@@ -1,0 +1,41 @@
+import { atLeast, table, type Row } from '../table.js';
+
+/** The figures of the keys, under names that never change. One that was not measured is absent. */
+export interface KeysFigures {
+  /** Values of 256 bytes, in one process on one core, under leased data keys. */
+  field_seal_per_s?: number;
+  field_open_per_s?: number;
+  /** The same, each under its subject's key, of 10,000 leased ones. */
+  subject_seal_per_s?: number;
+  /** A data key asked for over the bus, no cache. */
+  data_key_p50_ms?: number;
+  data_key_p99_ms?: number;
+  /** New subjects, 500 a request. */
+  subject_keys_created_per_s?: number;
+  sign_checkpoint_p50_ms?: number;
+  sign_checkpoint_p99_ms?: number;
+  /** Subjects' rows brought under new keys: all rows of both ways by the time of both. */
+  rewrap_rows_per_s?: number;
+  /** Through a roll of the epoch. */
+  rewrap_roll_rows_per_s?: number;
+  /** Through a rotation of the tenant's key. */
+  rewrap_rotation_rows_per_s?: number;
+}
+
+const AIM = atLeast(100_000, '≥ 100,000');
+
+const ROWS: readonly Row<keyof KeysFigures>[] = [
+  { name: 'field_seal_per_s', what: 'fields sealed, 256 bytes, one core', unit: 'fields/s', digits: 0, target: AIM },
+  { name: 'field_open_per_s', what: 'fields opened, 256 bytes, one core', unit: 'fields/s', digits: 0, target: AIM },
+  { name: 'subject_seal_per_s', what: 'fields sealed under 10,000 subjects\' keys', unit: 'fields/s', digits: 0 },
+  { name: 'data_key_p50_ms', what: 'data key from the key service, p50', unit: 'ms', digits: 2 },
+  { name: 'data_key_p99_ms', what: 'data key from the key service, p99', unit: 'ms', digits: 2 },
+  { name: 'subject_keys_created_per_s', what: 'keys of new subjects, 500 a request', unit: 'keys/s', digits: 0 },
+  { name: 'sign_checkpoint_p50_ms', what: 'checkpoint signed by the key service, p50', unit: 'ms', digits: 2 },
+  { name: 'sign_checkpoint_p99_ms', what: 'checkpoint signed by the key service, p99', unit: 'ms', digits: 2 },
+  { name: 'rewrap_rows_per_s', what: 'subjects\' keys rewrapped, both ways together', unit: 'rows/s', digits: 0 },
+  { name: 'rewrap_roll_rows_per_s', what: '… through a roll of the epoch', unit: 'rows/s', digits: 0 },
+  { name: 'rewrap_rotation_rows_per_s', what: '… through a rotation of the tenant\'s key', unit: 'rows/s', digits: 0 },
+];
+
+export const keysTable = (figures: KeysFigures): string => table(ROWS, figures);
