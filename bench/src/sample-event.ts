@@ -19,3 +19,9 @@ export function sampleEvent(k: number): EmitInput {
     data: { attempt: 1 + (k % 3), method: METHODS[k % METHODS.length]!, mfa: k % 2 === 0, region: REGIONS[k % REGIONS.length]! },
   };
 }
+
+/** The same with facts about the person who began the session: about 100 bytes more. */
+export function personalEvent(k: number): EmitInput {
+  const event = sampleEvent(k);
+  return { ...event, personal: [{ subject: event.actor.id, data: { ip: `198.51.100.${k % 256}`, device: `laptop-${k % 1_000}`, name: `Person ${k % USERS}` } }] };
+}

@@ -17,10 +17,13 @@ export interface BenchStack {
   stop(): Promise<void>;
 }
 
-export type StackOptions = Pick<RunOptions, 'nodeArgs' | 'logFile'>;
+export interface StackOptions extends Pick<RunOptions, 'nodeArgs' | 'logFile'> {
+  /** Starts the key service, which the ledger then uses; without it the ledger has keys of its own. */
+  readonly keys?: (devstack: Devstack) => Promise<ServiceProcess>;
+}
 
 /** Starts all of it in a temporary folder, which `stop()` deletes. What had started is stopped again when it throws. */
-export async function startStack({ nodeArgs, logFile }: StackOptions): Promise<BenchStack> {
+export async function startStack({ nodeArgs, logFile, keys: startKeys }: StackOptions): Promise<BenchStack> {
   const started: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
     for (let end = started.pop(); end !== undefined; end = started.pop()) await end();
@@ -28,7 +31,9 @@ export async function startStack({ nodeArgs, logFile }: StackOptions): Promise<B
   try {
     const devstack = await startTestStack({ durable: true });
     started.push(() => devstack.stop());
-    const ledger = await startLedger(devstack, nodeArgs, logFile);
+    const keys = await startKeys?.(devstack);
+    if (keys !== undefined) started.push(() => keys.stop());
+    const ledger = await startLedger(devstack, nodeArgs, logFile, keys === undefined ? 'sealed-file' : 'service');
     started.push(() => ledger.stop());
     const pool = createPool({ url: devstack.databaseUrl(DATABASE), max: 4, applicationName: 'bench' });
     started.push(() => pool.end());

@@ -6,7 +6,7 @@ import { launch, LOOPBACK, program, provision, whenReady, writePasswords, writeP
 export const DATABASE = 'ledger';
 
 /** Provisions the ledger's database and starts the ledger on it, both in processes of their own, as a deployment does. */
-export async function startLedger(stack: Devstack, nodeArgs: readonly string[], keptLogFile: string | undefined): Promise<ServiceProcess> {
+export async function startLedger(stack: Devstack, nodeArgs: readonly string[], keptLogFile: string | undefined, keys: 'service' | 'sealed-file'): Promise<ServiceProcess> {
   const dir = join(stack.stateDir, 'ledger');
   const logFile = keptLogFile ?? join(dir, 'ledger.log');
   const secrets = writeSecrets(stack, dir);
@@ -21,7 +21,8 @@ export async function startLedger(stack: Devstack, nodeArgs: readonly string[], 
     LEDGER_NATS_URL: stack.nats.url,
     LEDGER_NATS_SEED_FILE: stack.nats.users.ledger,
     LEDGER_STATE_DIR: join(dir, 'state'),
-    LEDGER_KEYS: 'sealed-file',
+    LEDGER_KEYS: keys,
+    LEDGER_KEYS_PUBLIC_KEY_FILE: writePrivate(join(dir, 'keys-public-key'), stack.nats.publicKeys.keys),
     LEDGER_ORIGIN_PREFIX: 'bench.localhost',
     LEDGER_HTTP_PORT: String(port),
   }, logFile);

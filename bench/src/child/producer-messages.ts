@@ -2,7 +2,7 @@ import type { Receipt } from '@countersign/chain';
 
 /** What the measuring process asks of the producer, by IPC, one thing at a time. */
 export type ProducerOrder =
-  | { readonly kind: 'burst'; readonly events: number; readonly emitsAtOnce: number }
+  | { readonly kind: 'burst'; readonly events: number; readonly emitsAtOnce: number; readonly personal: boolean }
   | { readonly kind: 'paced'; readonly perSecond: number; readonly seconds: number; readonly sampleEvery: number }
   | { readonly kind: 'stop' };
 

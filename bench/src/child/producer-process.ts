@@ -30,9 +30,9 @@ export class ProducerProcess {
     return this.child.pid ?? 0;
   }
 
-  /** Emits `events` as fast as they become durable and waits for all receipts. */
-  burst(events: number): Promise<BurstResult> {
-    return this.ask({ kind: 'burst', events, emitsAtOnce: EMITS_AT_ONCE }, 'burst');
+  /** Emits `events`, with facts about a person in each if `personal`, as fast as they become durable and waits for all receipts. */
+  burst(events: number, personal = false): Promise<BurstResult> {
+    return this.ask({ kind: 'burst', events, emitsAtOnce: EMITS_AT_ONCE, personal }, 'burst');
   }
 
   /** Emits at a steady rate; `onReceipt` is told of every `sampleEvery`th event's receipt. */

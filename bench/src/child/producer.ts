@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus } from '@countersign/bus';
 import { openEmitter, type Emitter } from '@countersign/client';
-import { SOURCE, sampleEvent } from '../sample-event.js';
+import { SOURCE, personalEvent, sampleEvent } from '../sample-event.js';
 import type { BurstResult, PacedResult, ProducerOrder, ProducerReport } from './producer-messages.js';
 
 /** A service that emits: a process of its own, with the client library as it comes. */
@@ -16,12 +16,13 @@ function report(message: ProducerReport): void {
 let emittedEver = 0;
 
 /** Keeps `emitsAtOnce` emits open until `events` are durable, then waits for the last receipt. */
-async function burst(emitter: Emitter, events: number, emitsAtOnce: number): Promise<BurstResult> {
+async function burst(emitter: Emitter, { events, emitsAtOnce, personal }: Extract<ProducerOrder, { kind: 'burst' }>): Promise<BurstResult> {
   const before = emitter.stats();
+  const eventOf = personal ? personalEvent : sampleEvent;
   const last = emittedEver + events;
   const startMs = performance.now();
   const lane = async (): Promise<void> => {
-    while (emittedEver < last) await emitter.emit(sampleEvent(emittedEver++));
+    while (emittedEver < last) await emitter.emit(eventOf(emittedEver++));
   };
   await Promise.all(Array.from({ length: emitsAtOnce }, lane));
   const emittedMs = performance.now();
@@ -66,7 +67,7 @@ async function paced(emitter: Emitter, perSecond: number, seconds: number, sampl
 async function obey(emitter: Emitter, order: ProducerOrder): Promise<void> {
   switch (order.kind) {
     case 'burst':
-      return report(await burst(emitter, order.events, order.emitsAtOnce));
+      return report(await burst(emitter, order));
     case 'paced':
       return report(await paced(emitter, order.perSecond, order.seconds, order.sampleEvery));
     case 'stop':

@@ -1,9 +1,12 @@
 import { cpuSeconds } from '../child/process-usage.js';
+import { LedgerApi } from '../ledger-api.js';
 import { count, cpuLine, foreignLine, spread } from '../lines.js';
 import { cpuMicrosOf } from '../measure/cpu-micros.js';
 import { foreignLoad } from '../measure/foreign-load.js';
 import type { Rate } from '../measure/rate.js';
+import { streamAppend } from '../measure/stream-append.js';
 import { median, quantile } from '../quantile.js';
+import { TENANT as LEDGER_TENANT } from '../sample-event.js';
 import { openFields, sealFields, sealForSubjects } from './encryption.js';
 import type { KeysFigures } from './figures.js';
 import type { KeysScale } from './options.js';
@@ -15,6 +18,7 @@ import type { KeysStack } from './stack.js';
 const SEALED_SUBJECTS = 10_000;
 const WARM_UP_DATA_KEYS = 200;
 const WARM_UP_CHECKPOINTS = 20;
+const SETTLE_LIMIT_MS = 60_000;
 /** Of each kind of encryption, until its functions are compiled. */
 const WARM_UP_SECONDS = 1;
 
@@ -37,6 +41,7 @@ export class KeysBench {
     await this.requests();
     await this.encryption();
     await this.rewrap();
+    await this.ledger();
   }
 
   private async requests(): Promise<void> {
@@ -89,6 +94,27 @@ export class KeysBench {
     } satisfies KeysFigures);
   }
 
+  /** The two ledgers take turns. */
+  private async ledger(): Promise<void> {
+    const { rounds, events } = this.scale;
+    const [encrypted, clear]: [number[], number[]] = [[], []];
+    const ways = [['encrypted', this.stack, encrypted], ['salted', this.stack.clear, clear]] as const;
+    // Round 0 warms up: keys of all subjects made and leased, functions compiled.
+    for (let round = 0; round <= rounds; round++) {
+      for (const [name, stack, rates] of ways) {
+        const api = new LedgerApi(stack.ledger.url, LEDGER_TENANT);
+        if (round > 0) await api.settle(SETTLE_LIMIT_MS);
+        const foreign = foreignLoad();
+        const { perSecond: rate, cpuMicros } = await streamAppend(stack, api, events, true);
+        if (round === 0) continue;
+        rates.push(rate);
+        this.note(`round ${round}: personal parts ${name}: ${count(rate)} events/s; CPU µs each: ${cpuLine(cpuMicros)}${foreignLine(foreign())}`);
+      }
+    }
+    const [e, s] = [median(encrypted), median(clear)];
+    Object.assign(this.figures, { ledger_append_encrypted_per_s: e, ledger_append_clear_per_s: s, ledger_append_encrypted_vs_clear: e / s } satisfies KeysFigures);
+  }
+
   private async timed(what: string, work: () => Promise<Rate>): Promise<number> {
     const { perSecond: rate } = await this.round(what, ({ operations }) => operations, work, (result) => perSecond('fields')(result.perSecond));
     return rate;
@@ -103,9 +129,13 @@ export class KeysBench {
     const result = await work();
     const spent = cpu(typeof operations === 'number' ? operations : operations(result));
     const line = `${what}: ${show(result)}; CPU µs each: ${cpuLine(spent)}${foreignLine(foreign())}`;
+    this.note(line);
+    return result;
+  }
+
+  private note(line: string): void {
     this.rounds.push(line);
     this.say(line);
-    return result;
   }
 
   private cpu() {

@@ -20,6 +20,11 @@ export interface KeysFigures {
   rewrap_roll_rows_per_s?: number;
   /** Through a rotation of the tenant's key. */
   rewrap_rotation_rows_per_s?: number;
+  /** Events with a personal part, emit to receipt, its part encrypted under its subject's key. */
+  ledger_append_encrypted_per_s?: number;
+  /** The same events on a ledger that salts the part only. */
+  ledger_append_clear_per_s?: number;
+  ledger_append_encrypted_vs_clear?: number;
 }
 
 const AIM = atLeast(100_000, '≥ 100,000');
@@ -36,6 +41,9 @@ const ROWS: readonly Row<keyof KeysFigures>[] = [
   { name: 'rewrap_rows_per_s', what: 'subjects\' keys rewrapped, both ways together', unit: 'rows/s', digits: 0 },
   { name: 'rewrap_roll_rows_per_s', what: '… through a roll of the epoch', unit: 'rows/s', digits: 0 },
   { name: 'rewrap_rotation_rows_per_s', what: '… through a rotation of the tenant\'s key', unit: 'rows/s', digits: 0 },
+  { name: 'ledger_append_encrypted_per_s', what: '(e) ledger, personal parts encrypted', unit: 'events/s', digits: 0 },
+  { name: 'ledger_append_clear_per_s', what: '(s) ledger, personal parts salted', unit: 'events/s', digits: 0 },
+  { name: 'ledger_append_encrypted_vs_clear', what: '(e) / (s)', unit: '×', digits: 2, target: atLeast(0.8, '≥ 0.8') },
 ];
 
 export const keysTable = (figures: KeysFigures): string => table(ROWS, figures);

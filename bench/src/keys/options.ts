@@ -11,14 +11,16 @@ export interface KeysScale {
   /** At least the subjects that are sealed for; a multiple of what one request takes. */
   readonly subjects: number;
   readonly checkpoints: number;
+  /** With a personal part, in each round of each way to keep it. */
+  readonly events: number;
 }
 
 export interface KeysOptions extends RunOptions {
   readonly scale: KeysScale;
 }
 
-const FULL: KeysScale = { rounds: 3, sealSeconds: 5, dataKeys: 3_000, subjects: 50_000, checkpoints: 1_000 };
-const QUICK: KeysScale = { rounds: 1, sealSeconds: 2, dataKeys: 500, subjects: 10_000, checkpoints: 200 };
+const FULL: KeysScale = { rounds: 3, sealSeconds: 5, dataKeys: 3_000, subjects: 50_000, checkpoints: 1_000, events: 200_000 };
+const QUICK: KeysScale = { rounds: 1, sealSeconds: 2, dataKeys: 500, subjects: 10_000, checkpoints: 200, events: 40_000 };
 
 export const KEYS_USAGE = `usage: npm run bench -- keys [--quick] [--json FILE] [--no-record] [--node-args=ARGS] [--log FILE]
   --quick       less than a minute; figures are rougher and are not recorded

@@ -9,6 +9,8 @@ import { startStack, type BenchStack, type StackOptions } from '../stack.js';
 /** Everything of {@link BenchStack}, the key service, and this process as services that ask it. */
 export interface KeysStack extends BenchStack {
   readonly keys: ServiceProcess;
+  /** A stack whose ledger has keys of its own and salts what is personal. */
+  readonly clear: BenchStack;
   /** Encrypts fields and subjects, as the identity service does. */
   readonly identity: Keys;
   /** Has checkpoints signed. */
@@ -20,7 +22,12 @@ export interface KeysStack extends BenchStack {
 
 /** Starts all of it in a temporary folder, which `stop()` deletes. What had started is stopped again when it throws. */
 export async function startKeysStack(options: StackOptions): Promise<KeysStack> {
-  const base = await startStack({ ...options, logFile: undefined });
+  let keys: ServiceProcess | undefined;
+  const base = await startStack({
+    nodeArgs: options.nodeArgs,
+    logFile: undefined,
+    keys: async (on) => (keys = await startKeys(on, options.nodeArgs, options.logFile)),
+  });
   const started: (() => Promise<unknown>)[] = [() => base.stop()];
   const stop = async (): Promise<void> => {
     for (let end = started.pop(); end !== undefined; end = started.pop()) await end();
@@ -36,12 +43,14 @@ export async function startKeysStack(options: StackOptions): Promise<KeysStack> 
     return opened;
   };
   try {
-    const keys = await startKeys(devstack, options.nodeArgs, options.logFile);
-    started.push(() => keys.stop());
+    if (keys === undefined) throw new Error('the key service was not started');
+    // The same without the key service, idle but for the comparison.
+    const clear = await startStack({ nodeArgs: [], logFile: undefined });
+    started.push(() => clear.stop());
     const subjectPool = createPool({ url: devstack.databaseUrl(SUBJECTS_DATABASE), max: 1, applicationName: 'bench' });
     started.push(() => subjectPool.end());
     const { ledger, services, operator } = devstack.nats.users;
-    return { ...base, keys, subjectPool, identity: await asService('identity', services), operator: await asService('operator', operator), signing: await asService('ledger', ledger), stop };
+    return { ...base, keys, clear, subjectPool, identity: await asService('identity', services), operator: await asService('operator', operator), signing: await asService('ledger', ledger), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -16,14 +16,14 @@ export interface StreamResult {
 }
 
 /** The whole way of `events` events: producer, spool, JetStream, ledger, PostgreSQL, receipts. */
-export async function streamAppend(stack: BenchStack, api: LedgerApi, events: number): Promise<StreamResult> {
+export async function streamAppend(stack: BenchStack, api: LedgerApi, events: number, personal = false): Promise<StreamResult> {
   const { pid } = stack.ledger;
   const rss: number[] = [];
   // Reading the metric begins its next period.
   await api.loopMax();
   const cpu = cpuMicros(stack);
   const sampler = setInterval(() => rss.push(rssMib(pid)), RSS_SAMPLE_MS);
-  const result = await stack.producer.burst(events).finally(() => clearInterval(sampler));
+  const result = await stack.producer.burst(events, personal).finally(() => clearInterval(sampler));
   const spent = cpu(events);
   const loopMax = await api.loopMax();
   return { perSecond: events / result.seconds, loopMax, rssMib: rss, cpuMicros: spent, resent: result.resent };
