@@ -64,7 +64,7 @@ export class IntakeService {
       const address = this.addressOf(message.subject);
       if (address === undefined) return await this.refuseSubject(message);
       const intake = await this.open(address.tenant);
-      const pending = await this.pending(message, address);
+      const pending = await intake.arrivals.keep(this.pending(message, address));
       try {
         await intake.take(pending);
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { AppendStore } from './append-store.js';
 import type { Appender } from './appender.js';
+import { ArrivalOrder } from './arrival-order.js';
 import type { Ledger } from './head.js';
 import type { PendingMessage } from './settle.js';
 
@@ -16,6 +17,8 @@ export interface LedgerIntakeDependencies {
 
 /** The way into one ledger: its appender, or, while the ledger is stopped, the parked messages. */
 export class LedgerIntake {
+  /** Of messages that are made ready for {@link take}. */
+  readonly arrivals = new ArrivalOrder();
   private appender: Appender | undefined;
   /** Works off the parked messages before it becomes the appender. */
   private starting: Appender | undefined;

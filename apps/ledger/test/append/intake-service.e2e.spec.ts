@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import type { AppendStore } from '../../src/append/append-store.js';
+import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 import { around, asAttacker, checkedEntries, holdHead, storeOf } from './append-stand.js';
 import { IntakeStand, delivery, eventsOn } from './intake-stand.js';
@@ -121,6 +122,24 @@ describe('the intake', () => {
     one.stopped.add('unparked');
     expect(await bound(one).receive(eventsOn('unparked', makeEvents('unparked', 1)))).toEqual(['nak']);
     expect([unopened.intake.backlogBytes, one.intake.backlogBytes]).toEqual([0, 0]);
+  });
+});
+
+describe('messages whose personal parts wait for keys', () => {
+  it('are recorded in the order in which they came', async () => {
+    const slow: PersonalSealer = {
+      async seal(_tenant, parts) {
+        await new Promise((resolve) => setTimeout(resolve, 80));
+        return parts.map(({ json }) => Buffer.from(`sealed ${json.length}`));
+      },
+    };
+    const one = new IntakeStand(storeOf(fixture), slow);
+    stands.push(one);
+    const { receive } = bound(one);
+    const personal = makeEvents('ordered', 2, () => ({ personal: [{ subject: 'u-1', data: { ip: '192.0.2.1' } }] }));
+    const plain = makeEvents('ordered', 2);
+    expect(await receive(eventsOn('ordered', personal), eventsOn('ordered', plain))).toEqual(['ack', 'ack']);
+    expect(await recordedIds('ordered')).toEqual(ids(personal, plain));
   });
 });
 

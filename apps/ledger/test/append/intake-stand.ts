@@ -6,6 +6,7 @@ import type { AppendStore } from '../../src/append/append-store.js';
 import type { Ledger } from '../../src/append/head.js';
 import { intakeMetrics } from '../../src/append/intake-metrics.js';
 import { IntakeService, type BusMessage } from '../../src/append/intake-service.js';
+import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { DIGESTER } from './append-stand.js';
 
 /** A message of the bus, and how it was settled. */
@@ -40,9 +41,9 @@ export class IntakeStand {
   readonly registry = createRegistry({ service: 'ledger', processMetrics: false });
   private brokenListener: (ledger: Ledger) => void = () => undefined;
 
-  constructor(store: AppendStore) {
+  constructor(store: AppendStore, personal?: PersonalSealer) {
     this.intake = new IntakeService({
-      personal: undefined,
+      personal,
       store,
       digester: DIGESTER,
       publish: (subject, data) => this.published.push({ subject, data }),
