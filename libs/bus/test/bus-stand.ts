@@ -51,11 +51,11 @@ export async function openStand(): Promise<BusStand> {
   return stand;
 }
 
-/** Waits until the condition holds; fails after 30 s, saying what it waited for. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+/** Waits until the condition holds; fails after 30 s, saying what it waited for and what is known by then. */
+export async function until(condition: () => boolean | Promise<boolean>, known: () => string | Promise<string> = () => ''): Promise<void> {
   const end = performance.now() + WAIT_LIMIT_MS;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`never true: ${condition.toString()}`);
+    if (performance.now() > end) throw new Error(`never true: ${condition.toString()} ${await known()}`);
     await sleep(10);
   }
 }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { INTAKE_CONSUMER } from '@countersign/contracts';
 import { publishIntake, PullLoop, type IntakeMessage, type PullLoopEvent, type PullLoopOptions } from '@countersign/bus';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
@@ -31,6 +32,14 @@ async function pull(onMessage: (message: IntakeMessage) => void | Promise<void>,
 async function stored(): Promise<number> {
   const answer = await stand.ledger.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 });
   return (JSON.parse(text(answer.data)) as { state: { messages: number } }).state.messages;
+}
+
+/** What the test, the loop and the server know, for a failure that happens once in a thousand runs. */
+async function pulling(seen: readonly string[]): Promise<string> {
+  const ask = async (subject: string): Promise<string> => text((await stand.ledger.request(subject, '', { timeoutMs: 2_000 })).data);
+  const stream = await ask('$JS.API.STREAM.INFO.INTAKE');
+  const consumer = await ask(`$JS.API.CONSUMER.INFO.INTAKE.${INTAKE_CONSUMER}`);
+  return JSON.stringify({ seen, events, stream, consumer }, undefined, 1);
 }
 
 /** Acknowledges and keeps the texts, without the loop's own probes. */
@@ -221,7 +230,7 @@ describe('stopping', () => {
     await until(() => loop.inFlight.messages === 1);
     expect(await loop.stop()).toEqual({ messages: 0, bytes: 0 });
     expect(finished).toBe(true);
-    expect(await stored()).toBe(0);
+    await until(async () => (await stored()) === 0);
   });
 
   it('says what was left when the time is over', async () => {
@@ -258,10 +267,11 @@ describe('faults', () => {
     await until(() => !stand.ledger.connected);
     isHolding = false;
     await stand.restart();
-    await until(() => acked.length === 2);
+    // The server writes acks to disk a moment later than it obeys them: what was settled just before the kill may come once more.
+    await until(() => acked.includes('open'), () => pulling(acked));
     await stand.send('new');
-    await until(() => acked.length === 3);
-    expect(acked).toEqual(['done', 'open', 'new']);
+    await until(() => acked.includes('new'), () => pulling(acked));
+    expect([...new Set(acked)]).toEqual(['done', 'open', 'new']);
   });
 
   it('makes the stream again when the whole store was lost', async () => {
