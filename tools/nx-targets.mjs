@@ -1,6 +1,6 @@
 // Gives every workspace package the same two Nx targets, so that a new package needs no configuration of its own:
 //   test  the pure suites (*.spec.ts), cached by their inputs
-//   e2e   the suites that start real servers (*.e2e.spec.ts), never cached and never run beside another task
+//   e2e   the suites that start real servers (*.e2e.spec.ts), never cached; two projects at a time, since such a suite waits more than it works
 // The root project holds the checks that see the whole repository at once.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ function packageTargets(root) {
       inputs: ['default', '^source', 'toolchain', '{workspaceRoot}/testdata/**/*'],
       outputs: [`{workspaceRoot}/.nx/results/${root.replaceAll('/', '-')}.unit.json`],
     }),
-    e2e: jestTarget(root, 'e2e', { cache: false, parallelism: false }),
+    e2e: jestTarget(root, 'e2e', { cache: false }),
   };
   return { root, targets };
 }

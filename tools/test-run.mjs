@@ -47,7 +47,7 @@ export async function testAll(_args, { node, env, step }) {
   const nx = (...args) => runVisibly(node, ['node_modules/nx/dist/bin/nx.js', 'run-many', ...args], { cwd: ROOT, env });
   const pure = await step('lint, types, boundaries, style and pure tests', () => nx('-t', 'lint', 'types', 'boundaries', 'test', '--parallel=2', '--output-style=static'));
   if (stopCode() !== undefined) return stopCode();
-  const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', 'e2e', '--parallel=1', '--output-style=stream'));
+  const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', 'e2e', '--parallel=2', '--output-style=stream'));
   return stopCode() ?? close([pure, e2e]);
 }
 

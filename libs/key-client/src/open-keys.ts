@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { subjectErasedSchema, subjectErasedSubject } from '@countersign/contracts';
 import type { FieldKey } from '@countersign/envelope';
 import { BusSigner } from './bus-signer.js';
@@ -9,6 +10,8 @@ import { UseCounter } from './use-counter.js';
 const REPORT_INTERVAL_MS = 60_000;
 const DATA_KEYS_MAX = 1_000;
 const SUBJECT_KEYS_MAX = 50_000;
+/** A service that ends does not wait longer for the key service to take its last report. */
+const LAST_REPORT_MS_MAX = 2_000;
 
 export interface KeysOptions extends KeyClientOptions {
   /** How often counted uses are reported. Default one minute. */
@@ -28,7 +31,7 @@ export interface Keys {
   readonly signer: BusSigner;
   /** Reports counted uses now. */
   report(): Promise<void>;
-  /** Reports what was counted and forgets every key. The bus stays open. Never rejects. */
+  /** Reports what was counted (2 s at most) and forgets every key. The bus stays open. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -60,7 +63,7 @@ export function openKeys(options: KeysOptions): Keys {
     report: () => uses.report(live()),
     async close() {
       erasures.unsubscribe();
-      await uses.stop(live()).catch(onError);
+      await Promise.race([uses.stop(live()).catch(onError), sleep(LAST_REPORT_MS_MAX, undefined, { ref: false })]);
       fields.clear();
       subjects.clear();
     },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   buildConsistencyProof,
   ChainFault,
@@ -17,6 +18,8 @@ import type { CheckpointArchive, SignedHead } from './archive.js';
 export const CHECKPOINT_INTERVAL_MS = 500;
 
 const STOP_ATTEMPTS_MAX = 3;
+/** Whoever signs may be away, and an orchestrator kills what has not ended 10 s after it was asked to. */
+const STOP_MS_MAX = 3_000;
 
 /** Ledgers whose checkpoints are in the making side by side; each waits mostly for the disk. */
 const SIGN_AT_ONCE_MAX = 16;
@@ -120,10 +123,14 @@ export class Checkpointer {
     }, this.intervalMs);
   }
 
-  /** Signs what is due and stops. What cannot be signed now is when the ledger starts again. */
+  /** Signs what is due and stops, after `STOP_MS_MAX` at the latest. What cannot be signed now is when the ledger starts again. */
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.timer);
+    await Promise.race([this.signLast(), sleep(STOP_MS_MAX, undefined, { ref: false })]);
+  }
+
+  private async signLast(): Promise<void> {
     await this.round;
     for (let attempt = 0; this.due.size > 0 && attempt < STOP_ATTEMPTS_MAX; attempt++) await this.signAllDue();
   }

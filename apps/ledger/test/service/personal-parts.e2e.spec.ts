@@ -11,6 +11,9 @@ import { ServiceProcess } from '../fixture/service-process.js';
 const ANA = 'Ana Canary 71-3-19';
 const BEN = 'Ben Canary 44-8-02';
 
+/** Docker and Kubernetes kill what has not ended by then, or by later. */
+const ORCHESTRATOR_PATIENCE_MS = 10_000;
+
 let ledger: ServiceProcess;
 let keys: KeysProcess;
 
@@ -96,7 +99,9 @@ describe('personal parts with keys of the key service', () => {
     // Whose key is at hand is encrypted and read without it, until the lease ends.
     const known = await recorded(about('u-ana', `${ANA} 2`));
     expect((await personalOf(known))[0]!.state).toBe('present');
+    const askedToEndAt = performance.now();
     await ledger.halt();
+    expect(performance.now() - askedToEndAt).toBeLessThan(ORCHESTRATOR_PATIENCE_MS);
     await ledger.launch();
     expect(await personalOf(known)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'unavailable', code: 'KEYS_UNAVAILABLE' }]);
     await requireNoClearText(ANA);
