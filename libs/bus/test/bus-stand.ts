@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus, ensureIntakeStream, publishIntake, type BusConnection } from '@countersign/bus';
+import { INTAKE_CONSUMER } from '@countersign/contracts';
 import { startNats, type NatsServer } from '@countersign/devstack';
 
 const WAIT_LIMIT_MS = 30_000;
@@ -18,6 +19,8 @@ export interface BusStand {
   restart(): Promise<void>;
   /** Takes away everything that JetStream holds. */
   emptyStream(): Promise<void>;
+  /** What the test and the server know, for a failure that happens once in a thousand runs. */
+  known(seen: object): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -40,6 +43,11 @@ export async function openStand(): Promise<BusStand> {
     async emptyStream() {
       await ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 2_000 });
       await ensureIntakeStream(ledger);
+    },
+    async known(seen) {
+      const ask = async (subject: string): Promise<string> => text((await ledger.request(subject, '', { timeoutMs: 2_000 })).data);
+      const [stream, consumer] = [await ask('$JS.API.STREAM.INFO.INTAKE'), await ask(`$JS.API.CONSUMER.INFO.INTAKE.${INTAKE_CONSUMER}`)];
+      return JSON.stringify({ ...seen, stream, consumer }, undefined, 1);
     },
     async close() {
       await ledger.close();

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { INTAKE_CONSUMER } from '@countersign/contracts';
 import { publishIntake, PullLoop, type IntakeMessage, type PullLoopEvent, type PullLoopOptions } from '@countersign/bus';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
@@ -32,14 +31,6 @@ async function pull(onMessage: (message: IntakeMessage) => void | Promise<void>,
 async function stored(): Promise<number> {
   const answer = await stand.ledger.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 });
   return (JSON.parse(text(answer.data)) as { state: { messages: number } }).state.messages;
-}
-
-/** What the test, the loop and the server know, for a failure that happens once in a thousand runs. */
-async function pulling(seen: readonly string[]): Promise<string> {
-  const ask = async (subject: string): Promise<string> => text((await stand.ledger.request(subject, '', { timeoutMs: 2_000 })).data);
-  const stream = await ask('$JS.API.STREAM.INFO.INTAKE');
-  const consumer = await ask(`$JS.API.CONSUMER.INFO.INTAKE.${INTAKE_CONSUMER}`);
-  return JSON.stringify({ seen, events, stream, consumer }, undefined, 1);
 }
 
 /** Acknowledges and keeps the texts, without the loop's own probes. */
@@ -268,9 +259,9 @@ describe('faults', () => {
     isHolding = false;
     await stand.restart();
     // The server writes acks to disk a moment later than it obeys them: what was settled just before the kill may come once more.
-    await until(() => acked.includes('open'), () => pulling(acked));
+    await until(() => acked.includes('open'), () => stand.known({ acked, events }));
     await stand.send('new');
-    await until(() => acked.includes('new'), () => pulling(acked));
+    await until(() => acked.includes('new'), () => stand.known({ acked, events }));
     expect([...new Set(acked)]).toEqual(['done', 'open', 'new']);
   });
 
