@@ -46,6 +46,13 @@ const forbidden = [
     to: { pathNot: ['^libs/envelope/src/', '^(node:)?crypto$'] },
   },
   {
+    name: 'access-stands-alone',
+    severity: 'error',
+    comment: 'Who may do what is data and pure rules: whoever audits it reads libs/access and nothing else, not even node:crypto.',
+    from: { path: '^libs/access/src/' },
+    to: { pathNot: '^libs/access/src/' },
+  },
+  {
     name: 'contracts-stay-pure',
     severity: 'error',
     comment: 'Contracts are schemas and names: zod and the types of libs/chain only.',
@@ -77,7 +84,7 @@ const forbidden = [
     name: 'no-framework-in-pure-libs',
     severity: 'error',
     comment: 'A framework in the core cannot be taken out again.',
-    from: { path: '^libs/(chain|contracts|envelope)/' },
+    from: { path: '^libs/(access|chain|contracts|envelope)/' },
     // Tests hold our nkeys to those of NATS; sources cannot, by the rules above.
     to: { path: 'node_modules/(@nestjs|fastify|rxjs|reflect-metadata|typeorm|pg|@nats-io|pino|nestjs-pino)(/|$)', pathNot: 'node_modules/@nats-io/nkeys/' },
   },

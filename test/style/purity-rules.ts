@@ -2,8 +2,9 @@
 import ts from 'typescript';
 import { type Finding, type Source, importsOf, lineOf, walk } from './sources.js';
 
-const LONE_SOURCE = /^libs\/(chain|envelope)\/src\//;
-const PURE_SOURCE = /^libs\/(chain|contracts|envelope)\/src\//;
+const LONE_SOURCE = /^libs\/(access|chain|envelope)\/src\//;
+const PURE_SOURCE = /^libs\/(access|chain|contracts|envelope)\/src\//;
+const NO_CRYPTO = /^libs\/access\//;
 const WIRING_FILE = /\.(module|controller|filter)\.ts$/;
 
 const CLOCKS_AND_DICE = new Set([
@@ -14,12 +15,12 @@ const CLOCKS_AND_DICE = new Set([
 export function loneImports(source: Source): Finding[] {
   if (!LONE_SOURCE.test(source.path)) return [];
   return importsOf(source)
-    .filter(({ specifier }) => !/^\.\.?\//.test(specifier) && specifier !== 'node:crypto')
+    .filter(({ specifier }) => !/^\.\.?\//.test(specifier) && (specifier !== 'node:crypto' || NO_CRYPTO.test(source.path)))
     .map(({ specifier, position }) => ({
       rule: 'lone-import',
       path: source.path,
       line: lineOf(source, position),
-      what: `${specifier}: libs/chain and libs/envelope import nothing but node:crypto`,
+      what: `${specifier}: libs/chain and libs/envelope import nothing but node:crypto, libs/access not even that`,
     }));
 }
 

@@ -1,0 +1,51 @@
+export { ACCESS_FAULT_CODES, AccessFault, type AccessFaultCode } from './fault.js';
+export {
+  type Grant,
+  type Level,
+  LEVELS,
+  type Permission,
+  type PermissionId,
+  PERMISSIONS,
+  type Scope,
+  SCOPES,
+  SYSTEM_ROLES,
+  type SystemRole,
+  type SystemRoleId,
+  type Trait,
+  TRAITS,
+} from './model.js';
+export {
+  allows,
+  commonOf,
+  covers,
+  customRoleSet,
+  decodeSet,
+  encodeSet,
+  grantsOf,
+  NO_PERMISSIONS,
+  permissionOf,
+  permissionSet,
+  type PermissionSet,
+  roleSet,
+  unionOf,
+  widestScope,
+} from './permission-set.js';
+export {
+  type Assignment,
+  ASSURANCE_AGE_MS_MAX,
+  ASSURANCE_SKEW_MS_MAX,
+  decide,
+  decideGrant,
+  type Decision,
+  type Denial,
+  DENIALS,
+  permissionsIn,
+  permissionsSeenFrom,
+  type Principal,
+  rolesNeedMfa,
+  scopeOf,
+  setNeedsMfa,
+  type Target,
+} from './decision.js';
+export { type Outcome, SEVERITIES, type Severity, SEVERITY_RULES, type SeverityRule } from './severity-rules.js';
+export { severityOf, severityRulesFor } from './severity.js';
