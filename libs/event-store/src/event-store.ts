@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openRelay, uuidV7Source, type BusChoice, type DeliveryOptions, type OpenRelay, type RelayStats } from '@countersign/client';
+import { openRelay, uuidV7Source, type BusChoice, type DeliveryOptions, type OpenRelay, type RelayOptions, type RelayStats } from '@countersign/client';
 import { withTransaction, type Pool, type PoolClient } from '@countersign/postgres';
 import type { Aggregate, DomainEvent, Past } from './aggregate.js';
 import { EventStoreFault } from './fault.js';
 import { LedgerSide } from './ledger-side.js';
+import { NewStreams } from './new-streams.js';
 import { Personal, type OpenedPart, type PersonalCipher } from './personal.js';
 import { prepare, type Cause, type Origin, type PreparedEvent } from './prepare.js';
 import { recordedFromRow, type RecordedEvent } from './recorded-event.js';
@@ -26,7 +27,7 @@ export interface EventStoreOptions {
   /** Needed for events with personal parts. */
   readonly cipher?: PersonalCipher;
   /** How to reach the ledger. Absent: another instance relays, and nothing arrives while none does. */
-  readonly relay?: BusChoice & DeliveryOptions;
+  readonly relay?: BusChoice & DeliveryOptions & Pick<RelayOptions, 'gatherMs'>;
   readonly clock?: () => number;
   /** Makes event ids. Default UUID version 7. */
   readonly newId?: () => string;
@@ -50,6 +51,13 @@ export interface AppendRequest extends Request {
   /** Version of the stream on which the events were decided; 0 for a new stream. Absent: at its end, whatever that is. */
   readonly expectedVersion?: number;
   readonly events: readonly DomainEvent[];
+}
+
+/** A new stream of one event, and nothing else to be stored with it. */
+export interface StartRequest extends Cause {
+  readonly tenant: string;
+  readonly stream: string;
+  readonly event: DomainEvent;
 }
 
 export interface ExecuteRequest<Command> extends Request {
@@ -78,6 +86,7 @@ export class EventStore {
   /** What of the stored events has reached the ledger. */
   readonly ledger: LedgerSide;
   readonly #rows: EventRows;
+  readonly #newStreams: NewStreams;
   readonly #origin: Origin;
   readonly #relay: OpenRelay | undefined;
   #waking: 'no' | 'yes' | 'again' = 'no';
@@ -89,6 +98,7 @@ export class EventStore {
     const personal = new Personal(source, options.cipher);
     const { pool, relay } = options;
     this.#rows = new EventRows(pool, schema);
+    this.#newStreams = new NewStreams(this.#rows);
     this.#origin = { source, personal, newId: options.newId ?? uuidV7Source(clock), nowIso: () => new Date(clock()).toISOString() };
     this.ledger = new LedgerSide(pool, schema);
     this.#relay = relay && openRelay({
@@ -136,6 +146,17 @@ export class EventStore {
       const appended = await this.#tryStore(request, name, version, events, triesLeft > 0);
       if (appended !== undefined) return appended;
     }
+  }
+
+  /**
+   * Stores the first event of a new stream; those who ask while others are being committed share a transaction. Rejects
+   * with STREAM_VERSION_CONFLICT when the stream exists, else as `execute` does.
+   */
+  async start({ tenant, stream, event, ...cause }: StartRequest): Promise<void> {
+    const name = { tenant, stream: checkName(stream, 'STREAM_MALFORMED', 'stream') };
+    const [prepared] = await prepare(this.#origin, tenant, [event], cause);
+    await this.#newStreams.add(name, prepared!);
+    this.#wakeRelay();
   }
 
   /** State and version of an aggregate; its initial state and 0 when it has no events. Throws STREAM_DAMAGED, PERSONAL_*. */
@@ -230,9 +251,10 @@ export class EventStore {
 
   /**
    * After the commit, not in it: a transaction that notifies holds a lock on all others until it is flushed. One
-   * notification at a time; one that is lost costs a poll of the relay.
+   * notification at a time; one that is lost costs a poll of the relay. None when the relay is in this process.
    */
   #wakeRelay(): void {
+    if (this.#relay?.wake() === true) return;
     if (this.#waking !== 'no') {
       this.#waking = 'again';
       return;

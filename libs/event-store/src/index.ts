@@ -6,7 +6,7 @@
  */
 export { openEventStore, streamOf } from './event-store.js';
 export type {
-  AppendRequest, Appended, EventStore, EventStoreOptions, ExecuteRequest, Loaded, Project,
+  AppendRequest, Appended, EventStore, EventStoreOptions, ExecuteRequest, Loaded, Project, StartRequest,
 } from './event-store.js';
 export { defineAggregate, type Aggregate, type DomainEvent, type Past } from './aggregate.js';
 export { EventStoreFault, type EventStoreFaultCode } from './fault.js';

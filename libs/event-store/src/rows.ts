@@ -7,6 +7,8 @@ import { relayChannel } from './schema.js';
 /** Events read at once. */
 const READ_ROWS_MAX = 1_000;
 const UNIQUE_VIOLATION = '23505';
+/** Longer names are cut by PostgreSQL, and two might become one. */
+const PREPARED_NAME_CHARS_MAX = 63;
 
 export interface StreamName {
   readonly tenant: string;
@@ -94,6 +96,34 @@ export class EventRows {
     }
   }
 
+  /**
+   * Stores the first event of each of these streams, in one statement, which is one transaction. Ids of the events whose
+   * stream was new; the others are not stored.
+   */
+  async insertFirst(first: readonly (StreamName & { readonly event: PreparedEvent })[]): Promise<ReadonlySet<string>> {
+    // In the order of their names: two statements that share some of them must not wait for each other.
+    const ordered = first.toSorted((a, b) => (a.stream < b.stream ? -1 : 1));
+    const { rows } = await this.pool.query<{ event_id: string }>({
+      name: `first-of-${this.schema}`.slice(0, PREPARED_NAME_CHARS_MAX),
+      text: `WITH given AS (
+         SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[]) AS g (tenant, stream, id, type, time, event, personal)
+       ), stored AS (
+         INSERT INTO ${this.schema}.events (tenant, stream, version, event_id, type, occurred_at, event, personal)
+         SELECT tenant, stream, 1, id, type, time, event, personal FROM given
+         ON CONFLICT ON CONSTRAINT events_stream_version DO NOTHING RETURNING event_id
+       ), relayed AS (
+         INSERT INTO ${this.schema}.event_relay (event_id) SELECT event_id FROM stored
+       )
+       SELECT event_id FROM stored`,
+      values: [
+        ordered.map(({ tenant }) => tenant), ordered.map(({ stream }) => stream), ordered.map(({ event }) => event.id), ordered.map(({ event }) => event.type),
+        ordered.map(({ event }) => event.time), ordered.map(({ event }) => event.content),
+        ordered.map(({ event: { personal } }) => (personal === undefined ? null : JSON.stringify(personal))),
+      ],
+    });
+    return new Set(rows.map(({ event_id: id }) => id));
+  }
+
   /** Wakes whichever instance relays. */
   async wakeRelay(): Promise<void> {
     await this.pool.query('SELECT pg_notify($1, $2)', [relayChannel(this.schema), '']);
@@ -105,6 +135,6 @@ function consecutive(row: EventRow & { readonly version: string }, stream: strin
   return recordedFromRow(row, stream, version);
 }
 
-function versionConflict(cause?: unknown): EventStoreFault {
+export function versionConflict(cause?: unknown): EventStoreFault {
   return new EventStoreFault('STREAM_VERSION_CONFLICT', 'the stream is not at the expected version', undefined, { cause });
 }

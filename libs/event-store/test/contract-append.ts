@@ -5,7 +5,7 @@ import { door, DoorFault, projectDoor, type DoorCommand } from './door.js';
 import { ACTOR, rejection, type Ground } from './stand.js';
 
 export const onDoor = (command: DoorCommand, change: object = {}) => ({ tenant: 'acme', id: '17', command, actor: ACTOR, project: projectDoor, ...change });
-const opening = (badge: string): DomainEvent => ({ type: 'doors.door.opened', data: { badge } });
+export const opening = (badge: string): DomainEvent => ({ type: 'doors.door.opened', data: { badge } });
 const openings = (count: number): DomainEvent[] => Array.from({ length: count }, (_, at) => opening(`b${at}`));
 export const install: DoorCommand = { do: 'install', place: 'hall' };
 

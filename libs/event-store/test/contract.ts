@@ -3,6 +3,7 @@ import type { EventStore } from '../src/index.js';
 import { appendContract, commandContract, conflictContract } from './contract-append.js';
 import { ledgerContract, refusalContract, roleContract } from './contract-ledger.js';
 import { erasureContract, personalContract } from './contract-personal.js';
+import { startContract } from './contract-start.js';
 import type { Stand } from './stand.js';
 
 /** Everything that whoever stands on the event store may rely on. */
@@ -25,6 +26,6 @@ export function eventStoreContract(name: string, makeStand: () => Promise<Stand>
       await stand.clear();
     });
     const ground = { stand: () => stand, store: () => store };
-    for (const part of [appendContract, conflictContract, commandContract, ledgerContract, refusalContract, roleContract, personalContract, erasureContract]) part(ground);
+    for (const part of [appendContract, startContract, conflictContract, commandContract, ledgerContract, refusalContract, roleContract, personalContract, erasureContract]) part(ground);
   });
 }

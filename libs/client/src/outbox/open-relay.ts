@@ -12,11 +12,15 @@ export interface RelayOptions extends DeliveryOptions, BusChoice {
   readonly lockName: string;
   /** The channel that is notified when rows were added. At most 63 bytes. */
   readonly channel: string;
+  /** Added rows gather for so long before they are read, so that many are settled together. Default 0. */
+  readonly gatherMs?: number;
 }
 
 export interface OpenRelay {
   /** Counters of this process since it became the active relay. */
   stats(): RelayStats;
+  /** Tells that rows were added and committed. False when another process relays: it is reached over the channel. */
+  wake(): boolean;
   /** Stops relaying. Rows without a receipt stay and are sent by the next relay. The pool stays open. */
   close(): Promise<void>;
 }
@@ -37,6 +41,7 @@ export function openRelay(options: RelayOptions): OpenRelay {
   const relay = new Relay({ ...options, transport, settings });
   return {
     stats: () => relay.stats ?? IDLE_STATS,
+    wake: () => relay.wake(),
     async close() {
       await relay.close();
       await transport.close();

@@ -28,6 +28,7 @@ export interface RelayParts {
   readonly settings: DeliverySettings;
   readonly lockName: string;
   readonly channel: string;
+  readonly gatherMs?: number;
 }
 
 export interface RelayStats extends SenderCounts, DeliveryCounts {
@@ -48,6 +49,11 @@ export class Relay {
   get stats(): RelayStats | undefined {
     const delivery = this.#session?.delivery;
     return delivery && { active: true, ...delivery.sender.counts, ...delivery.counts };
+  }
+
+  wake(): boolean {
+    this.#session?.wake();
+    return this.#session !== undefined;
   }
 
   async close(): Promise<void> {
@@ -109,12 +115,15 @@ class RelaySession {
   }
 
   async run(ended: AbortSignal): Promise<void> {
+    const { gatherMs = 0 } = this.parts;
     ended.addEventListener('abort', () => this.wake());
     while (!ended.aborted) {
       const woken = new Promise<void>((resolve) => (this.#wake = resolve));
       const more = await this.#read();
       await this.#settle();
-      if (!more && this.#settled.length === 0) await Promise.race([woken, sleep(POLL_MS, undefined, { ref: false })]);
+      if (more || this.#settled.length > 0) continue;
+      await Promise.race([woken, sleep(POLL_MS, undefined, { ref: false })]);
+      if (gatherMs > 0) await sleep(gatherMs, undefined, { ref: false, signal: ended }).catch(() => undefined);
     }
     await this.#settle();
   }
