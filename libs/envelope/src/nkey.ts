@@ -61,7 +61,8 @@ function decode(text: string, bytes: number): Buffer {
   return raw;
 }
 
-function base32(raw: Buffer): string {
+/** RFC 4648 §6, without padding. */
+export function base32(raw: Uint8Array): string {
   let text = '';
   let bits = 0;
   let held = 0;

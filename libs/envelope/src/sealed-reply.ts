@@ -1,4 +1,6 @@
 import { createCipheriv, createDecipheriv, createPublicKey, diffieHellman, hkdfSync, type KeyObject } from 'node:crypto';
+import { NAME_BYTES_MAX } from './context.js';
+import { lengthPrefixed } from './length-prefixed.js';
 import { MessageFault } from './message-fault.js';
 
 /**
@@ -98,8 +100,9 @@ function split(plain: Buffer): OpenedReply {
 }
 
 function derive(mine: KeyObject, theirs: string, ephemerals: { asker: string; answerer: string }, { nonce, service, operation }: ReplyContext) {
-  const info = lengthPrefixed([LABEL, nonce, service, operation, ephemerals.asker, ephemerals.answerer]);
   const shared = agree(mine, theirs);
+  const parts = [['nonce', nonce], ['service', service], ['operation', operation], ['asker', ephemerals.asker], ['answerer', ephemerals.answerer]] as const;
+  const info = Buffer.from(lengthPrefixed(LABEL, parts.map(([name, value]) => [name, value, NAME_BYTES_MAX])));
   const okm = Buffer.from(hkdfSync('sha256', shared, Buffer.alloc(0), info, CIPHER_KEY_BYTES + IV_BYTES));
   shared.fill(0);
   return { key: okm.subarray(0, CIPHER_KEY_BYTES), iv: okm.subarray(CIPHER_KEY_BYTES), aad: info };
@@ -115,17 +118,6 @@ function agree(privateKey: KeyObject, theirs: string): Buffer {
     // A point of small order would make the secret known to all (RFC 7748 §6.1): OpenSSL refuses it.
     throw malformed('ephemeral key');
   }
-}
-
-function lengthPrefixed(fields: readonly string[]): Buffer {
-  return Buffer.concat(
-    fields.flatMap((field) => {
-      const bytes = Buffer.from(field);
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(bytes.length);
-      return [length, bytes];
-    }),
-  );
 }
 
 const malformed = (what: string): MessageFault => new MessageFault('SEAL_MALFORMED', `sealed reply: ${what} is not valid`);
