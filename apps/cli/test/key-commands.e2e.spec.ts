@@ -67,12 +67,12 @@ describe('countersign keys', () => {
       minimumVersion: 1,
       rotateAfterDays: 90,
       rotateAfterUses: 2 ** 31,
-      versions: [{ version: 1, keyId: expect.stringMatching(KEY_ID), state: 'active', createdAt: expect.stringMatching(TIME), usesLeased: 2 ** 20 }],
+      versions: [{ version: 1, keyId: expect.stringMatching(KEY_ID), state: 'active', createdAt: expect.stringMatching(TIME), usesLeased: 2 ** 24 }],
     });
     expect((await cli('keys', 'show', NAME)).out.split('\n').slice(0, 3)).toEqual([
       'acme/ledger.clitest: data key, in use',
       '  rotates after 90 days or 2,147,483,648 encryptions; versions from 1 on decrypt',
-      'VERSION  KEY ID                           STATE   SINCE                     LEASED     REMAINING',
+      'VERSION  KEY ID                           STATE   SINCE                     LEASED      REMAINING',
     ]);
   });
 
@@ -93,7 +93,7 @@ describe('countersign keys', () => {
   it('destroy asks for the name, schedules, and cancel takes it back', async () => {
     const refused = await typed('acme/ledger\n', 'keys', 'destroy', NAME);
     expect([refused.exitCode, refused.out]).toEqual([1, '']);
-    expect(refused.err).toContain(`This destroys the data key ${NAME} in 7 days`);
+    expect(refused.err).toContain(`This destroys the data key ${NAME} in 7 days, and with that whatever is encrypted under it is lost for ever.`);
     expect(refused.err).toContain('not confirmed: nothing was changed');
     expect((await json('keys', 'show', NAME))['key']).not.toHaveProperty('destroyAt');
 
@@ -110,11 +110,46 @@ describe('countersign keys', () => {
     expect(await json('keys', 'cancel', NAME)).toMatchObject({ exitCode: 4, ok: false, error: { code: 'DESTRUCTION_NOT_SCHEDULED' } });
   });
 
+  it('raise-minimum and retire-version ask for the name; a version goes only at a count of zero', async () => {
+    const name = 'acme/ledger.versions';
+    await ledger.ask('data-key', { tenant: 'acme', purpose: 'ledger.versions' });
+    await json('keys', 'rotate', name);
+    expect(await typed('acme\n', 'keys', 'raise-minimum', name, '2')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining(`Versions of ${name} below 2 will decrypt nothing any more`) });
+    expect(await typed('no\n', 'keys', 'retire-version', name, '1')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining('not confirmed: nothing was changed') });
+    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 1, versions: [{ state: 'decrypt-only' }, { state: 'active' }] });
+
+    expect(await json('keys', 'retire-version', name, '1', '--yes')).toMatchObject({ exitCode: 4, error: { code: 'KEY_IN_USE' } });
+    expect(await json('keys', 'retire-version', name, '7', '--yes')).toMatchObject({ exitCode: 1, error: { code: 'KEY_UNKNOWN' } });
+    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.versions', counts: [{ version: 1, remaining: 0 }] });
+    expect((await typed(`${name}\n`, 'keys', 'raise-minimum', name, '2')).out).toBe(`${name}: versions from 2 on decrypt\n`);
+    expect(await json('keys', 'retire-version', name, '1', '--yes')).toEqual({ exitCode: 0, ok: true, tenant: 'acme', purpose: 'ledger.versions', version: 1 });
+    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 2, versions: [{ state: 'destroyed' }, { state: 'active' }] });
+    expect(await json('keys', 'raise-minimum', name, '9', '--yes')).toMatchObject({ exitCode: 1, error: { code: 'KEY_UNKNOWN' } });
+  });
+
+  it('roll-epoch says what it costs, and begins the next one', async () => {
+    expect(await typed('\n', 'keys', 'roll-epoch')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining('unusable') });
+    expect(await json('keys', 'roll-epoch', '--yes')).toEqual({ exitCode: 0, ok: true, epoch: 2 });
+  });
+
+  it("destroy of a log's signing keys is refused unless it is forced", async () => {
+    const { vkeys } = (await ledger.ask('vkeys', { origin: 'countersign.localhost/doomed' })).result;
+    expect(vkeys).toHaveLength(2);
+    const { keys } = (await json('keys', 'list', '--tenant', 'system', '--limit', '500')) as unknown as { keys: { purpose: string; kind: string }[] };
+    const name = `system/${keys.filter(({ kind }) => kind === 'signing').at(-1)!.purpose}`;
+    expect(await json('keys', 'destroy', name, '--yes')).toMatchObject({ exitCode: 4, error: { code: 'DESTRUCTION_NOT_FORCED' } });
+    expect((await typed('no\n', 'keys', 'destroy', name, '--force')).err).toContain('its log can have no checkpoint signed ever again');
+    expect(await json('keys', 'destroy', name, '--force', '--yes')).toMatchObject({ exitCode: 0, destroyAt: expect.stringMatching(TIME) });
+    expect(await json('keys', 'cancel', name)).toMatchObject({ exitCode: 0 });
+  });
+
   it.each([
     ['show', 'acme/ledger.nothing'],
     ['rotate', 'acme/ledger.nothing'],
     ['destroy', 'acme/ledger.nothing', '--yes'],
     ['cancel', 'nobody/tenant'],
+    ['raise-minimum', 'acme/ledger.nothing', '2', '--yes'],
+    ['retire-version', 'acme/ledger.nothing', '1', '--yes'],
   ])('%s of an unknown key %s: KEY_UNKNOWN', async (...args) => {
     expect(await json('keys', ...args)).toMatchObject({ exitCode: 1, ok: false, error: { code: 'KEY_UNKNOWN' } });
     expect((await cli('keys', ...args)).err).toContain('KEY_UNKNOWN: there is no such key; see what there is with "countersign keys list"');
@@ -125,6 +160,9 @@ describe('countersign keys', () => {
     [['show', 'ACME/ledger.x'], 'names no key'],
     [['show', 'acme/x'], 'names no key'],
     [['destroy', NAME, '--wait-days', '31', '--yes'], '--wait-days must be a whole number from 1 to 30'],
+    [['raise-minimum', NAME, '0'], '<version> must be a whole number from 1 to 1000000'],
+    [['retire-version', NAME], "missing required argument 'version'"],
+    [['import-signing', 'ledger.example/acme', '--keys-dir', 'nowhere'], 'signing-keys.sealed is not there'],
     [['list', '--limit', '501'], '--limit must be a whole number from 1 to 500'],
   ])('%j is refused before anything is asked', async (args, text) => {
     const { exitCode, err } = await cli('keys', ...args);

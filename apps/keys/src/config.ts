@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
-import { serviceNameSchema, tenantSchema } from '@countersign/contracts';
+import { parseConfig, type Environment } from '@countersign/runtime';
+import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
 import { readRootKeyConfig } from './root/open-root-key.js';
 
@@ -8,23 +7,13 @@ const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number(
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
 /**
- * The key service's environment. Secrets come as files (`…_FILE`), as Docker and Kubernetes hand them out; a variable
- * that is missing or bad stops the start with its name.
+ * The key service's environment, without its secrets and the list of services: those come as files or from a secrets
+ * manager (libs/secrets). A variable that is missing or bad stops the start with its name.
  */
 const schema = z.object({
-  /** File with the connection URL of the role `keys_runtime` to the main database. */
-  KEYS_DATABASE_URL_FILE: z.string(),
-  /** The same to the database of the subjects' keys: it has a schedule of backups of its own. */
-  KEYS_SUBJECTS_DATABASE_URL_FILE: z.string(),
   KEYS_NATS_URL: z.string(),
-  /** File with the nkey seed of the key service: it connects with it and signs answers with it. */
-  KEYS_NATS_SEED_FILE: z.string(),
-  /** JSON file `{"<service>": {"publicKey": "U…", "tenants": ["…"]}}`; without `tenants`: all. */
-  KEYS_SERVICES_FILE: z.string(),
   /** Epoch keys and the journal of erasures: outside every snapshot of the databases; shared by all instances. */
   KEYS_EPOCH_DIR: z.string(),
-  KEYS_ROOT_PASSPHRASE_FILE: z.string().optional(),
-  KEYS_ROOT_PREVIOUS_PASSPHRASE_FILE: z.string().optional(),
   /** Name of the key that signs destruction receipts (C2SP signed-note). */
   KEYS_RECEIPT_NAME: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,127}$/),
   KEYS_HTTP_HOST: z.string().default('127.0.0.1'),
@@ -46,25 +35,15 @@ const schema = z.object({
   KEYS_ALLOW_FSYNC_OFF: flag.default(false),
 });
 
-const servicesSchema = z.record(serviceNameSchema, z.strictObject({ publicKey: z.string(), tenants: z.array(tenantSchema).optional() }));
-
-type SecretFile = Extract<keyof z.output<typeof schema>, `${string}_FILE`>;
-
-/** Throws ConfigError that names variables, never their values. */
+/** Throws ConfigError that names variables, never their values, and SecretFault SECRET_ENV_FORBIDDEN. */
 export function readConfig(env: Environment) {
   const config = parseConfig(schema, env);
-  const secret = (name: SecretFile): string => readSecret(name, config[name]!);
-  const optional = (name: SecretFile): string | undefined => (config[name] === undefined ? undefined : secret(name));
   return Object.freeze({
-    databaseUrl: secret('KEYS_DATABASE_URL_FILE'),
-    subjectsDatabaseUrl: secret('KEYS_SUBJECTS_DATABASE_URL_FILE'),
+    /** Where its secrets come from; their values are not configuration. */
+    secretSources: readSecretSources(env, SERVICE_SECRETS.keys),
     natsUrl: config.KEYS_NATS_URL,
-    natsSeed: secret('KEYS_NATS_SEED_FILE'),
-    services: readServices(secret('KEYS_SERVICES_FILE')),
     epochDir: config.KEYS_EPOCH_DIR,
     rootKey: readRootKeyConfig(env),
-    rootPassphrase: optional('KEYS_ROOT_PASSPHRASE_FILE'),
-    rootPreviousPassphrase: optional('KEYS_ROOT_PREVIOUS_PASSPHRASE_FILE'),
     receiptName: config.KEYS_RECEIPT_NAME,
     httpHost: config.KEYS_HTTP_HOST,
     httpPort: config.KEYS_HTTP_PORT,
@@ -80,21 +59,3 @@ export function readConfig(env: Environment) {
 }
 
 export type KeysConfig = ReturnType<typeof readConfig>;
-
-function readServices(text: string): z.output<typeof servicesSchema> {
-  try {
-    return servicesSchema.parse(JSON.parse(text));
-  } catch {
-    throw new ConfigError([{ name: 'KEYS_SERVICES_FILE', problem: 'does not hold {"<service>": {"publicKey": "U…"}}' }]);
-  }
-}
-
-function readSecret(name: SecretFile, path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8').trim();
-    if (text !== '') return text;
-  } catch {
-    throw new ConfigError([{ name, problem: 'names a file that cannot be read' }]);
-  }
-  throw new ConfigError([{ name, problem: 'names an empty file' }]);
-}

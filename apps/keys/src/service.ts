@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { KEY_USES_MAX, TENANT_KEY_PURPOSE } from '@countersign/contracts';
-import { nkeyPrivateKey } from '@countersign/envelope';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import type { KeysConfig } from './config.js';
 import { Roller } from './epoch/roller.js';
@@ -13,6 +12,7 @@ import { Erasures } from './operations/erasures.js';
 import { carryOutDue, lifecycleHandlers } from './operations/lifecycle.js';
 import { LogSigner } from './operations/log-signer.js';
 import { overviewHandlers } from './operations/overview.js';
+import { signingImportHandlers } from './operations/signing-import.js';
 import { subjectKeyHandlers } from './operations/subject-keys.js';
 import { SubjectStore } from './operations/subject-store.js';
 import { wrappedKeyHandlers } from './operations/wrapped-keys.js';
@@ -74,7 +74,7 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
   const receiver = new Receiver({
     bus, log, refusals,
     services: parts.services,
-    privateKey: nkeyPrivateKey(config.natsSeed),
+    privateKey: parts.privateKey,
     nonces: new Nonces(Date.now()),
     now: Date.now,
     metrics: serviceMetrics(parts),
@@ -85,6 +85,7 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
       ...checkpointHandlers({ pool, store, signer, now, newId: randomUUID }),
       ...lifecycleHandlers(life),
       ...erasures.handlers(),
+      ...signingImportHandlers(ring, now),
       ...overviewHandlers({ store, rows, subjectPool, roller, now, log }),
     },
   });

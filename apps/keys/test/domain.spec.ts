@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { KeysOperation } from '@countersign/contracts';
 import { askedOf, authorise } from '../src/domain/authorisation.js';
-import { activeVersion, decideKey, decryptingVersion, evolveKey, rotationDue, type Key, type KeyCommand } from '../src/domain/key.js';
+import { activeVersion, decideKey, decryptingVersion, evolveKey, rotationDue, SUBJECT_DIGESTS_PURPOSE, type Key, type KeyCommand } from '../src/domain/key.js';
 import { keyAggregate } from '../src/domain/key-aggregate.js';
 import { keyIdOf, nextKeyId } from '../src/domain/key-id.js';
 import { KeysFault } from '../src/domain/keys-fault.js';
@@ -10,6 +10,8 @@ const DAY_MS = 86_400_000;
 const NAME = { tenant: 'acme', purpose: 'ledger.quarantine' };
 const CREATE: KeyCommand = { type: 'create', name: NAME, kind: 'data', policy: { days: 90, uses: 1_000 }, keyId: 'dk_a_1', atMs: 0 };
 const ROTATE = (version: number, atMs = DAY_MS): KeyCommand => ({ type: 'rotate', keyId: `dk_a_${version}`, reason: 'asked', atMs });
+
+const SCHEDULE: KeyCommand = { type: 'schedule-destruction', waitDays: 7, isForced: false, atMs: 0 };
 
 const after = (...commands: readonly KeyCommand[]): Key | undefined =>
   commands.reduce<Key | undefined>((key, command) => decideKey(command, key).reduce<Key | undefined>(evolveKey, key), undefined);
@@ -52,17 +54,32 @@ describe('a key', () => {
     ['KEY_DESTROYED', 'decrypting with a retired version', () => decryptingVersion(after(CREATE, ROTATE(2), { type: 'retire-version', version: 1, remaining: 0, atMs: 0 }), 'dk_a_1')],
     ['DESTRUCTION_NOT_SCHEDULED', 'cancelling nothing', () => after(CREATE, { type: 'cancel-destruction', atMs: 0 })],
     ['DESTRUCTION_NOT_SCHEDULED', 'destroying unasked', () => after(CREATE, { type: 'destroy', atMs: DAY_MS })],
-    ['DESTRUCTION_NOT_SCHEDULED', 'destroying early', () => after(CREATE, { type: 'schedule-destruction', waitDays: 7, atMs: 0 }, { type: 'destroy', atMs: 7 * DAY_MS - 1 })],
-    ['DESTRUCTION_NOT_SCHEDULED', 'destroying after a cancellation', () => after(CREATE, { type: 'schedule-destruction', waitDays: 1, atMs: 0 }, { type: 'cancel-destruction', atMs: 1 }, { type: 'destroy', atMs: DAY_MS })],
-    ['KEY_DESTROYED', 'encrypting after its end', () => activeVersion(after(CREATE, { type: 'schedule-destruction', waitDays: 1, atMs: 0 }, { type: 'destroy', atMs: DAY_MS }))],
-    ['KEY_DESTROYED', 'rotating after its end', () => after(CREATE, { type: 'schedule-destruction', waitDays: 1, atMs: 0 }, { type: 'destroy', atMs: DAY_MS }, ROTATE(2))],
+    ['DESTRUCTION_NOT_SCHEDULED', 'destroying early', () => after(CREATE, { type: 'schedule-destruction', waitDays: 7, isForced: false, atMs: 0 }, { type: 'destroy', atMs: 7 * DAY_MS - 1 })],
+    ['DESTRUCTION_NOT_SCHEDULED', 'destroying after a cancellation', () => after(CREATE, { type: 'schedule-destruction', waitDays: 1, isForced: false, atMs: 0 }, { type: 'cancel-destruction', atMs: 1 }, { type: 'destroy', atMs: DAY_MS })],
+    ['KEY_DESTROYED', 'encrypting after its end', () => activeVersion(after(CREATE, { type: 'schedule-destruction', waitDays: 1, isForced: false, atMs: 0 }, { type: 'destroy', atMs: DAY_MS }))],
+    ['KEY_DESTROYED', 'rotating after its end', () => after(CREATE, { type: 'schedule-destruction', waitDays: 1, isForced: false, atMs: 0 }, { type: 'destroy', atMs: DAY_MS }, ROTATE(2))],
+    ['KEY_EXISTS', 'importing what is there', () => after(CREATE, { ...CREATE, type: 'import' })],
+    ['DESTRUCTION_NOT_FORCED', 'the end of a key that signs for a log', () => after({ ...CREATE, kind: 'signing' }, SCHEDULE)],
+    ['DESTRUCTION_NOT_FORCED', 'the end of the key of digests', () => after({ ...CREATE, name: { tenant: 'system', purpose: SUBJECT_DIGESTS_PURPOSE } }, SCHEDULE)],
   ])('refuses with %s: %s', (code, _what, work) => {
     expect(codeOf(work)).toBe(code);
   });
 
+  it('that signs for a log is destroyed when that is forced', () => {
+    expect(after({ ...CREATE, kind: 'signing' }, { ...SCHEDULE, isForced: true })?.destroyAtMs).toBe(7 * DAY_MS);
+  });
+
+  it('that was imported is like one that was made here', () => {
+    const { type: _type, ...facts } = CREATE;
+    expect(after({ ...facts, type: 'import' })).toEqual(after(CREATE));
+    const [event] = keyAggregate.decide({ ...facts, type: 'import' }, undefined);
+    expect(event?.type).toBe('keys.data-key.imported');
+    expect(keyAggregate.evolve(undefined, event!)).toEqual(after(CREATE));
+  });
+
   it('keeps the waiting period that was promised first', () => {
-    const key = after(CREATE, { type: 'schedule-destruction', waitDays: 7, atMs: 0 });
-    expect(decideKey({ type: 'schedule-destruction', waitDays: 1, atMs: 1 }, key)).toEqual([]);
+    const key = after(CREATE, { type: 'schedule-destruction', waitDays: 7, isForced: false, atMs: 0 });
+    expect(decideKey({ type: 'schedule-destruction', waitDays: 1, isForced: false, atMs: 1 }, key)).toEqual([]);
     expect(key?.destroyAtMs).toBe(7 * DAY_MS);
   });
 
@@ -77,7 +94,7 @@ describe('a key', () => {
   });
 
   it('is the same when it is read back from its recorded events', () => {
-    const commands: KeyCommand[] = [CREATE, ROTATE(2), ROTATE(3), { type: 'raise-minimum', version: 2, atMs: 5 }, { type: 'retire-version', version: 1, remaining: 0, atMs: 6 }, { type: 'schedule-destruction', waitDays: 3, atMs: 7 }];
+    const commands: KeyCommand[] = [CREATE, ROTATE(2), ROTATE(3), { type: 'raise-minimum', version: 2, atMs: 5 }, { type: 'retire-version', version: 1, remaining: 0, atMs: 6 }, { type: 'schedule-destruction', waitDays: 3, isForced: false, atMs: 7 }];
     let recorded: Key | undefined;
     let types: string[] = [];
     for (const command of commands) {
@@ -112,6 +129,11 @@ describe('authorisation', () => {
     ['operator', 'rotate', NAME, 'none'],
     ['operator', 'data-key', NAME, 'KEY_PURPOSE_FORBIDDEN'],
     ['operator', 'unwrap', NAME, 'KEY_PURPOSE_FORBIDDEN'],
+    ['operator', 'wrap', NAME, 'KEY_PURPOSE_FORBIDDEN'],
+    ['operator', 'wrap', { tenant: 'system', purpose: 'keys.import' }, 'none'],
+    ['operator', 'unwrap', { tenant: 'system', purpose: 'keys.import' }, 'KEY_PURPOSE_FORBIDDEN'],
+    ['operator', 'import-signing-key', { origin: 'x' }, 'none'],
+    ['ledger', 'import-signing-key', { origin: 'x' }, 'KEY_PURPOSE_FORBIDDEN'],
     ['edge', 'report-uses', {}, 'none'],
     ['nobody', 'list', {}, 'KEY_PURPOSE_FORBIDDEN'],
   ])('of %s for %s with %j: %s', (service, operation, args, code) => {

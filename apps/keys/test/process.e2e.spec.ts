@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -19,19 +18,12 @@ let url: string;
 beforeAll(async () => {
   fixture = await KeysFixture.make();
   const config = await fixture.config();
-  const secret = async (name: string, text: string): Promise<string> => {
-    await writeFile(join(fixture.dir, name), text, { mode: 0o600 });
-    return join(fixture.dir, name);
-  };
   const port = await choosePort(undefined);
   url = `http://127.0.0.1:${port}`;
   env = {
     PATH: process.env['PATH'] ?? '',
-    KEYS_DATABASE_URL_FILE: await secret('database-url', String(config.databaseUrl)),
-    KEYS_SUBJECTS_DATABASE_URL_FILE: await secret('subjects-url', String(config.subjectsDatabaseUrl)),
+    ...(await fixture.secretFiles()),
     KEYS_NATS_URL: config.natsUrl,
-    KEYS_NATS_SEED_FILE: fixture.stack.nats.users.keys,
-    KEYS_SERVICES_FILE: await secret('services.json', JSON.stringify(config.services)),
     KEYS_EPOCH_DIR: config.epochDir,
     KEYS_ROOT_DIR: join(fixture.dir, 'root'),
     KEYS_RECEIPT_NAME: 'keys.example/receipts',

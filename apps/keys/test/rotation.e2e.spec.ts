@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { KeyRing, SELF } from '../src/keyring/key-ring.js';
+import type { KeysFault } from '../src/domain/keys-fault.js';
+import { LogSigner, signingPurpose } from '../src/operations/log-signer.js';
 import { carryOutDue, DUE_A_ROUND_MAX } from '../src/operations/lifecycle.js';
 import { closeParts, openParts } from '../src/service-parts.js';
 import { KeysFixture, until } from './fixture/keys-fixture.js';
@@ -72,5 +74,26 @@ describe('rotation by policy', () => {
     await until('rotated', async () => (await third()).includes('identity.p1'));
     expect(await third()).toEqual(['identity.p1']);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('countersign_keys_rotation_due{service="keys"} 1');
+  });
+});
+
+describe("a log's signing keys", () => {
+  it('sign no more once they are destroyed, whoever held them open', async () => {
+    await fixture.stop();
+    await fixture.main.query('DROP TRIGGER stuck ON key_versions');
+    const parts = await openParts(await fixture.config());
+    const { ring, rows } = parts;
+    const origin = 'ledger.example/doomed';
+    const signer = new LogSigner(ring, 1);
+    const code = (): Promise<string> => signer.signText(origin, 'text\n', SELF).then(() => 'none', (error: KeysFault) => error.code);
+    expect(await code()).toBe('none');
+    const name = { tenant: 'system', purpose: signingPurpose(origin) };
+    const order = (isForced: boolean) => ring.execute(name, { type: 'schedule-destruction', waitDays: 1, isForced, atMs: Date.now() }, SELF);
+    await expect(order(false)).rejects.toMatchObject({ code: 'DESTRUCTION_NOT_FORCED' });
+    await order(true);
+    expect(await code()).toBe('none');
+    await carryOutDue({ ring, rows, now: () => Date.now() + 2 * DAY_MS, rotated: () => undefined }, SELF);
+    await until('destroyed', async () => (await code()) === 'KEY_DESTROYED');
+    await closeParts(parts);
   });
 });

@@ -94,12 +94,27 @@ export const KEYS_OPERATIONS = {
     result: z.strictObject(wrapped),
   },
   /** Verifier keys of a log (C2SP signed-note), Ed25519 first, then ML-DSA-44; made at the first request. */
-  vkeys: { sealed: false, args: z.strictObject({ origin }), result: z.strictObject({ vkeys: z.array(z.string()), signedSize: whole }) },
+  vkeys: {
+    sealed: false,
+    args: z.strictObject({ origin }),
+    /** `signedSize`, `signedRoot`: the tree that was signed last; none before the first. */
+    result: z.strictObject({ vkeys: z.array(z.string()), signedSize: whole, signedRoot: hash.optional() }),
+  },
   /** `proof` shows that the tree extends the one of `oldSize` leaves, which must be the last that was signed. */
   'sign-checkpoint': {
     sealed: false,
     args: z.strictObject({ origin, treeSize: whole, root: hash, timestampSeconds: whole, oldSize: whole, proof: z.array(hash).max(128) }),
     result: z.strictObject({ signatures: z.array(z.strictObject({ name: z.string(), keyId: whole, signature: z.string() })) }),
+  },
+  /**
+   * Takes over signing keys that a log has used before. `sealed`: their seeds ({@link SIGNING_SEEDS_BYTES}) as the field
+   * system / signing-key / seeds / origin under a key that `wrap` gave for KEYS_IMPORT_PURPOSE, and that `transport` names.
+   * `checkpoint`: the last note that they signed; what does not extend it is never signed here.
+   */
+  'import-signing-key': {
+    sealed: false,
+    args: z.strictObject({ origin, transport: z.strictObject(wrapped), sealed: z.string().min(1).max(1024), checkpoint: z.string().max(16_384).optional() }),
+    result: z.strictObject({ vkeys: z.array(z.string()), signedSize: whole }),
   },
   rotate: { sealed: false, args: z.strictObject(keyName), result: z.strictObject({ keyId: keyIdSchema, version }) },
   /** Versions below it no longer decrypt. */
@@ -108,7 +123,8 @@ export const KEYS_OPERATIONS = {
   'retire-version': { sealed: false, args: z.strictObject({ ...keyName, version }), result: z.strictObject({ version }) },
   'schedule-destruction': {
     sealed: false,
-    args: z.strictObject({ ...keyName, waitDays: z.number().int().min(1).max(30) }),
+    /** `force`: also a key that signs for a log, or that tells erased subjects apart. */
+    args: z.strictObject({ ...keyName, waitDays: z.number().int().min(1).max(30), force: z.literal(true).optional() }),
     result: z.strictObject({ destroyAt: time }),
   },
   'cancel-destruction': { sealed: false, args: z.strictObject(keyName), result: z.strictObject({}) },

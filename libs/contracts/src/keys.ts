@@ -14,6 +14,10 @@ export const KEY_USES_MAX = 2 ** 32;
 export const TENANT_KEY_PURPOSE = 'tenant';
 /** Tenant whose key wraps what belongs to no other: signing keys. */
 export const KEYS_SYSTEM_TENANT = 'system';
+/** Purpose, of the system tenant, of the keys under which signing keys travel that were made elsewhere. */
+export const KEYS_IMPORT_PURPOSE = 'keys.import';
+/** Ed25519 seed (RFC 8032 §5.1.5), then ML-DSA-44 seed (FIPS 204, algorithm 6). */
+export const SIGNING_SEEDS_BYTES = 64;
 export const KEYS_QUEUE_GROUP = 'keys';
 
 /** Body of `keys-erased.<tenant>`: whoever holds keys of this subject drops them now. */
@@ -40,6 +44,8 @@ export const keysSubject = (operation: string, service: string): string => `keys
  * - WRAPPED_KEY_INVALID: a wrapped key is malformed, was changed, or belongs to another place
  * - ROOT_KEY_UNAVAILABLE: the root key cannot be reached now
  * - DESTRUCTION_NOT_SCHEDULED: nothing to cancel
+ * - DESTRUCTION_NOT_FORCED: without this key a log could never be signed again, or erased subjects no longer be told apart
+ * - KEY_EXISTS: there is a key of this name already
  * - KEYS_OVERLOADED: too many requests at once; try again later
  * - KEYS_INTERNAL: a failure of the service, told in its log
  */
@@ -62,6 +68,8 @@ export const KEYS_FAULT_CODES = [
   'WRAPPED_KEY_INVALID',
   'ROOT_KEY_UNAVAILABLE',
   'DESTRUCTION_NOT_SCHEDULED',
+  'DESTRUCTION_NOT_FORCED',
+  'KEY_EXISTS',
   'KEYS_OVERLOADED',
   'KEYS_INTERNAL',
 ] as const;

@@ -5,6 +5,12 @@ import type { KeyClient } from './key-client.js';
 /** Consistency proof from the tree of `oldSize` leaves, which is not empty, to the larger one being signed (RFC 6962 §2.1.2). */
 export type Prove = (oldSize: number) => Promise<readonly Uint8Array[]>;
 
+/** A tree that was signed. */
+export interface SignedTree {
+  readonly treeSize: number;
+  readonly root: Buffer;
+}
+
 interface Known {
   readonly vkeys: readonly Vkey[];
   /** Size of the tree that the key service signed last. */
@@ -28,6 +34,12 @@ export class BusSigner {
   /** Size of the tree that the key service signed last, as far as this process knows; 0 before the first. Throws KeyClientError. */
   async signedSize(origin: string): Promise<number> {
     return (await this.#known(origin)).signedSize;
+  }
+
+  /** The tree that the key service signed last, asked for now; undefined before the first. Throws KeyClientError. */
+  async lastSigned(origin: string): Promise<SignedTree | undefined> {
+    const { signedSize, signedRoot } = (await this.client.ask('vkeys', { origin })).result;
+    return signedRoot === undefined ? undefined : { treeSize: signedSize, root: Buffer.from(signedRoot, 'base64') };
   }
 
   /**

@@ -3,5 +3,5 @@ export { KeyClient, type Answer, type KeyClientOptions } from './key-client.js';
 export { isPassing, KeyClientError, type KeyClientErrorCode } from './key-client-error.js';
 export { FieldCipher, type FieldPlace } from './field-cipher.js';
 export { SubjectCipher, SubjectKeys, type ItemFault, type OpenItem, type SealItem } from './subject-cipher.js';
-export { BusSigner, type Prove } from './bus-signer.js';
+export { BusSigner, type Prove, type SignedTree } from './bus-signer.js';
 export { LeaseCache, type LeaseCacheOptions } from './lease-cache.js';

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { BusConnection } from '@countersign/bus';
 import { keysReplySchema, keysSubject, KEYS_OPERATIONS, type KeysArgsInput, type KeysOperation, type KeysReply, type KeysRequest, type KeysResult } from '@countersign/contracts';
-import { formatX25519, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
+import { formatX25519, MessageFault, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
 import { isPassing, KeyClientError } from './key-client-error.js';
 
 const TIMEOUT_MS_DEFAULT = 5_000;
@@ -13,10 +13,13 @@ export interface KeyClientOptions {
   readonly bus: BusConnection;
   /** Name under which the key service knows this service. */
   readonly service: string;
-  /** The service's nkey seed, or the file that holds it: it signs the requests. */
-  readonly nkeySeed?: string;
+  /** The service's nkey seed, which signs the requests; a function is asked for each: a rotated seed needs no restart. Or its file. */
+  readonly nkeySeed?: string | (() => string);
   readonly nkeySeedFile?: string;
-  /** Public nkey of the key service (`U…`), or the file that holds it: answers by anybody else are refused. */
+  /**
+   * Public nkey of the key service (`U…`), or the file that holds it: answers by anybody else are refused. Two, on lines of
+   * their own, while it is replaced; the file is read again when an answer is by none of them.
+   */
   readonly keysPublicKey?: string;
   readonly keysPublicKeyFile?: string;
   readonly timeoutMs?: number;
@@ -35,8 +38,9 @@ export interface Answer<O extends KeysOperation> {
 export class KeyClient {
   readonly service: string;
   readonly bus: BusConnection;
-  readonly #privateKey: KeyObject;
-  readonly #keysPublicKey: KeyObject;
+  readonly #signingKey: () => KeyObject;
+  readonly #keysPublicKeyFile: string | undefined;
+  #keysPublicKeys: readonly KeyObject[];
   readonly #timeoutMs: number;
   readonly #clock: () => number;
   readonly #onReached: (isReached: boolean) => void;
@@ -45,8 +49,9 @@ export class KeyClient {
   constructor(options: KeyClientOptions) {
     this.service = options.service;
     this.bus = options.bus;
-    this.#privateKey = nkeyPrivateKey(options.nkeySeed ?? readFileSync(options.nkeySeedFile ?? '', 'utf8'));
-    this.#keysPublicKey = nkeyPublicKey(options.keysPublicKey ?? readFileSync(options.keysPublicKeyFile ?? '', 'utf8'));
+    this.#signingKey = signingKeyOf(options.nkeySeed ?? readFileSync(options.nkeySeedFile ?? '', 'utf8'));
+    this.#keysPublicKeyFile = options.keysPublicKey === undefined ? (options.keysPublicKeyFile ?? '') : undefined;
+    this.#keysPublicKeys = publicKeysOf(options.keysPublicKey ?? readFileSync(this.#keysPublicKeyFile!, 'utf8'));
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS_DEFAULT;
     this.#clock = options.clock ?? Date.now;
     this.#onReached = options.onReached ?? (() => undefined);
@@ -63,7 +68,7 @@ export class KeyClient {
       ephemeral: formatX25519(pair.publicKey),
       args,
     };
-    const message = signRequest(Buffer.from(JSON.stringify(request)), this.#privateKey);
+    const message = signRequest(Buffer.from(JSON.stringify(request)), this.#signingKey());
     const reply = await this.#exchange(operation, message);
     if ('error' in reply) {
       const { code, message: text, ...detail } = reply.error;
@@ -94,9 +99,45 @@ export class KeyClient {
       throw new KeyClientError('KEYS_UNAVAILABLE', `${subject}: the key service does not answer`, {}, { cause });
     }
     try {
-      return keysReplySchema.parse(JSON.parse(openReply(data, message, this.#keysPublicKey).toString('utf8')));
+      return keysReplySchema.parse(JSON.parse(this.#opened(data, message).toString('utf8')));
     } catch (cause) {
       throw new KeyClientError('KEYS_REPLY_INVALID', `${subject}: the answer is not by the key service to this request`, {}, { cause });
     }
   }
+
+  /** Throws MessageFault when it is by none of the keys. */
+  #opened(data: Uint8Array, message: Buffer): Buffer {
+    try {
+      return openedByOne(data, message, this.#keysPublicKeys);
+    } catch (error) {
+      if (this.#keysPublicKeyFile === undefined) throw error;
+      this.#keysPublicKeys = publicKeysOf(readFileSync(this.#keysPublicKeyFile, 'utf8'));
+      return openedByOne(data, message, this.#keysPublicKeys);
+    }
+  }
+}
+
+function openedByOne(data: Uint8Array, message: Buffer, publicKeys: readonly KeyObject[]): Buffer {
+  const [last, ...others] = publicKeys.toReversed();
+  for (const publicKey of others.toReversed()) {
+    try {
+      return openReply(data, message, publicKey);
+    } catch (error) {
+      if (!(error instanceof MessageFault)) throw error;
+    }
+  }
+  return openReply(data, message, last!);
+}
+
+const publicKeysOf = (text: string): readonly KeyObject[] => text.trim().split(/\s+/).map(nkeyPublicKey);
+
+function signingKeyOf(given: string | (() => string)): () => KeyObject {
+  let seed = typeof given === 'string' ? given : given();
+  let key = nkeyPrivateKey(seed);
+  if (typeof given === 'string') return () => key;
+  return () => {
+    const now = given();
+    if (now !== seed) [key, seed] = [nkeyPrivateKey(now), now];
+    return key;
+  };
 }

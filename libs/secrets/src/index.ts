@@ -10,4 +10,5 @@ export { VaultProvider } from './vault-provider.js';
 export { readSecretSources, type SecretName } from './secret-config.js';
 export { SERVICE_SECRETS, type ServiceName } from './service-secrets.js';
 export { secretsCheck, type SecretCheck } from './secrets-check.js';
+export { liveValue, openLiveText, type LiveText } from './live-text.js';
 export { registerSecretMetrics } from './secret-metrics.js';

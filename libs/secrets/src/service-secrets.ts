@@ -17,6 +17,8 @@ export const SERVICE_SECRETS = {
     /** Connection URL of the subject keys' database, apart from the main one. */
     { name: 'KEYS_SUBJECTS_DATABASE_URL' },
     { name: 'KEYS_NATS_SEED' },
+    /** Who may ask, with their public keys: no secret, and followed like one. */
+    { name: 'KEYS_SERVICES' },
     /** Of the sealed root key; without it a key file beside it seals it. */
     { name: 'KEYS_ROOT_PASSPHRASE', isOptional: true },
     /** The one before, while it is being replaced. */

@@ -1,12 +1,14 @@
-import { Argument, Command } from 'commander';
-import { usageError } from '../exit-code.js';
+import { Command } from 'commander';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { confirmByName } from '../key-service/confirm.js';
 import { listLines, rewrapLines, showLines } from '../key-service/key-lines.js';
-import { keyNameOf, textOfKey } from '../key-service/key-name.js';
+import { keyArgument, keyNameOf, textOfKey } from '../key-service/key-name.js';
+import { wholeOf } from '../key-service/whole-of.js';
 import { askKeys, withKeyService } from '../key-service/key-service.js';
 import type { KeyServiceOptions } from '../key-service/key-service.js';
+import { importSigningCommand } from './keys-import.js';
+import { raiseMinimumCommand, retireVersionCommand, rollEpochCommand } from './keys-versions.js';
 import { keysPublicCommand } from './keys-public.js';
 
 interface Options extends KeyServiceOptions {
@@ -21,6 +23,7 @@ interface ListOptions extends Options {
 
 interface DestroyOptions extends Options {
   readonly waitDays: string;
+  readonly force?: boolean;
   readonly yes?: boolean;
 }
 
@@ -28,11 +31,10 @@ export function keysCommand(io: Io, ended: Ended): Command {
   const command = new Command('keys')
     .description("keys of the key service, never their bytes; without a subcommand the public keys of a ledger's checkpoints")
     .addCommand(keysPublicCommand(io, ended), { isDefault: true });
-  for (const one of [listCommand, showCommand, rotateCommand, rewrapStatusCommand, destroyCommand, cancelCommand]) command.addCommand(withJson(withKeyService(one(io, ended))));
-  return withExamples(command, ['keys --tenant acme', 'keys list --tenant acme', 'keys rotate acme/ledger.quarantine', 'keys destroy acme/retention.export --wait-days 14']);
+  const managing = [listCommand, showCommand, rotateCommand, rewrapStatusCommand, raiseMinimumCommand, retireVersionCommand, rollEpochCommand, destroyCommand, cancelCommand, importSigningCommand];
+  for (const one of managing) command.addCommand(withJson(withKeyService(one(io, ended))));
+  return withExamples(command, ['keys --tenant acme', 'keys list --tenant acme', 'keys rotate acme/ledger.quarantine', 'keys raise-minimum acme/ledger.quarantine 3', 'keys retire-version acme/ledger.quarantine 2', 'keys roll-epoch', 'keys destroy acme/retention.export --wait-days 14', 'keys import-signing ledger.example/acme --keys-dir /var/lib/countersign/keys']);
 }
-
-const keyArgument = (): Argument => new Argument('<key>', 'tenant and purpose, such as acme/ledger.quarantine');
 
 function listCommand(io: Io, ended: Ended): Command {
   return new Command('list')
@@ -95,6 +97,7 @@ function destroyCommand(io: Io, ended: Ended): Command {
     .description('destroy a key with all its versions after a waiting period; until then "keys cancel" keeps it')
     .addArgument(keyArgument())
     .option('--wait-days <n>', 'waiting period, 1 to 30 days', '7')
+    .option('--force', 'also a key that signs for a log or a receipt, or that tells erased subjects apart')
     .option('--yes', 'do not ask')
     .action((text: string, options: DestroyOptions) =>
       run(io, ended, options, async (output) => {
@@ -102,9 +105,10 @@ function destroyCommand(io: Io, ended: Ended): Command {
         const waitDays = wholeOf('--wait-days', options.waitDays, 30);
         const { result } = await askKeys(options, io, async (client) => {
           const { result: key } = await client.ask('show', name);
-          const what = `This destroys the ${key.kind} key ${textOfKey(name)} in ${waitDays} days, and with it for ever whatever is encrypted under it.`;
+          const lost = key.kind === 'signing' ? 'its log can have no checkpoint signed ever again' : 'whatever is encrypted under it is lost for ever';
+          const what = `This destroys the ${key.kind} key ${textOfKey(name)} in ${waitDays} days, and with that ${lost}.`;
           if (options.yes !== true) await confirmByName(io, what, textOfKey(name));
-          return client.ask('schedule-destruction', { ...name, waitDays });
+          return client.ask('schedule-destruction', { ...name, waitDays, ...(options.force === true ? { force: true as const } : {}) });
         });
         output.result({ ok: true, ...name, ...result }, () => [`${textOfKey(name)} will be destroyed ${result.destroyAt}; "countersign keys cancel ${textOfKey(name)}" keeps it`]);
       }),
@@ -122,10 +126,4 @@ function cancelCommand(io: Io, ended: Ended): Command {
         output.result({ ok: true, ...name }, () => [`${textOfKey(name)} is kept`]);
       }),
     );
-}
-
-function wholeOf(option: string, text: string, max: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > max) throw usageError(`${option} must be a whole number from 1 to ${max}`);
-  return value;
 }

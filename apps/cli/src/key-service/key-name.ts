@@ -1,3 +1,4 @@
+import { Argument } from 'commander';
 import { anyPurposeSchema, tenantSchema } from '@countersign/contracts';
 import { usageError } from '../exit-code.js';
 
@@ -13,5 +14,8 @@ export function keyNameOf(text: string): KeyName {
   if (at < 0 || !tenant.success || !purpose.success) throw usageError(`"${text}" names no key: write <tenant>/<purpose>, such as acme/ledger.quarantine`);
   return { tenant: tenant.data, purpose: purpose.data };
 }
+
+/** The argument that names a key. */
+export const keyArgument = (): Argument => new Argument('<key>', 'tenant and purpose, such as acme/ledger.quarantine');
 
 export const textOfKey = ({ tenant, purpose }: KeyName): string => `${tenant}/${purpose}`;

@@ -1,4 +1,4 @@
-import type { KeysOperation } from '@countersign/contracts';
+import { KEYS_IMPORT_PURPOSE, type KeysOperation } from '@countersign/contracts';
 import { KeysFault } from './keys-fault.js';
 
 /** Who may do what with which keys. Whatever is not listed here is refused. */
@@ -27,9 +27,10 @@ export const GRANTS: readonly Grant[] = [
   {
     service: 'operator',
     purpose: '*',
-    operations: ['list', 'show', 'rotate', 'raise-minimum', 'retire-version', 'schedule-destruction', 'cancel-destruction', 'rewrap-status', 'roll-epoch', 'destroy-subject', 'vkeys'],
+    operations: ['list', 'show', 'rotate', 'raise-minimum', 'retire-version', 'schedule-destruction', 'cancel-destruction', 'rewrap-status', 'roll-epoch', 'destroy-subject', 'vkeys', 'import-signing-key'],
     why: 'a person at the command line manages keys and never sees one',
   },
+  { service: 'operator', purpose: KEYS_IMPORT_PURPOSE, operations: ['wrap'], why: 'signing keys that were made elsewhere travel under a key that serves for nothing else' },
 ];
 
 /** Reporting is everybody's duty: what is reported about is checked where it is stored. */
@@ -51,6 +52,7 @@ const PURPOSE_OF: Partial<Readonly<Record<KeysOperation, string>>> = {
   'roll-epoch': 'personal',
   vkeys: 'signing',
   'sign-checkpoint': 'signing',
+  'import-signing-key': 'signing',
 };
 
 /** The tenant and the purpose that a request is about. */

@@ -48,6 +48,7 @@ function fromRecorded(type: string, data: JsonObject): KeyEvent {
   const what = type.slice(type.lastIndexOf('.') + 1) as KeyEvent['type'];
   switch (what) {
     case 'created':
+    case 'imported':
       return {
         type: what,
         name: { tenant: data['tenant'] as string, purpose: data['purpose'] as string },

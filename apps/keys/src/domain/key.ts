@@ -38,15 +38,17 @@ export type RotationReason = 'asked' | 'age' | 'uses';
 
 export type KeyCommand =
   | { readonly type: 'create'; readonly name: KeyName; readonly kind: KeyKind; readonly policy: RotationPolicy; readonly keyId: string; readonly atMs: number }
+  /** A key that was made elsewhere. */
+  | { readonly type: 'import'; readonly name: KeyName; readonly kind: KeyKind; readonly policy: RotationPolicy; readonly keyId: string; readonly atMs: number }
   | { readonly type: 'rotate'; readonly keyId: string; readonly reason: RotationReason; readonly atMs: number }
   | { readonly type: 'raise-minimum'; readonly version: number; readonly atMs: number }
   | { readonly type: 'retire-version'; readonly version: number; readonly remaining: number | undefined; readonly atMs: number }
-  | { readonly type: 'schedule-destruction'; readonly waitDays: number; readonly atMs: number }
+  | { readonly type: 'schedule-destruction'; readonly waitDays: number; readonly isForced: boolean; readonly atMs: number }
   | { readonly type: 'cancel-destruction'; readonly atMs: number }
   | { readonly type: 'destroy'; readonly atMs: number };
 
 export type KeyEvent =
-  | { readonly type: 'created'; readonly name: KeyName; readonly kind: KeyKind; readonly policy: RotationPolicy; readonly keyId: string; readonly atMs: number }
+  | { readonly type: 'created' | 'imported'; readonly name: KeyName; readonly kind: KeyKind; readonly policy: RotationPolicy; readonly keyId: string; readonly atMs: number }
   | { readonly type: 'rotated'; readonly version: number; readonly keyId: string; readonly reason: RotationReason; readonly atMs: number }
   | { readonly type: 'minimum-raised'; readonly version: number; readonly atMs: number }
   | { readonly type: 'version-retired'; readonly version: number; readonly keyId: string; readonly atMs: number }
@@ -54,19 +56,23 @@ export type KeyEvent =
   | { readonly type: 'destruction-cancelled'; readonly atMs: number }
   | { readonly type: 'destroyed'; readonly atMs: number };
 
+/** Purpose of the key under which subjects become digests. It is never rotated: a tombstone must be found for ever. */
+export const SUBJECT_DIGESTS_PURPOSE = 'keys.subject-digests';
 const DAY_MS = 86_400_000;
 
 /** Events that the command leads to. Throws KeysFault. */
 export function decideKey(command: KeyCommand, key: Key | undefined): readonly KeyEvent[] {
-  if (command.type === 'create') {
+  if (command.type === 'create' || command.type === 'import') {
+    const isImport = command.type === 'import';
+    if (key !== undefined && isImport) throw new KeysFault('KEY_EXISTS', 'there is a key of this name already');
     if (key !== undefined) return [];
     const { name, kind, policy, keyId, atMs } = command;
-    return [{ type: 'created', name, kind, policy, keyId, atMs }];
+    return [{ type: isImport ? 'imported' : 'created', name, kind, policy, keyId, atMs }];
   }
   return decideExisting(command, requireKey(key));
 }
 
-function decideExisting(command: Exclude<KeyCommand, { type: 'create' }>, key: Key): readonly KeyEvent[] {
+function decideExisting(command: Exclude<KeyCommand, { type: 'create' | 'import' }>, key: Key): readonly KeyEvent[] {
   const { atMs } = command;
   switch (command.type) {
     case 'rotate':
@@ -81,6 +87,7 @@ function decideExisting(command: Exclude<KeyCommand, { type: 'create' }>, key: K
       activeVersion(key);
       // A second order must neither shorten the wait that the first promised nor lengthen it unseen.
       if (key.destroyAtMs !== undefined) return [];
+      if (!command.isForced && isIrreplaceable(key)) throw new KeysFault('DESTRUCTION_NOT_FORCED', 'without this key a log can never be signed again, or erased subjects no longer be told apart', { field: 'force' });
       return [{ type: 'destruction-scheduled', destroyAtMs: atMs + command.waitDays * DAY_MS, atMs }];
     }
     case 'cancel-destruction':
@@ -94,6 +101,9 @@ function decideExisting(command: Exclude<KeyCommand, { type: 'create' }>, key: K
   }
 }
 
+/** Whose loss loses more than what lies under it: nothing that is made later takes its place. */
+const isIrreplaceable = ({ name, kind }: Key): boolean => kind === 'signing' || name.purpose === SUBJECT_DIGESTS_PURPOSE;
+
 function decideRetirement({ version, remaining, atMs }: Extract<KeyCommand, { type: 'retire-version' }>, key: Key): readonly KeyEvent[] {
   const found = versionOf(key, version);
   if (found.state === 'destroyed') return [];
@@ -105,7 +115,7 @@ function decideRetirement({ version, remaining, atMs }: Extract<KeyCommand, { ty
 
 /** The key after the event. */
 export function evolveKey(key: Key | undefined, event: KeyEvent): Key {
-  if (event.type === 'created') {
+  if (event.type === 'created' || event.type === 'imported') {
     const { name, kind, policy, keyId, atMs } = event;
     return { name, kind, policy, minimumVersion: 1, destroyAtMs: undefined, versions: [{ version: 1, keyId, state: 'active', createdAtMs: atMs }] };
   }

@@ -1,7 +1,7 @@
 import { ChainFault, EMPTY_ROOT, formatVkey, verifyConsistency } from '@countersign/chain';
 import { KEYS_SYSTEM_TENANT, type KeysArgs } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
-import { withTransaction, type Pool } from '@countersign/postgres';
+import type { Pool } from '@countersign/postgres';
 import { KeysFault } from '../domain/keys-fault.js';
 import { SELF } from '../keyring/key-ring.js';
 import { causeOf, type Handlers } from '../request/asker.js';
@@ -27,9 +27,8 @@ export function checkpointHandlers(deps: CheckpointDependencies): Pick<Handlers,
   return {
     vkeys: async ({ origin }, asker) => {
       const vkeys = await signer.vkeys(origin, causeOf(asker));
-      const { rows } = await pool.query<SignedTree>('SELECT tree_size, root FROM signed_trees WHERE origin = $1', [origin]);
       await record(store, asker, 'keys.signing-key.shown', { origin });
-      return { result: { vkeys: vkeys.map(({ name, type, publicKey }) => formatVkey(name, type, publicKey)), signedSize: Number(rows[0]?.tree_size ?? 0) } };
+      return { result: { vkeys: vkeys.map(({ name, type, publicKey }) => formatVkey(name, type, publicKey)), ...(await signedTree(pool, origin)) } };
     },
     'sign-checkpoint': async (args, asker) => {
       const { origin, treeSize, timestampSeconds } = args;
@@ -44,15 +43,22 @@ export function checkpointHandlers(deps: CheckpointDependencies): Pick<Handlers,
 }
 
 /** Durable on return. Throws CHECKPOINT_INCONSISTENT, CHECKPOINT_BASE_MOVED. */
-function remember({ pool, now }: CheckpointDependencies, args: KeysArgs<'sign-checkpoint'>, root: Buffer): Promise<void> {
+async function remember({ pool, now }: CheckpointDependencies, args: KeysArgs<'sign-checkpoint'>, root: Buffer): Promise<void> {
   const { origin, treeSize } = args;
-  return withTransaction(pool, async (client) => {
-    await client.query('INSERT INTO signed_trees (origin, purpose) VALUES ($1, $2) ON CONFLICT DO NOTHING', [origin, signingPurpose(origin)]);
-    const { rows } = await client.query<SignedTree>('SELECT tree_size, root FROM signed_trees WHERE origin = $1 FOR UPDATE', [origin]);
-    const last = rows[0]!;
-    requireExtension(Number(last.tree_size), last.root ?? EMPTY_ROOT, args, root);
-    await client.query('UPDATE signed_trees SET tree_size = $2, root = $3, signed_at = $4, signatures = signatures + 1 WHERE origin = $1', [origin, treeSize, root, now()]);
-  });
+  const { rows: [last] } = await pool.query<SignedTree>('SELECT tree_size, root FROM signed_trees WHERE origin = $1', [origin]);
+  requireExtension(Number(last?.tree_size ?? 0), last?.root ?? EMPTY_ROOT, args, root);
+  if (last === undefined) await pool.query('INSERT INTO signed_trees (origin, purpose) VALUES ($1, $2) ON CONFLICT DO NOTHING', [origin, signingPurpose(origin)]);
+  // Only from the tree that was judged: of two who extend one tree at once, one is told that it moved.
+  const { rowCount } = await pool.query(
+    'UPDATE signed_trees SET tree_size = $2, root = $3, signed_at = $4, signatures = signatures + 1 WHERE origin = $1 AND tree_size = $5 AND root IS NOT DISTINCT FROM $6',
+    [origin, treeSize, root, now(), last?.tree_size ?? 0, last?.root ?? null],
+  );
+  if (rowCount !== 1) throw new KeysFault('CHECKPOINT_BASE_MOVED', 'another tree was signed meanwhile', { field: 'oldSize', signedSize: (await signedTree(pool, origin)).signedSize });
+}
+
+async function signedTree(pool: Pool, origin: string): Promise<{ readonly signedSize: number; readonly signedRoot?: string }> {
+  const { rows: [last] } = await pool.query<SignedTree>('SELECT tree_size, root FROM signed_trees WHERE origin = $1', [origin]);
+  return { signedSize: Number(last?.tree_size ?? 0), ...(last?.root == null ? {} : { signedRoot: last.root.toString('base64') }) };
 }
 
 function requireExtension(signedSize: number, signedRoot: Buffer, { treeSize, oldSize, proof }: KeysArgs<'sign-checkpoint'>, root: Buffer): void {

@@ -5,13 +5,14 @@ export const LEASES_A_BLOCK = 16;
 /** Keys with leases in stock; whose is dropped takes a new block. */
 const KEYS_MAX = 200_000;
 
-/** Leases that are counted already and not yet handed out, by key: a known subject costs the database a reading only. */
+/** Leases that are counted already and not yet handed out, by key: a known key costs the database a reading only. */
 export class LeaseBlocks {
   readonly #left = new LRUCache<string, number>({ max: KEYS_MAX });
+  readonly #reserving = new Map<string, Promise<boolean>>();
 
   /** A block that the database has counted, durably. */
-  add(keyId: string): void {
-    this.#left.set(keyId, (this.#left.get(keyId) ?? 0) + LEASES_A_BLOCK);
+  add(keyId: string, leases = LEASES_A_BLOCK): void {
+    this.#left.set(keyId, (this.#left.get(keyId) ?? 0) + leases);
   }
 
   /** Takes one. False when there is none. */
@@ -19,6 +20,22 @@ export class LeaseBlocks {
     const left = this.#left.get(keyId) ?? 0;
     if (left === 0) return false;
     this.#left.set(keyId, left - 1);
+    return true;
+  }
+
+  /** Takes one, after `reserve` has had a block counted where there is none: once for all who wait. False when it could not. */
+  async takeOrReserve(keyId: string, leases: number, reserve: () => Promise<boolean>): Promise<boolean> {
+    while (!this.take(keyId)) {
+      let reserving = this.#reserving.get(keyId);
+      if (reserving === undefined) {
+        reserving = reserve().then((isReserved) => {
+          if (isReserved) this.add(keyId, leases);
+          return isReserved;
+        }).finally(() => this.#reserving.delete(keyId));
+        this.#reserving.set(keyId, reserving);
+      }
+      if (!(await reserving)) return false;
+    }
     return true;
   }
 }

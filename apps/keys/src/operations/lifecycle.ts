@@ -42,8 +42,8 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
       await ring.execute({ tenant, purpose }, { type: 'retire-version', version, remaining, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
       return { result: { version } };
     },
-    'schedule-destruction': async ({ tenant, purpose, waitDays }, asker) => {
-      const key = await ring.execute({ tenant, purpose }, { type: 'schedule-destruction', waitDays, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
+    'schedule-destruction': async ({ tenant, purpose, waitDays, force }, asker) => {
+      const key = await ring.execute({ tenant, purpose }, { type: 'schedule-destruction', waitDays, isForced: force === true, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
       return { result: { destroyAt: new Date(key.destroyAtMs ?? now()).toISOString() } };
     },
     'cancel-destruction': async ({ tenant, purpose }, asker) => {

@@ -2,8 +2,9 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { ed25519NoteSignature, formatCheckpointBody, mlDsa44Cosignature, sha256Hex, SIGNATURE_TYPE, vkeyOf, type NoteSignature, type TreeHead, type Vkey } from '@countersign/chain';
 import { KEYS_SYSTEM_TENANT } from '@countersign/contracts';
 import type { Cause } from '@countersign/event-store';
+import { LRUCache } from 'lru-cache';
 import { activeVersion } from '../domain/key.js';
-import type { KeyRing } from '../keyring/key-ring.js';
+import { TENANT_KEY_CACHE_MS, type KeyRing } from '../keyring/key-ring.js';
 
 /** Both private halves follow from their seeds: RFC 8410 §7 and, for ML-DSA-44, the seed form of RFC 9881 §6. */
 const ED25519_PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -11,7 +12,10 @@ const ML_DSA_44_PKCS8 = Buffer.from('3034020100300b06096086480165030403110422802
 const SEED_BYTES = 32;
 const NAME_CHARS = 32;
 
-interface LogKeys {
+/** Logs whose keys are held open. */
+const LOGS_MAX = 10_000;
+
+export interface LogKeys {
   readonly ed25519: KeyObject;
   readonly mlDsa44: KeyObject;
   readonly vkeys: readonly Vkey[];
@@ -22,9 +26,12 @@ export const signingPurpose = (origin: string): string => `signing.${sha256Hex(o
 
 /** Signs for logs, with keys that are made on first use and never leave this process. */
 export class LogSigner {
-  readonly #logs = new Map<string, Promise<LogKeys>>();
+  readonly #logs: LRUCache<string, Promise<LogKeys>>;
 
-  constructor(private readonly ring: KeyRing) {}
+  /** @param ttlMs a key that was destroyed signs no longer than this */
+  constructor(private readonly ring: KeyRing, ttlMs = TENANT_KEY_CACHE_MS) {
+    this.#logs = new LRUCache({ max: LOGS_MAX, ttl: ttlMs });
+  }
 
   /** Ed25519 first, then ML-DSA-44. Durable on return. */
   async vkeys(origin: string, cause: Cause): Promise<readonly Vkey[]> {
@@ -54,12 +61,20 @@ export class LogSigner {
   async #open(origin: string, cause: Cause): Promise<LogKeys> {
     const key = await this.ring.ensure({ tenant: KEYS_SYSTEM_TENANT, purpose: signingPurpose(origin) }, 'signing', cause);
     const seeds = await this.ring.bytes(activeVersion(key).keyId);
-    const ed25519 = privateKey(ED25519_PKCS8, seeds.subarray(0, SEED_BYTES));
-    const mlDsa44 = privateKey(ML_DSA_44_PKCS8, seeds.subarray(SEED_BYTES));
-    seeds.fill(0);
-    const vkeys = [vkeyOf(origin, SIGNATURE_TYPE.ed25519, createPublicKey(ed25519)), vkeyOf(origin, SIGNATURE_TYPE.mlDsa44Cosignature, createPublicKey(mlDsa44))];
-    return { ed25519, mlDsa44, vkeys };
+    try {
+      return logKeysOf(origin, seeds);
+    } finally {
+      seeds.fill(0);
+    }
   }
+}
+
+/** The keys of a log that follow from their two seeds. */
+export function logKeysOf(origin: string, seeds: Buffer): LogKeys {
+  const ed25519 = privateKey(ED25519_PKCS8, seeds.subarray(0, SEED_BYTES));
+  const mlDsa44 = privateKey(ML_DSA_44_PKCS8, seeds.subarray(SEED_BYTES));
+  const vkeys = [vkeyOf(origin, SIGNATURE_TYPE.ed25519, createPublicKey(ed25519)), vkeyOf(origin, SIGNATURE_TYPE.mlDsa44Cosignature, createPublicKey(mlDsa44))];
+  return { ed25519, mlDsa44, vkeys };
 }
 
 function privateKey(prefix: Buffer, seed: Buffer): KeyObject {

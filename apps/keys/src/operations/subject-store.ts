@@ -3,7 +3,7 @@ import { KEYS_SYSTEM_TENANT, type KeysFaultCode } from '@countersign/contracts';
 import type { FieldKey } from '@countersign/envelope';
 import { withTransaction, type Pool, type PoolClient } from '@countersign/postgres';
 import { keyIdOf } from '../domain/key-id.js';
-import { activeVersion } from '../domain/key.js';
+import { activeVersion, SUBJECT_DIGESTS_PURPOSE } from '../domain/key.js';
 import type { EpochFiles } from '../epoch/epoch-files.js';
 import { unwrapInner, unwrapOuter, wrapInner, wrapOuter } from '../epoch/subject-wrap.js';
 import { SELF, type KeyRing } from '../keyring/key-ring.js';
@@ -11,8 +11,6 @@ import { insertSubjects, readEpoch, readSubjects, reserveLeases, type NewSubject
 import { LEASES_A_BLOCK, LeaseBlocks } from './lease-blocks.js';
 
 const KEY_BYTES = 32;
-/** Purpose of the key under which subjects become digests. It is never rotated: a tombstone must be found for ever. */
-const DIGEST_PURPOSE = 'keys.subject-digests';
 const TRIES_MAX = 5;
 const DEADLOCK = '40P01';
 /** Between the reading of a row and its opening, a roll or a rotation may have ended and destroyed what it lay under. */
@@ -159,7 +157,7 @@ export class SubjectStore {
   }
 
   async #loadDigestKey(): Promise<Buffer> {
-    const key = await this.deps.ring.ensure({ tenant: KEYS_SYSTEM_TENANT, purpose: DIGEST_PURPOSE }, 'index', SELF);
+    const key = await this.deps.ring.ensure({ tenant: KEYS_SYSTEM_TENANT, purpose: SUBJECT_DIGESTS_PURPOSE }, 'index', SELF);
     return this.deps.ring.bytes(activeVersion(key).keyId);
   }
 }

@@ -29,13 +29,13 @@ export function wrappedKeyHandlers(deps: WrapDependencies): Pick<Handlers, 'wrap
     },
     unwrap: async ({ tenant, purpose, keyId, wrapped }, asker) => {
       const name = { tenant, purpose };
-      const bytes = await open(deps, name, keyId, wrapped);
+      const bytes = await openWrapped(deps, name, keyId, wrapped);
       await record(deps.store, asker, 'keys.wrapped-key.unwrapped', { ...name, keyId });
       return { result: { keyId }, keys: [bytes] };
     },
     rewrap: async ({ tenant, purpose, keyId, wrapped }, asker) => {
       const name = { tenant, purpose };
-      const bytes = await open(deps, name, keyId, wrapped);
+      const bytes = await openWrapped(deps, name, keyId, wrapped);
       try {
         return { result: { keyId, wrapped: await wrapUnderActive(deps, name, keyId, bytes, asker, 'keys.wrapped-key.rewrapped') } };
       } finally {
@@ -59,8 +59,8 @@ async function wrapUnderActive({ store, ring }: WrapDependencies, name: KeyName,
   return wrapped;
 }
 
-/** Throws WRAPPED_KEY_INVALID, and why the version that wraps it may not be used. */
-async function open({ ring }: WrapDependencies, name: KeyName, keyId: string, wrapped: string): Promise<Buffer> {
+/** The bytes, which the caller zeroes. Throws WRAPPED_KEY_INVALID, and why the version that wraps it may not be used. */
+export async function openWrapped({ ring }: Pick<WrapDependencies, 'ring'>, name: KeyName, keyId: string, wrapped: string): Promise<Buffer> {
   try {
     const version = decryptingVersion(await ring.load(name), parseField(wrapped).keyId);
     const kekBytes = await ring.bytes(version.keyId);

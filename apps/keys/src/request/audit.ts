@@ -10,15 +10,12 @@ import { causeOf, type Asker } from './asker.js';
  * Throws REQUEST_REPLAYED, and what `project` throws, with nothing stored.
  */
 export async function record(store: EventStore, asker: Asker, type: string, data: JsonObject, options: { readonly resource?: Reference; readonly project?: Project } = {}): Promise<void> {
+  const { resource, project } = options;
+  const place = { tenant: KEYS_SYSTEM_TENANT, stream: `request/${asker.nonce}`, ...causeOf(asker) };
+  const event = { type, data, ...(resource === undefined ? {} : { resource }) };
   try {
-    await store.append({
-      tenant: KEYS_SYSTEM_TENANT,
-      stream: `request/${asker.nonce}`,
-      expectedVersion: 0,
-      events: [{ type, data, ...(options.resource === undefined ? {} : { resource: options.resource }) }],
-      ...(options.project === undefined ? {} : { project: options.project }),
-      ...causeOf(asker),
-    });
+    if (project === undefined) await store.start({ ...place, event });
+    else await store.append({ ...place, expectedVersion: 0, events: [event], project });
   } catch (error) {
     if (error instanceof EventStoreFault && error.code === 'STREAM_VERSION_CONFLICT') throw new KeysFault('REQUEST_REPLAYED', 'this request was answered before', { field: 'nonce' });
     throw error;

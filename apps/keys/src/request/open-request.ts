@@ -1,7 +1,7 @@
-import type { KeyObject } from 'node:crypto';
 import { isKeysOperation, KEYS_OPERATIONS, KEYS_REQUEST_AGE_MS_MAX, KEYS_REQUEST_BYTES_MAX, keysRequestSchema, type KeysOperation, type KeysRequest } from '@countersign/contracts';
 import { MessageFault, splitMessage, verifyRequest, type SignedMessage } from '@countersign/envelope';
 import { KeysFault } from '../domain/keys-fault.js';
+import type { KnownService, KnownServices } from './known-services.js';
 
 export interface OpenedRequest extends KeysRequest {
   readonly operation: KeysOperation;
@@ -9,30 +9,19 @@ export interface OpenedRequest extends KeysRequest {
   readonly args: object;
 }
 
-export interface KnownService {
-  readonly publicKey: KeyObject;
-  /** Tenants that this deployment confines it to; undefined: all. */
-  readonly tenants: readonly string[] | undefined;
-}
-
 /**
  * The request that a message holds: its service known, its signature valid, its time near, its arguments in order.
  * Pure. `subject` is where it arrived.
  * Throws REQUEST_MALFORMED, SERVICE_UNKNOWN, REQUEST_SIGNATURE_INVALID, REQUEST_STALE.
  */
-export function openRequest(message: Uint8Array, subject: string, services: ReadonlyMap<string, KnownService>, nowMs: number): OpenedRequest {
+export function openRequest(message: Uint8Array, subject: string, services: KnownServices, nowMs: number): OpenedRequest {
   if (message.length > KEYS_REQUEST_BYTES_MAX) throw malformed('it is too large');
   const signed = split(message);
   const [, operation, service] = subject.split('.');
   const known = services.get(service ?? '');
   if (known === undefined) throw new KeysFault('SERVICE_UNKNOWN', 'no key of this service is known', { field: 'service' });
   // Before anything of the body is read: what nobody signed is not worth parsing.
-  try {
-    verifyRequest(signed, known.publicKey);
-  } catch (error) {
-    if (error instanceof MessageFault) throw new KeysFault('REQUEST_SIGNATURE_INVALID', 'the request is not signed by this service');
-    throw error;
-  }
+  if (!known.publicKeys.some((publicKey) => isSignedBy(signed, publicKey))) throw new KeysFault('REQUEST_SIGNATURE_INVALID', 'the request is not signed by this service');
   const request = parse(signed.body);
   // The subject is what the bus has checked, the body what the service has signed.
   if (request.service !== service || request.operation !== operation) throw malformed('subject and body differ', 'operation');
@@ -41,6 +30,16 @@ export function openRequest(message: Uint8Array, subject: string, services: Read
   const args = KEYS_OPERATIONS[request.operation].args.safeParse(request.args);
   if (!args.success) throw malformed('an argument is not valid', `args.${args.error.issues[0]!.path.map(String).join('.')}`);
   return { ...request, operation: request.operation, args: args.data };
+}
+
+function isSignedBy(signed: SignedMessage, publicKey: KnownService['publicKeys'][number]): boolean {
+  try {
+    verifyRequest(signed, publicKey);
+    return true;
+  } catch (error) {
+    if (error instanceof MessageFault) return false;
+    throw error;
+  }
 }
 
 function split(message: Uint8Array): SignedMessage {

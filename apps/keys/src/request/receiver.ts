@@ -8,7 +8,8 @@ import { askedOf, authorise } from '../domain/authorisation.js';
 import { KeysFault } from '../domain/keys-fault.js';
 import type { Handler, Handlers, Outcome } from './asker.js';
 import type { Nonces } from './nonces.js';
-import { openRequest, type KnownService, type OpenedRequest } from './open-request.js';
+import type { KnownServices } from './known-services.js';
+import { openRequest, type OpenedRequest } from './open-request.js';
 import type { Refusals } from './refusals.js';
 
 /** Requests being answered at once; the rest is told to come again. */
@@ -16,8 +17,8 @@ export const REQUESTS_AT_ONCE_MAX = 256;
 
 export interface ReceiverDependencies {
   readonly bus: BusConnection;
-  readonly services: ReadonlyMap<string, KnownService>;
-  readonly privateKey: KeyObject;
+  readonly services: () => KnownServices;
+  readonly privateKey: () => KeyObject;
   readonly handlers: Handlers;
   readonly nonces: Nonces;
   readonly refusals: Refusals;
@@ -82,7 +83,8 @@ export class Receiver {
   }
 
   async #replyTo(message: BusMessage): Promise<KeysReply> {
-    const { services, handlers, nonces, now } = this.deps;
+    const { handlers, nonces, now } = this.deps;
+    const services = this.deps.services();
     const request = openRequest(message.data, message.subject, services, now());
     nonces.use(request.nonce, now());
     try {
@@ -120,7 +122,7 @@ export class Receiver {
   }
 
   #reply(message: BusMessage, reply: KeysReply): void {
-    message.respond(signReply(Buffer.from(JSON.stringify(reply)), message.data, this.deps.privateKey));
+    message.respond(signReply(Buffer.from(JSON.stringify(reply)), message.data, this.deps.privateKey()));
   }
 }
 

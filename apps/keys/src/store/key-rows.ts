@@ -1,7 +1,7 @@
 import type { KeyView, KeyState } from '@countersign/contracts';
 import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
-import type { KeyKind, KeyName } from '../domain/key.js';
+import type { Key, KeyKind, KeyName } from '../domain/key.js';
 
 /** A key's bytes as they are stored: under `wrappedBy`, which is a tenant key's version or a root key's. */
 export interface Material {
@@ -14,6 +14,21 @@ export interface StoredMaterial extends Material {
   readonly tenant: string;
   readonly purpose: string;
   readonly version: number;
+}
+
+/** A key with the one version that was asked for, and what a lease of it needs to know. */
+export interface Leasable {
+  readonly key: Key;
+  readonly usesLeased: number;
+  /** Undefined without such a version, or once its bytes are destroyed. */
+  readonly material: StoredMaterial | undefined;
+}
+
+interface LeasableRow extends Omit<KeyRow, 'tenant' | 'purpose' | 'destroy_at'>, Pick<VersionRow, 'state' | 'created_at' | 'uses_leased'> {
+  readonly key_id: string | null;
+  readonly version: number;
+  readonly wrapped: string | null;
+  readonly wrapped_by: string;
 }
 
 interface VersionRow {
@@ -77,10 +92,16 @@ export class KeyRows {
     return rows[0];
   }
 
-  /** Encryptions leased under a version so far. */
-  async usesLeased(keyId: string): Promise<number> {
-    const { rows } = await this.pool.query<{ uses_leased: string }>('SELECT uses_leased FROM key_versions WHERE key_id = $1', [keyId]);
-    return Number(rows[0]?.uses_leased ?? 0);
+  /** In one reading; the active version unless `keyId` names another. Undefined when there is no such key. */
+  async leasable(name: KeyName, keyId?: string): Promise<Leasable | undefined> {
+    const { rows } = await this.pool.query<LeasableRow>({
+      name: 'leasable',
+      text: `SELECT k.kind, k.minimum_version, k.rotate_after_days, k.rotate_after_uses, v.key_id, v.version, v.state, v.created_at, v.uses_leased, v.wrapped, v.wrapped_by
+        FROM keys AS k LEFT JOIN key_versions AS v ON v.tenant = k.tenant AND v.purpose = k.purpose AND CASE WHEN $3::text IS NULL THEN v.state = 'active' ELSE v.key_id = $3 END
+        WHERE k.tenant = $1 AND k.purpose = $2`,
+      values: [name.tenant, name.purpose, keyId ?? null],
+    });
+    return rows[0] && leasableOf(name, rows[0]);
   }
 
   async list(after: string | undefined, tenant: string | undefined, limit: number): Promise<KeyView[]> {
@@ -126,6 +147,7 @@ async function projectEvent(client: PoolClient, { type, data }: RecordedEvent, m
   const { tenant, purpose, version, at } = facts;
   switch (type.slice(type.lastIndexOf('.') + 1)) {
     case 'created':
+    case 'imported':
       await client.query('INSERT INTO keys (tenant, purpose, kind, minimum_version, rotate_after_days, rotate_after_uses) VALUES ($1, $2, $3, 1, $4, $5)', [
         tenant, purpose, facts.kind, facts.rotateAfterDays, facts.rotateAfterUses,
       ]);
@@ -157,6 +179,18 @@ async function insertVersion(client: PoolClient, row: KeyName & { readonly versi
     `INSERT INTO key_versions (key_id, tenant, purpose, version, state, created_at, wrapped, wrapped_by) VALUES ($1, $2, $3, $4, 'active', $5, $6, $7)`,
     [material.keyId, row.tenant, row.purpose, row.version, row.at, material.wrapped, material.wrappedBy],
   );
+}
+
+function leasableOf(name: KeyName, row: LeasableRow): Leasable {
+  const { kind, version, state, wrapped, wrapped_by: wrappedBy } = row;
+  const base = { name, kind, minimumVersion: row.minimum_version, policy: { days: row.rotate_after_days, uses: Number(row.rotate_after_uses) }, destroyAtMs: undefined };
+  if (row.key_id === null) return { key: { ...base, versions: [] }, usesLeased: 0, material: undefined };
+  const keyId = row.key_id;
+  return {
+    key: { ...base, versions: [{ version, keyId, state, createdAtMs: row.created_at.getTime() }] },
+    usesLeased: Number(row.uses_leased),
+    material: wrapped === null ? undefined : { ...name, keyId, version, wrapped, wrappedBy },
+  };
 }
 
 function view(key: KeyRow, versions: readonly VersionRow[]): KeyView {

@@ -32,9 +32,9 @@ async function openable(keys: Keys): Promise<number> {
 }
 
 async function rollAndDie(step: string, times: number): Promise<NodeJS.Signals | null> {
-  const { subjectsDatabaseUrl, epochDir } = await fixture.config();
+  const { epochDir } = await fixture.config();
   const child = spawn(process.execPath, [CHILD], {
-    env: { PATH: process.env['PATH'] ?? '', SUBJECTS_URL: subjectsDatabaseUrl, EPOCH_DIR: epochDir, ROOT_DIR: join(fixture.dir, 'root'), DIE_BEFORE: step, DIE_AFTER_TIMES: String(times) },
+    env: { PATH: process.env['PATH'] ?? '', SUBJECTS_URL: fixture.url('keys_subjects'), EPOCH_DIR: epochDir, ROOT_DIR: join(fixture.dir, 'root'), DIE_BEFORE: step, DIE_AFTER_TIMES: String(times) },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];

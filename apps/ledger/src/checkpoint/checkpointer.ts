@@ -25,7 +25,7 @@ const STOP_MS_MAX = 3_000;
 const SIGN_AT_ONCE_MAX = 16;
 
 export interface CheckpointDependencies {
-  readonly signer: CheckpointSigner;
+  readonly signer: Pick<CheckpointSigner, 'vkeys' | 'sign'>;
   readonly archive: CheckpointArchive;
   /** Stored tiles, read back: what is signed is what is stored, not what some process remembers. */
   readonly hashSource: (ledger: Ledger) => HashSource;
@@ -61,7 +61,12 @@ export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: Check
   }
   const signedAt = deps.now();
   const prove = (oldSize: number): Promise<readonly Uint8Array[]> => buildConsistencyProof(deps.hashSource(ledger), oldSize, head.treeSize);
-  const note = formatCheckpoint(head, await deps.signer.sign(head, Math.floor(signedAt.getTime() / 1000), prove));
+  const signatures = await deps.signer.sign(head, Math.floor(signedAt.getTime() / 1000), prove).catch(async (error: unknown) => {
+    if (await isOvertaken(ledger, error, deps)) return undefined;
+    throw error;
+  });
+  if (signatures === undefined) return undefined;
+  const note = formatCheckpoint(head, signatures);
   // Never hand out what was not checked: a fault in the signer must not become a fork in the world.
   verifyCheckpoint(note, { origin: ledger.origin, vkeys });
   // The archive first: from here on nobody can take this checkpoint back.
@@ -69,6 +74,12 @@ export async function signCheckpoint(ledger: Ledger, head: TreeHead, deps: Check
   await store(ledger, head, note, signedAt, deps);
   deps.publish(ledger, note, head);
   return note;
+}
+
+/** Whether the signer refused because another instance has appended, and had a larger tree signed, since this head was the newest. */
+async function isOvertaken(ledger: Ledger, error: unknown, { committedSize }: CheckpointDependencies): Promise<boolean> {
+  if (!(error instanceof ChainFault) || error.code !== 'LEDGER_ROLLED_BACK' || error.detail.treeSize === undefined) return false;
+  return ((await committedSize?.(ledger)) ?? 0) >= error.detail.treeSize;
 }
 
 /** Only what is stored is confirmed: verification takes a confirmed checkpoint that is not there for a stolen one. */

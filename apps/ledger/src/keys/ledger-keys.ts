@@ -82,7 +82,7 @@ function openService(config: LedgerConfig, { bus, secrets, log, registry }: Ledg
   return openKeys({
     bus,
     service: 'ledger',
-    nkeySeed: secrets.natsSeed(),
+    nkeySeed: secrets.natsSeed,
     keysPublicKeyFile: config.keysPublicKeyFile,
     timeoutMs: ASK_MS_MAX,
     onReached,

@@ -68,6 +68,11 @@ export class LocalSigner implements CheckpointSigner {
     ];
   }
 
+  /** What it signed lies in the archive, beside its keys. */
+  async lastSigned(): Promise<undefined> {
+    return undefined;
+  }
+
   private keysOf(origin: string): Promise<LogKeys> {
     let keys = this.logs.get(origin);
     if (keys === undefined) {

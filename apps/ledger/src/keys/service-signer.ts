@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatVkey, parseVkey, sha256Hex, type NoteSignature, type TreeHead, type Vkey } from '@countersign/chain';
+import { ChainFault, formatVkey, parseVkey, sha256Hex, type NoteSignature, type TreeHead, type Vkey } from '@countersign/chain';
+import { KeyClientError } from '@countersign/key-client';
 import { writeFileDurably } from '@countersign/runtime';
-import type { CheckpointSigner, Prove } from './checkpoint-signer.js';
+import type { CheckpointSigner, Prove, SignedTree } from './checkpoint-signer.js';
 
 /** Of the SHA-256 of an origin, as the name of its file. */
 const NAME_CHARS = 32;
@@ -12,6 +13,8 @@ const NAME_CHARS = 32;
  * verified while the key service is away; they lie beside the archive, which only they can speak for.
  */
 export class ServiceSigner implements CheckpointSigner {
+  /** Logs of which the key service has refused a tree, until it is asked what it signed instead. */
+  private readonly doubted = new Set<string>();
   private readonly known = new Map<string, Promise<readonly Vkey[]>>();
 
   constructor(
@@ -31,9 +34,27 @@ export class ServiceSigner implements CheckpointSigner {
     return vkeys;
   }
 
-  /** Throws KeyClientError. */
-  sign(head: TreeHead, timestampSeconds: number, prove: Prove): Promise<readonly NoteSignature[]> {
-    return this.signer.sign(head, timestampSeconds, prove);
+  /** Throws KeyClientError; ChainFault when the tree does not extend the one that the key service signed last. */
+  async sign(head: TreeHead, timestampSeconds: number, prove: Prove): Promise<readonly NoteSignature[]> {
+    try {
+      return await this.signer.sign(head, timestampSeconds, prove);
+    } catch (error) {
+      if (!(error instanceof KeyClientError) || error.code !== 'CHECKPOINT_INCONSISTENT') throw error;
+      this.doubted.add(head.origin);
+      throw refusedTree(head, error.detail.signedSize);
+    }
+  }
+
+  /** Undefined while the key service cannot tell. Throws KeyClientError then, once it has refused a tree: what it signed instead must be known. */
+  async lastSigned(origin: string): Promise<SignedTree | undefined> {
+    try {
+      const signed = await this.signer.lastSigned(origin);
+      this.doubted.delete(origin);
+      return signed;
+    } catch (error) {
+      if (!(error instanceof KeyClientError) || this.doubted.has(origin)) throw error;
+      return undefined;
+    }
   }
 
   private async rememberedOrAsked(origin: string): Promise<readonly Vkey[]> {
@@ -48,4 +69,9 @@ export class ServiceSigner implements CheckpointSigner {
     await writeFileDurably(file, vkeys.map(({ name, type, publicKey }) => `${formatVkey(name, type, publicKey)}\n`).join(''), 0o600);
     return vkeys;
   }
+}
+
+function refusedTree({ treeSize }: TreeHead, signedSize: number | undefined): ChainFault {
+  if (signedSize === undefined || signedSize <= treeSize) return new ChainFault('HISTORY_REWRITTEN', `the key service has signed another history than this tree of ${treeSize}`, { treeSize });
+  return new ChainFault('LEDGER_ROLLED_BACK', `the key service has signed a tree of ${signedSize}, this one has ${treeSize}`, { treeSize: signedSize });
 }

@@ -3,7 +3,7 @@ import type { Verdict } from '@countersign/contracts';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointArchive, SignedHead } from '../checkpoint/archive.js';
-import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
+import type { CheckpointSigner, SignedTree } from '../keys/checkpoint-signer.js';
 import { firstBadTime } from './first-bad-time.js';
 import type { VerifyRunner } from './runner.js';
 import type { SavedState } from './saved-state.js';
@@ -17,7 +17,7 @@ export interface PassDependencies {
   readonly pool: pg.Pool;
   readonly databaseUrl: string;
   readonly archive: CheckpointArchive;
-  readonly signer: Pick<CheckpointSigner, 'vkeys'>;
+  readonly signer: Pick<CheckpointSigner, 'vkeys' | 'lastSigned'>;
   readonly runner: VerifyRunner;
   readonly now: () => Date;
 }
@@ -86,10 +86,13 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
   const { ledger, fromIndex } = request;
   const signed = await lastSigned(ledger, deps);
   if (signed instanceof ChainFault) return { toIndex: fromIndex, treeSize: 0, fault: toSegmentFault(signed, fromIndex) };
-  const treeSize = signed?.treeSize ?? 0;
+  // The signer's own memory, in another process and database: archive and database may have been put back together. Asked
+  // before the database is read, which is then at least as long; by full passes only, since each asking is an event.
+  const remembered = request.kind === 'full' ? await deps.signer.lastSigned(ledger.origin) : undefined;
+  const treeSize = Math.max(signed?.treeSize ?? 0, remembered?.treeSize ?? 0);
   const ends = await readEnds(deps.pool, ledger);
   const toIndex = Math.max(fromIndex, Math.min(request.toIndex ?? treeSize, treeSize));
-  const checkpoints = await checkStored(request, signed, toIndex, deps);
+  const checkpoints = await checkStored(request, { signed, remembered }, toIndex, deps);
   const walked = await walkWhatIsThere(request, Math.min(toIndex, ends.entriesEnd), ends, checkpoints.heads, deps);
   const endsFault = judgeEnds(ends, treeSize);
   const found = [
@@ -100,6 +103,12 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
   if (found.length === 0) found.push(...(await checkHeadRow(ledger, ends, deps)));
   if (found.length > 0) return { toIndex, treeSize, fault: found.reduce((first, one) => (one.firstIndex < first.firstIndex ? one : first)) };
   return { toIndex, treeSize, end: 'end' in walked ? walked.end : request.start, committedSize: ends.head?.treeSize };
+}
+
+/** What was signed last, as archive and signer know it. */
+interface Memories {
+  readonly signed: VerifiedCheckpoint | undefined;
+  readonly remembered: SignedTree | undefined;
 }
 
 /** The last signed head, from outside the database; the fault when it is not this ledger's. */
@@ -115,17 +124,18 @@ async function lastSigned(ledger: Ledger, deps: PassDependencies): Promise<Verif
 }
 
 /** Stored checkpoints beyond the start, and all heads that were signed there, from them and from the archive. */
-async function checkStored({ ledger, fromIndex }: PassRequest, last: VerifiedCheckpoint | undefined, toIndex: number, deps: PassDependencies): Promise<CheckpointsResult> {
+async function checkStored({ ledger, fromIndex }: PassRequest, { signed, remembered }: Memories, toIndex: number, deps: PassDependencies): Promise<CheckpointsResult> {
   const vkeys = (await deps.signer.vkeys(ledger.origin)).map((vkey) => formatVkey(vkey.name, vkey.type, vkey.publicKey));
   const archived = await deps.archive.history(ledger.tenant, fromIndex);
   const stored = await deps.runner.checkpoints({ databaseUrl: deps.databaseUrl, ledger, vkeys, fromSize: fromIndex, toSize: toIndex, signedHeads: archived });
   // The last one may still be on its way to the database: it need not be stored, and holds the entries all the same.
-  const newest = last === undefined || last.treeSize <= fromIndex ? [] : [headOf(last, deps)];
-  const bySize = new Map([...newest, ...stored.heads, ...archived].map((head) => [head.treeSize, head]));
+  const headsOf = (tree: SignedTree | undefined): SignedHead[] => (tree === undefined || tree.treeSize <= fromIndex ? [] : [headOf(tree, deps)]);
+  // Of two roots of one size the signer's counts: the others can have been put there with an older state.
+  const bySize = new Map([...headsOf(signed), ...stored.heads, ...archived, ...headsOf(remembered)].map((head) => [head.treeSize, head]));
   return { ...stored, heads: [...bySize.values()].sort((a, b) => a.treeSize - b.treeSize) };
 }
 
-function headOf({ treeSize, root, timestampSeconds }: VerifiedCheckpoint, { now }: PassDependencies): SignedHead {
+function headOf({ treeSize, root, timestampSeconds }: SignedTree & Pick<VerifiedCheckpoint, 'timestampSeconds'>, { now }: PassDependencies): SignedHead {
   const signedAt = timestampSeconds === undefined ? now() : new Date(timestampSeconds * 1000);
   return { treeSize, root: root.toString('hex'), signedAt: signedAt.toISOString() };
 }

@@ -5,7 +5,6 @@ import { ChainFault, leafHash, rootOf, verifyCheckpoint, type HashSource, type N
 import type { Ledger } from '../../src/append/head.js';
 import { FileArchive } from '../../src/checkpoint/archive.js';
 import { Checkpointer, signCheckpoint, type CheckpointDependencies } from '../../src/checkpoint/checkpointer.js';
-import type { CheckpointSigner } from '../../src/keys/checkpoint-signer.js';
 import { LocalSigner } from '../../src/keys/local-signer.js';
 import { tempDir } from '../fixture/temp-dir.js';
 
@@ -72,7 +71,7 @@ class Stand {
   }
 
   deps(): CheckpointDependencies {
-    const signer: CheckpointSigner = {
+    const signer: CheckpointDependencies['signer'] = {
       vkeys: (origin) => this.signer.vkeys(origin),
       sign: async (head, timestampSeconds) => {
         if (this.failSign-- > 0) throw new Error('signer away');
@@ -184,6 +183,21 @@ describe('signing a checkpoint', () => {
     await stand.archive.save('acme', alter(note!), { treeSize: 3, root: headOf(3).root.toString('hex'), signedAt: new Date().toISOString() });
     expect(await codeOf(signCheckpoint(ACME, headOf(9), stand.deps()))).toBe(code);
     expect(stand.storedSizes()).toEqual([3]);
+  });
+
+  it.each([
+    ['an old head, when the database holds what was signed since', 9, undefined],
+    ['a ledger that was put back, when it does not', 8, 'LEDGER_ROLLED_BACK'],
+  ])('takes a smaller tree than the signer has signed for %s', async (_what, committed, code) => {
+    const stand = await open();
+    const refuse = async (): Promise<never> => {
+      throw new ChainFault('LEDGER_ROLLED_BACK', 'a tree of 9 was signed', { treeSize: 9 });
+    };
+    const deps = { ...stand.deps(), signer: { vkeys: (origin: string) => stand.signer.vkeys(origin), sign: refuse }, committedSize: async () => committed };
+    const signed = signCheckpoint(ACME, headOf(3), deps);
+    if (code === undefined) expect(await signed).toBe(undefined);
+    else expect(await codeOf(signed)).toBe(code);
+    expect(await stand.archive.latest('acme')).toBe(undefined);
   });
 
   it('never hands out a signature that does not hold', async () => {

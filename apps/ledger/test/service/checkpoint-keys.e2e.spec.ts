@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { parseVkey, verifyCheckpoint } from '@countersign/chain';
+import { consistencyProofOf, leafHash, parseVkey, rootOf, verifyCheckpoint } from '@countersign/chain';
 import type { LedgerView } from '@countersign/contracts';
 import type { KeysProcess } from '../fixture/keys-process.js';
 import { ServiceProcess } from '../fixture/service-process.js';
@@ -29,7 +29,20 @@ const checkpointsOf = async (tenant: string): Promise<number> => {
   const { rows } = await ledger.admin.query<{ size: string }>('SELECT coalesce(max(tree_size), 0) AS size FROM checkpoints WHERE ledger_id = $1', [ledgerId]);
   return Number(rows[0]!.size);
 };
+const entriesOf = async (tenant: string): Promise<number> => {
+  const { rows } = await ledger.admin.query<{ count: number }>('SELECT count(*)::int AS count FROM entries WHERE ledger_id = $1', [(await ledger.ledger(tenant)).ledgerId]);
+  return rows[0]!.count;
+};
 const availability = async (): Promise<string | undefined> => /^countersign_ledger_keys_available.* (\d)$/m.exec(await (await fetch(`${ledger.url}/metrics`)).text())?.[1];
+
+/** Has a tree signed that extends the ledger's own by leaves of somebody else. */
+async function signElsewhere(tenant: string, surplus: number): Promise<void> {
+  const { ledgerId, origin } = await ledger.ledger(tenant);
+  const { rows } = await ledger.admin.query<{ entry: Buffer }>('SELECT entry FROM entries WHERE ledger_id = $1 ORDER BY leaf_index', [ledgerId]);
+  const leaves = [...rows.map(({ entry }) => leafHash(entry)), ...Array.from({ length: surplus }, (_, i) => leafHash(Buffer.from(`elsewhere ${i}`)))];
+  const head = { origin, treeSize: leaves.length, root: rootOf(leaves) };
+  await keys.asLedger(async ({ signer }) => void (await signer.sign(head, Math.floor(Date.now() / 1000), async (oldSize) => consistencyProofOf(oldSize, leaves))));
+}
 
 describe('checkpoints with keys of the key service', () => {
   it('are signed by it alone', async () => {
@@ -81,5 +94,33 @@ describe('checkpoints with keys of the key service', () => {
     await keys.start();
     await signedUpTo('acme', 8);
     expect((await ledger.verify('acme')).verdict).toBe('intact');
+  });
+
+  it('are refused for a tree that does not extend the one signed last: the ledger is broken, appends stop, a restart changes nothing', async () => {
+    await start(true);
+    for (const tenant of ['acme', 'globex', 'initech']) {
+      await ledger.receiptsOf(await ledger.send(tenant, 5));
+      await signedUpTo(tenant, 5);
+    }
+    await signElsewhere('acme', 3);
+    await signElsewhere('globex', 100);
+    await ledger.receiptsOf(await ledger.send('acme', 4));
+    await ledger.receiptsOf(await ledger.send('globex', 4));
+    const brokenBy = async (tenant: string) => ledger.verdicts.findLast((one) => one.tenant === tenant && one.verdict === 'broken')?.fault;
+    await ledger.until('both verdicts', async () => (await brokenBy('acme')) !== undefined && (await brokenBy('globex')) !== undefined);
+    expect(await brokenBy('acme')).toMatchObject({ code: 'HISTORY_REWRITTEN', firstIndex: 5, lastIndex: 7 });
+    expect(await brokenBy('globex')).toMatchObject({ code: 'LEDGER_ROLLED_BACK', firstIndex: 9, lastIndex: 104 });
+    const metrics = await (await fetch(`${ledger.url}/metrics`)).text();
+    for (const [tenant, intact] of [['acme', 0], ['globex', 0], ['initech', 1]]) expect(metrics).toMatch(new RegExp(`^countersign_ledger_intact\\{.*tenant="${tenant}".*\\} ${intact}$`, 'm'));
+    await ledger.send('acme', 2);
+    await ledger.receiptsOf(await ledger.send('initech', 2));
+    expect(await entriesOf('acme')).toBe(9);
+    await ledger.until('the system ledger tells', async () => JSON.stringify(await ledger.get('ledgers/system/events?type=ledger.integrity.broken')).includes('HISTORY_REWRITTEN'));
+    await keys.kill();
+    await ledger.halt();
+    await ledger.launch();
+    await ledger.receiptsOf(await ledger.send('initech', 1));
+    expect(await entriesOf('acme')).toBe(9);
+    expect(await ledger.get('ledgers/acme/verdicts')).toMatchObject({ verdicts: [{ verdict: 'broken' }] });
   });
 });
