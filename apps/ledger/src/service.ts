@@ -86,7 +86,7 @@ async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFl
   return createHttpApp({
     store: stores.read,
     tiles: stores.tiles,
-    prover: new Prover({ entryByEventId: (ledger, id) => stores.read.entryByEventId(ledger, id), heads, tiles: stores.tiles }),
+    prover: new Prover({ leafByEventId: (ledger, id) => stores.read.leafByEventId(ledger, id), heads, tiles: stores.tiles }),
     searcher: new Searcher(stores.reader, stores.read, opener),
     opener,
     producers: stores.producers,

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { leafHash, parseTlogProof, verifyCheckpoint, verifyConsistency, verifyTlogProof, type Receipt } from '@countersign/chain';
 import { consistencySchema, ledgerSchema, type Consistency } from '@countersign/contracts';
+import { Prover } from '../src/prove/prover.js';
+import { SignedHeads } from '../src/prove/signed-head.js';
+import { PgReadStore } from '../src/store/pg-read-store.js';
+import { PgTileRows } from '../src/store/pg-tile-rows.js';
+import { TileCache } from '../src/store/tile-cache.js';
 import { startHttpFixture, type HttpFixture } from './fixture/http-fixture.js';
 import { makeEvents, recordedIn, startLedgerFixture, type LedgerFixture, type TestLedger } from './fixture/ledger-fixture.js';
 
@@ -96,6 +101,27 @@ describe('a proof of one event', () => {
     expect(await answer(`proofs/${tiledReceipts[0]!.id}`, 'tiled')).toEqual([500, refusal('PROOF_ROOT_MISMATCH')]);
     await ledgers.admin.query(flip);
     expect((await get(`proofs/${tiledReceipts[0]!.id}`, 'tiled')).status).toBe(200);
+  });
+
+  it('has its tile with its entry: no full tile is asked for by itself', async () => {
+    const asked: string[] = [];
+    const rows = new PgTileRows(ledgers.reader);
+    const tiles = new TileCache({
+      fullTile: (ledger, level, tileIndex) => {
+        asked.push(`${level}/${tileIndex}`);
+        return rows.fullTile(ledger, level, tileIndex);
+      },
+      hashes: (ledger, level, start, end) => rows.hashes(ledger, level, start, end),
+    });
+    const store = new PgReadStore(ledgers.reader);
+    const heads = new SignedHeads({ latestCheckpoint: (ledger) => store.latestCheckpoint(ledger), signer: ledgers.signer, nowMs: () => 0 });
+    const prover = new Prover({ leafByEventId: (ledger, id) => store.leafByEventId(ledger, id), heads, tiles });
+    for (const index of [0, 255, 300, 767, SIZE - 1]) {
+      expect(parseTlogProof(await prover.tlogProof(acme, receipts[index]!.id)).leafIndex).toBe(index);
+    }
+    expect(asked).toEqual([]);
+    expect((await tiles.hashes(acme, 0, 2, 256)).length).toBe(256 * 32);
+    expect(asked).toEqual([]);
   });
 
   it('is not given for a checkpoint that the ledger did not sign', async () => {

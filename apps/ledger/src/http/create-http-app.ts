@@ -11,6 +11,7 @@ import { EdgeFault } from './edge-fault.js';
 import { HttpModule } from './http.module.js';
 import { Places } from './places.js';
 import { problemOf } from './problem.js';
+import { logRequests } from './request-log.js';
 
 const BODY_BYTES_MAX = 16 * 1024;
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -50,6 +51,7 @@ export async function createHttpApp(deps: HttpDeps): Promise<NestFastifyApplicat
   limitRequests(fastify, deps);
   closeInTime(fastify);
   measureRequests(fastify, deps);
+  logRequests(fastify, deps.log);
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.of(deps), adapter, { bufferLogs: true });
   app.useLogger(app.get(NestLogger));
   await app.init();
@@ -79,8 +81,6 @@ function limitRequests(fastify: FastifyInstance, { metrics }: HttpDeps): void {
   });
   const placed = new WeakSet<object>();
   fastify.addHook('onRequest', async (request, reply) => {
-    // pino-http names its lines by the raw request's id.
-    (request.raw as IncomingMessage & { id?: string }).id = request.id;
     reply.header('x-correlation-id', request.id).header('x-content-type-options', 'nosniff');
     if (request.url.length > URL_CHARS_MAX) throw new EdgeFault('URL_TOO_LONG', `an address has at most ${URL_CHARS_MAX} characters`);
     if (UNLIMITED.has(request.url)) return;

@@ -1,4 +1,4 @@
-import { Module, RequestMethod, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { LoggerModule } from 'nestjs-pino';
 import { HTTP_DEPS, type HttpDeps } from './deps.js';
@@ -8,12 +8,8 @@ import { LedgersController } from './ledgers.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { ProblemFilter } from './problem.filter.js';
 import { ProofsController } from './proofs.controller.js';
-import { requestLog } from './request-log.js';
 import { TlogController } from './tlog.controller.js';
 import { VerificationController } from './verification.controller.js';
-
-// The default of nestjs-pino matches the root alone under Fastify.
-const EVERY_ROUTE = { path: '/{*path}', method: RequestMethod.ALL };
 
 /** The ledger's HTTP edge: routes, and the one filter that turns faults into answers. */
 @Module({})
@@ -21,7 +17,8 @@ export class HttpModule {
   static of(deps: HttpDeps): DynamicModule {
     return {
       module: HttpModule,
-      imports: [LoggerModule.forRoot({ pinoHttp: requestLog(deps.log), forRoutes: [EVERY_ROUTE] })],
+      // Nest's own lines; requests are logged by request-log.ts.
+      imports: [LoggerModule.forRoot({ pinoHttp: { logger: deps.log }, forRoutes: [] })],
       controllers: [
         LedgersController,
         TlogController,

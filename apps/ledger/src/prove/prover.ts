@@ -5,6 +5,7 @@ import {
   decodeEntry,
   formatTlogProof,
   leafHash,
+  TILE_WIDTH,
   treeRoot,
   verifyConsistency,
   verifyInclusion,
@@ -12,13 +13,13 @@ import {
 } from '@countersign/chain';
 import type { Consistency } from '@countersign/contracts';
 import type { Ledger } from '../append/head.js';
-import type { EntryRecord } from '../store/pg-read-store.js';
+import type { LeafRecord } from '../store/pg-read-store.js';
 import { ReadFault } from '../store/read-fault.js';
 import type { TileCache } from '../store/tile-cache.js';
 import type { SignedHead, SignedHeads } from './signed-head.js';
 
 export interface ProverDependencies {
-  readonly entryByEventId: (ledger: Ledger, eventId: string) => Promise<EntryRecord | undefined>;
+  readonly leafByEventId: (ledger: Ledger, eventId: string) => Promise<LeafRecord | undefined>;
   readonly heads: SignedHeads;
   readonly tiles: TileCache;
 }
@@ -90,8 +91,8 @@ export class Prover {
   }
 
   /** The entry on record under an event id, once its bytes say the same. */
-  private async record(ledger: Ledger, eventId: string): Promise<EntryRecord> {
-    const record = await this.deps.entryByEventId(ledger, eventId);
+  private async record(ledger: Ledger, eventId: string): Promise<LeafRecord> {
+    const record = await this.deps.leafByEventId(ledger, eventId);
     if (record === undefined) throw new ReadFault('EVENT_UNKNOWN', 'no event of this id is on record', 'eventId');
     const { leafIndex } = record;
     const { id, index, tenant } = decodeEntry(record.entry);
@@ -101,8 +102,9 @@ export class Prover {
     return record;
   }
 
-  private async inclusion(ledger: Ledger, { leafIndex, entry }: EntryRecord, head: SignedHead): Promise<Buffer[]> {
+  private async inclusion(ledger: Ledger, { leafIndex, entry, tile }: LeafRecord, head: SignedHead): Promise<Buffer[]> {
     const { treeSize, root } = head;
+    if (tile !== undefined) this.deps.tiles.add(ledger, 0, Math.floor(leafIndex / TILE_WIDTH), tile);
     return this.afresh(ledger, async () => {
       const proof = await buildInclusionProof(this.deps.tiles.sourceOf(ledger), leafIndex, treeSize);
       verifyInclusion({ leafIndex, treeSize, leafHash: leafHash(entry), proof, root });

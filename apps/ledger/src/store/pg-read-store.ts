@@ -1,4 +1,4 @@
-import type { StoredEntry } from '@countersign/chain';
+import { TILE_WIDTH, type StoredEntry } from '@countersign/chain';
 import { verdictSchema, type RefusedEvent, type Verdict } from '@countersign/contracts';
 import { LRUCache } from 'lru-cache';
 import type pg from 'pg';
@@ -14,6 +14,14 @@ export interface StoredCheckpoint {
 
 /** An entry under the keys that the database gives it. */
 export type EntryRecord = Required<StoredEntry>;
+
+/** What a proof begins with. */
+export interface LeafRecord {
+  readonly leafIndex: number;
+  readonly entry: Buffer;
+  /** 256 leaf hashes, this one's among them; undefined while the tile is not full. */
+  readonly tile: Buffer | undefined;
+}
 
 /** How far a ledger has come: committed, covered by a checkpoint, indexed for search. */
 export interface LedgerSizes {
@@ -80,13 +88,17 @@ export class PgReadStore {
     return row === undefined ? undefined : { treeSize: Number(row.tree_size), note: row.note };
   }
 
-  async entryByEventId(ledger: Ledger, eventId: string): Promise<EntryRecord | undefined> {
-    const { rows } = await this.pool.query<EntryRow>({
-      name: 'entry-by-event-id',
-      text: `SELECT ${ENTRY_COLUMNS} FROM entries WHERE ledger_id = $1 AND event_id = $2`,
+  /** An entry with the tile that its proof needs, in one round trip: each costs a proof as much as all its hashing. */
+  async leafByEventId(ledger: Ledger, eventId: string): Promise<LeafRecord | undefined> {
+    const { rows } = await this.pool.query<{ leaf_index: string; entry: Buffer; hashes: Buffer | null }>({
+      name: 'leaf-by-event-id',
+      text: `SELECT e.leaf_index, e.entry, t.hashes FROM entries e
+               LEFT JOIN tiles t ON t.ledger_id = e.ledger_id AND t.level = 0 AND t.tile_index = e.leaf_index / ${TILE_WIDTH}
+              WHERE e.ledger_id = $1 AND e.event_id = $2`,
       values: [ledger.ledgerId, eventId],
     });
-    return rows[0] === undefined ? undefined : storedEntry(rows[0]);
+    const row = rows[0];
+    return row === undefined ? undefined : { leafIndex: Number(row.leaf_index), entry: row.entry, tile: row.hashes ?? undefined };
   }
 
   /** Those of the entries [start, end) that are there, in order. */

@@ -30,7 +30,7 @@ export class TileCache {
 
   /** The first `width` hashes of a tile. Throws TILE_MISSING, ENTRY_MISSING or TILE_MALFORMED. */
   async hashes(ledger: Ledger, level: number, tileIndex: number, width: number): Promise<Buffer> {
-    const key = `${ledger.ledgerId}/${level}/${tileIndex}`;
+    const key = keyOf(ledger, level, tileIndex);
     const known = this.tiles.get(key);
     const bytes = width * HASH_BYTES;
     // The same array again where possible: its interior hashes are found by it.
@@ -48,6 +48,11 @@ export class TileCache {
     } finally {
       this.underway.delete(request);
     }
+  }
+
+  /** Takes a tile as it is stored, which came along with something else, unless it is known. */
+  add(ledger: Ledger, level: number, tileIndex: number, hashes: Buffer): void {
+    this.keep(keyOf(ledger, level, tileIndex), hashes);
   }
 
   /** Drops what is known of a ledger: a proof from it failed, and the reason may be here and gone from the database. */
@@ -68,4 +73,8 @@ export class TileCache {
     const known = this.tiles.peek(key);
     if (known === undefined || known.length < hashes.length) this.tiles.set(key, hashes);
   }
+}
+
+function keyOf({ ledgerId }: Ledger, level: number, tileIndex: number): string {
+  return `${ledgerId}/${level}/${tileIndex}`;
 }
