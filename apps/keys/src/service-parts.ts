@@ -23,7 +23,7 @@ const CONNECTIONS_A_POOL_MAX = 16;
 const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
 const STATEMENT_MS_MAX = 30_000;
 /** Each lease is an event: those of so long are numbered, sent and settled together. */
-const RELAY_GATHER_MS = 50;
+const RELAY_GATHER_MS = 200;
 
 /** What the flows stand on: connections, stores, root key, log, metrics. */
 export interface ServiceParts {

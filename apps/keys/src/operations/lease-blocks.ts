@@ -23,19 +23,26 @@ export class LeaseBlocks {
     return true;
   }
 
-  /** Takes one, after `reserve` has had a block counted where there is none: once for all who wait. False when it could not. */
+  /**
+   * Takes one, after `reserve` has had a block counted where there is none: once for all who wait. With the last of a block
+   * the next one is asked for, so that few wait. False when none could be had.
+   */
   async takeOrReserve(keyId: string, leases: number, reserve: () => Promise<boolean>): Promise<boolean> {
-    while (!this.take(keyId)) {
-      let reserving = this.#reserving.get(keyId);
-      if (reserving === undefined) {
-        reserving = reserve().then((isReserved) => {
-          if (isReserved) this.add(keyId, leases);
-          return isReserved;
-        }).finally(() => this.#reserving.delete(keyId));
-        this.#reserving.set(keyId, reserving);
-      }
-      if (!(await reserving)) return false;
-    }
+    while (!this.take(keyId)) if (!(await this.#reserve(keyId, leases, reserve))) return false;
+    // Who needs it will ask again, and be told why there is none.
+    if (leases > 1 && this.#left.get(keyId) === 0) this.#reserve(keyId, leases, reserve).catch(() => undefined);
     return true;
+  }
+
+  #reserve(keyId: string, leases: number, reserve: () => Promise<boolean>): Promise<boolean> {
+    let reserving = this.#reserving.get(keyId);
+    if (reserving === undefined) {
+      reserving = reserve().then((isReserved) => {
+        if (isReserved) this.add(keyId, leases);
+        return isReserved;
+      }).finally(() => this.#reserving.delete(keyId));
+      this.#reserving.set(keyId, reserving);
+    }
+    return reserving;
   }
 }
