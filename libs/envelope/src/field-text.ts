@@ -12,17 +12,21 @@ const CIPHERTEXT_CHARACTERS_MAX = base64urlLength(FIELD_BYTES_MAX);
 export const FIELD_TEXT_CHARACTERS_MAX =
   2 + KEY_ID_CHARACTERS_MAX + base64urlLength(IV_BYTES) + base64urlLength(TAG_BYTES) + CIPHERTEXT_CHARACTERS_MAX + 4;
 
-/** What `v2:keyId:iv:tag:ct` says, before anything of it is believed. */
-export interface ParsedField {
-  readonly version: 'v2';
-  readonly keyId: string;
-  /** 12 bytes. */
-  readonly iv: Buffer;
-  /** 16 bytes. */
-  readonly tag: Buffer;
-  /** As long as the plaintext: 0 to 65,536 bytes. */
-  readonly ciphertext: Buffer;
+/** What `v2:keyId:iv:tag:ct` says, before anything of it is believed. Only {@link parseField} makes one: its parts have their lengths. */
+class ParsedField {
+  readonly version = 'v2';
+
+  constructor(
+    readonly keyId: string,
+    /** 12 bytes. */
+    readonly iv: Buffer,
+    /** 16 bytes. */
+    readonly tag: Buffer,
+    /** As long as the plaintext: 0 to 65,536 bytes. */
+    readonly ciphertext: Buffer,
+  ) {}
 }
+export type { ParsedField };
 
 /**
  * Reads an encrypted field or a wrapped key without a key: its key id tells which key to fetch. Exactly one text is
@@ -41,13 +45,12 @@ export function parseField(text: string): ParsedField {
   if (ciphertext.length > CIPHERTEXT_CHARACTERS_MAX) {
     throw new EnvelopeFault('FIELD_TOO_LARGE', `the field's ciphertext is over ${FIELD_BYTES_MAX} bytes`);
   }
-  return {
-    version: 'v2',
-    keyId,
-    iv: decode(iv, 'iv', IV_BYTES),
-    tag: decode(tag, 'tag', TAG_BYTES),
-    ciphertext: decode(ciphertext, 'ciphertext'),
-  };
+  return new ParsedField(keyId, decode(iv, 'iv', IV_BYTES), decode(tag, 'tag', TAG_BYTES), decode(ciphertext, 'ciphertext'));
+}
+
+/** What was parsed before as it is, a text parsed now. Throws as {@link parseField}. */
+export function parsedField(field: string | ParsedField): ParsedField {
+  return field instanceof ParsedField ? field : parseField(field);
 }
 
 /** The text of a result under `keyId`. */

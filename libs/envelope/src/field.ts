@@ -1,5 +1,6 @@
 import { fieldAad, type FieldContext } from './context.js';
 import type { FieldKey } from './field-key.js';
+import type { ParsedField } from './field-text.js';
 import { randomIv } from './iv.js';
 import { type KeyOrResolver, openText, sealText } from './sealed-text.js';
 
@@ -12,11 +13,12 @@ export function sealField(key: FieldKey, context: FieldContext, plaintext: Uint8
 }
 
 /**
- * The value of a field, in a buffer of the caller's own. `key` may be a function that finds the key by its id. Throws
+ * The value of a field, in a buffer of the caller's own. `key` may be a function that finds the key by its id, `field` what
+ * `parseField` has made of the text. Throws
  * FIELD_TOO_LARGE, FIELD_VERSION_RESERVED, FIELD_VERSION_UNKNOWN, FIELD_MALFORMED, FIELD_KEY_MISMATCH (the text names
  * another key, or none was found), CONTEXT_MALFORMED, FIELD_NOT_AUTHENTIC (changed, or of another tenant, table, column,
  * row or key).
  */
-export function openField(key: KeyOrResolver, context: FieldContext, text: string): Buffer {
-  return openText(key, (keyId) => fieldAad(keyId, context), text);
+export function openField(key: KeyOrResolver, context: FieldContext, field: string | ParsedField): Buffer {
+  return openText(key, (keyId) => fieldAad(keyId, context), field);
 }

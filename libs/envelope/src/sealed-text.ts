@@ -1,6 +1,6 @@
 import { EnvelopeFault } from './fault.js';
 import { type FieldKey, secretToOpen, secretToSeal } from './field-key.js';
-import { FIELD_BYTES_MAX, formatField, parseField } from './field-text.js';
+import { FIELD_BYTES_MAX, formatField, type ParsedField, parsedField } from './field-text.js';
 import { gcmDecrypt, gcmEncrypt } from './gcm.js';
 
 /** What fields and wrapped keys share: one text format, whose additional data tells them apart. Not exported. */
@@ -14,9 +14,9 @@ export function sealText(key: FieldKey, iv: Uint8Array, aad: Uint8Array, plainte
   return formatField(key.keyId, iv, gcmEncrypt(secretToSeal(key), iv, aad, plaintext));
 }
 
-/** Opens a text; `aadOf` is asked for the additional data under the text's key id. Throws as {@link parseField} and FIELD_KEY_MISMATCH, FIELD_NOT_AUTHENTIC. */
-export function openText(keyOrResolver: KeyOrResolver, aadOf: (keyId: string) => Uint8Array, text: string): Buffer {
-  const { keyId, iv, tag, ciphertext } = parseField(text);
+/** Opens a text; `aadOf` is asked for the additional data under the text's key id. Throws as `parseField` and FIELD_KEY_MISMATCH, FIELD_NOT_AUTHENTIC. */
+export function openText(keyOrResolver: KeyOrResolver, aadOf: (keyId: string) => Uint8Array, field: string | ParsedField): Buffer {
+  const { keyId, iv, tag, ciphertext } = parsedField(field);
   const key = typeof keyOrResolver === 'function' ? keyOrResolver(keyId) : keyOrResolver;
   if (key?.keyId !== keyId) {
     throw new EnvelopeFault('FIELD_KEY_MISMATCH', `the field names key ${keyId}, which is not the one given`);

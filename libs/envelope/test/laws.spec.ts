@@ -46,6 +46,7 @@ describe('fields', () => {
         const text = sealField(key, context, value);
         const opened = openField((wanted) => (wanted === id ? key : undefined), context, text);
         sealField(key, context, Buffer.alloc(value.length, 0xff));
+        expect(hex(openField(key, context, parseField(text)))).toBe(before);
         expect([hex(opened), hex(value), shapeFault(text)]).toEqual([before, before, undefined]);
         expect(parseField(text).ciphertext).toHaveLength(value.length);
       }),
@@ -153,6 +154,22 @@ describe('additional data', () => {
         expect(decodeNames(wrapAad(id, wrap))).toEqual(['countersign.envelope.v2.wrap', id, wrap.tenant, wrap.purpose, wrap.keyId]);
         expect(decodeNames(indexPrefix(field))).toEqual(['countersign.blind-index.v1', field.tenant, field.table, field.column]);
       }),
+    );
+  });
+
+  it('is the same whatever was encoded, or refused, before', () => {
+    // Few names, so that most calls share all but the row with the one before; an empty one is refused.
+    const few = fc.constantFrom('a', 'b', 'é', '');
+    const call = fc.record({ id: few, tenant: few, table: few, column: few, row: few });
+    fc.assert(
+      fc.property(fc.array(call, { maxLength: 20 }), (calls) => {
+        for (const { id, ...field } of calls) {
+          const names = [id, field.tenant, field.table, field.column, field.row];
+          if (names.includes('')) expect(faultOf(() => fieldAad(id, field))).toBe('CONTEXT_MALFORMED');
+          else expect(decodeNames(fieldAad(id, field))).toEqual(['countersign.envelope.v2', ...names]);
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 

@@ -57,6 +57,19 @@ describe('a cache of leases', () => {
     expect((await cache.get('a', fetch)).id).toBe(3);
   });
 
+  it('calls nothing fresh that is to be fetched again', async () => {
+    const { cache, fetch, clock } = stand();
+    expect(cache.fresh('a')).toBeUndefined();
+    const value = await cache.get('a', fetch);
+    clock.nowMs = 799;
+    expect(cache.fresh('a')?.id).toBe(1);
+    value.spent = 0.8;
+    expect([cache.fresh('a'), cache.peek('a')?.id]).toEqual([undefined, 1]);
+    value.spent = 0;
+    clock.nowMs = 800;
+    expect([cache.fresh('a'), cache.peek('a')?.id]).toEqual([undefined, 1]);
+  });
+
   it('does not serve what is spent', async () => {
     const { cache, fetch } = stand();
     (await cache.get('a', fetch)).spent = 1;
