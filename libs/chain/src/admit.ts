@@ -42,6 +42,13 @@ export interface AdmittedEvent {
   readonly content: string;
 }
 
+/** The personal parts of an event that is not admitted yet. */
+export interface ClearParts {
+  readonly eventId: string;
+  /** `json` is the canonical JSON of the part's `data`. */
+  readonly parts: readonly { readonly subject: string; readonly json: string }[];
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 const KNOWN = new Set([
@@ -91,6 +98,24 @@ export function admitEvent(value: unknown, address: Address): AdmittedEvent {
     canonical + resource + closing + '}';
   checkSize(content.length + producer.length, () => Buffer.byteLength(content) + Buffer.byteLength(producer));
   return { event, opening, producer, resource, closing, data, personal: parts, content };
+}
+
+/**
+ * The personal parts that {@link admitEvent} would find in a value, for who has to encrypt them beforehand: the same bytes
+ * in the same order. Undefined where it has none. What it has and would be refused for may be undefined or not.
+ */
+export function clearPartsOf(value: unknown): ClearParts | undefined {
+  if (!isObject(value) || value['personal'] === undefined) return undefined;
+  const eventId = value['id'];
+  if (typeof eventId !== 'string' || !UUID_PATTERN.test(eventId)) return undefined;
+  try {
+    const { parts } = admitPersonal(value['personal']);
+    const { personal } = value as unknown as Required<Event>;
+    return { eventId, parts: parts.map((json, i) => ({ subject: personal[i]!.subject, json })) };
+  } catch (fault) {
+    if (fault instanceof ChainFault) return undefined;
+    throw fault;
+  }
 }
 
 /** An event's size is that of its canonical JSON, so that white space and escapes change nothing. */

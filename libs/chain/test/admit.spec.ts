@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
-import { ChainFault, EVENT_BYTES_MAX, PERSONAL_PARTS_MAX, admitEvent } from '../src/index.js';
+import { ChainFault, EVENT_BYTES_MAX, PERSONAL_PARTS_MAX, admitEvent, clearPartsOf } from '../src/index.js';
 import type { AdmittedEvent, FaultCode } from '../src/index.js';
 import { ADDRESS, admissibleEvent, jsonObject } from './arbitrary-event.js';
 import { vectorsOf } from './vectors.js';
@@ -132,6 +132,16 @@ describe('laws', () => {
         expect(admitted.personal).toEqual((event.personal ?? []).map(({ data }) => canonicalJson(data)));
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('the personal parts that are read beforehand are those that are admitted', () => {
+    fc.assert(
+      fc.property(admissibleEvent, (event) => {
+        const { personal } = admitEvent(event, ADDRESS);
+        const parts = personal.map((json, i) => ({ subject: event.personal![i]!.subject, json }));
+        expect(clearPartsOf(event)).toEqual(event.personal === undefined ? undefined : { eventId: event.id, parts });
+      }),
     );
   });
 

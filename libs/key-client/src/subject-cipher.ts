@@ -60,28 +60,35 @@ export class SubjectCipher {
 
   /** Keys of all these subjects, missing ones made, 500 a request. Throws KeyClientError when the service does not answer. */
   async ensure(tenant: string, subjects: readonly string[]): Promise<SubjectKeys> {
-    const keys = new Map<string, FieldKey>();
     const faults = new Map<string, string>();
-    const missing: string[] = [];
-    const stale: string[] = [];
-    for (const subject of new Set(subjects)) {
-      const name = `${tenant} ${subject}`;
-      const known = this.#sealing.peek(name);
-      if (known === undefined) missing.push(subject);
-      else {
-        keys.set(subject, known.key);
-        if (this.#sealing.isStale(name)) stale.push(subject);
-      }
-    }
-    // Ahead of their end, and waited for by nobody.
-    if (stale.length > 0) this.#once(`refresh ${tenant}`, () => this.#fetch(tenant, stale, new Map(), new Map())).catch(() => undefined);
+    const { keys, missing } = this.#held(tenant, subjects);
     for (let at = 0; at < missing.length; at += KEYS_BATCH_MAX) await this.#fetch(tenant, missing.slice(at, at + KEYS_BATCH_MAX), keys, faults);
     return new SubjectKeys(tenant, keys, faults);
   }
 
-  /** Whether {@link ensure} would ask nobody before it answers. */
-  isAtHand(tenant: string, subjects: readonly string[]): boolean {
-    return subjects.every((subject) => this.#sealing.peek(`${tenant} ${subject}`) !== undefined);
+  /** What {@link ensure} would yield, if all these keys are leased; undefined when somebody would have to be asked first. */
+  atHand(tenant: string, subjects: readonly string[]): SubjectKeys | undefined {
+    const { keys, missing } = this.#held(tenant, subjects);
+    return missing.length === 0 ? new SubjectKeys(tenant, keys, new Map()) : undefined;
+  }
+
+  /** Keys that are leased, and whose are not. Those whose lease is about to end are asked for again, and waited for by nobody. */
+  #held(tenant: string, subjects: readonly string[]): { readonly keys: Map<string, FieldKey>; readonly missing: string[] } {
+    const keys = new Map<string, FieldKey>();
+    const missing: string[] = [];
+    const stale: string[] = [];
+    for (const subject of new Set(subjects)) {
+      const name = `${tenant} ${subject}`;
+      const fresh = this.#sealing.fresh(name);
+      const known = fresh ?? this.#sealing.peek(name);
+      if (known === undefined) missing.push(subject);
+      else {
+        keys.set(subject, known.key);
+        if (fresh === undefined) stale.push(subject);
+      }
+    }
+    if (stale.length > 0) this.#once(`refresh ${tenant}`, () => this.#fetch(tenant, stale, new Map(), new Map())).catch(() => undefined);
+    return { keys, missing };
   }
 
   /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */

@@ -11,7 +11,6 @@ import {
 } from '@countersign/chain';
 import { EntryRows, type RowBuffers } from './copy-rows.js';
 import type { Head, Ledger } from './head.js';
-import type { SealedParts } from './sealed-parts.js';
 
 /** An event on record, or about to be, with what tells a retry from a reused id. */
 export interface Recorded {
@@ -58,13 +57,13 @@ export class Batch {
 
   /**
    * Chains one event. Throws EVENT_ENTRY_TOO_LARGE, leaving the batch as it was.
-   * @param sealed personal parts of the event's message; undefined: they are salted, which hides nothing from who reads the database
+   * @param sealed its personal parts as they are stored; undefined: they are salted, which hides nothing from who reads the database
    */
-  add(admitted: AdmittedEvent, contentDigest: string, sealed: SealedParts | undefined): Recorded {
+  add(admitted: AdmittedEvent, contentDigest: string, sealed: readonly Buffer[] | undefined): Recorded {
     const { event } = admitted;
     const { data } = admitted;
     const dataPart = data === undefined ? undefined : saltedPart('data', data, this.salt());
-    const personal = admitted.personal.length === 0 ? NO_SEALED_PARTS : this.personalParts(admitted, sealed?.get(contentDigest), sealed !== undefined);
+    const personal = admitted.personal.length === 0 ? NO_SEALED_PARTS : this.personalParts(admitted, sealed);
     const descriptors = personal.map((part) => part.descriptor);
     if (dataPart !== undefined) descriptors.unshift(dataPart.descriptor);
     const link = { index: this.treeSize, previousEventHash: this.lastEventHash };
@@ -104,10 +103,10 @@ export class Batch {
     };
   }
 
-  private personalParts({ event, personal }: AdmittedEvent, stored: readonly Buffer[] | undefined, isSealed: boolean): readonly SealedPart[] {
-    if (!isSealed) return personal.map((json, i) => saltedPart('personal', json, this.salt(), event.personal![i]!.subject));
+  private personalParts({ event, personal }: AdmittedEvent, stored: readonly Buffer[] | undefined): readonly SealedPart[] {
+    if (stored === undefined) return personal.map((json, i) => saltedPart('personal', json, this.salt(), event.personal![i]!.subject));
     // The batch fails rather than that anything personal is stored in the clear.
-    if (stored?.length !== personal.length) throw new Error(`personal parts of event ${event.id} were not sealed`);
+    if (stored.length !== personal.length) throw new Error(`personal parts of event ${event.id} were not sealed`);
     return stored.map((bytes, i) => encryptedPart('personal', bytes, event.personal![i]!.subject));
   }
 

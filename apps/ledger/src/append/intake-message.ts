@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import {
   admitEvent,
+  clearPartsOf,
   ChainFault,
   MESSAGE_BYTES_MAX,
   MESSAGE_EVENTS_MAX,
@@ -8,6 +9,7 @@ import {
   TENANT_PATTERN,
   type Address,
   type AdmittedEvent,
+  type ClearParts,
 } from '@countersign/chain';
 import { eventFromCloudEvent, isCloudEvent } from '@countersign/contracts';
 import type { ContentDigester } from './content-digest.js';
@@ -42,6 +44,34 @@ export function* admitMessage(address: Address, body: Uint8Array, digester: Cont
   for (const value of values) yield admitValue(value, address, digester);
 }
 
+/**
+ * The personal parts of each event of a message, one element for each that {@link admitMessage} yields of it; none of a message that
+ * cannot be read. What an event has that is going to be refused does not count. Never throws for bad input.
+ */
+export function* readPersonal(address: Address, body: Uint8Array): Generator<ClearParts | undefined, void> {
+  let values: readonly unknown[];
+  try {
+    values = parseBody(body);
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    return;
+  }
+  for (const value of values) yield personalOf(value, address);
+}
+
+function personalOf(value: unknown, address: Address): ClearParts | undefined {
+  try {
+    return clearPartsOf(eventOf(value, address));
+  } catch (fault) {
+    if (!(fault instanceof ChainFault)) throw fault;
+    return undefined;
+  }
+}
+
+function eventOf(value: unknown, address: Address): unknown {
+  return isCloudEvent(value) ? eventFromCloudEvent(value, address) : value;
+}
+
 function parseBody(body: Uint8Array): readonly unknown[] {
   if (body.length > MESSAGE_BYTES_MAX) {
     throw new ChainFault('MESSAGE_TOO_LARGE', `a message is at most ${MESSAGE_BYTES_MAX} bytes`);
@@ -63,8 +93,7 @@ function parseBody(body: Uint8Array): readonly unknown[] {
 
 function admitValue(value: unknown, address: Address, digester: ContentDigester): Admission {
   try {
-    const event = isCloudEvent(value) ? eventFromCloudEvent(value, address) : value;
-    const admitted = admitEvent(event, address);
+    const admitted = admitEvent(eventOf(value, address), address);
     return { admitted, digest: digester.digest(admitted.content) };
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;

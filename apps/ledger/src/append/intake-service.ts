@@ -8,7 +8,7 @@ import { RowBuffers } from './copy-rows.js';
 import type { RandomBytes } from './batch.js';
 import type { ContentDigester } from './content-digest.js';
 import { emptyHead, type Head, type Ledger } from './head.js';
-import { admitMessage, parseIntakeSubject, type Admission } from './intake-message.js';
+import { admitMessage, parseIntakeSubject, readPersonal } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
 import { LedgerIntake } from './ledger-intake.js';
@@ -161,9 +161,8 @@ export class IntakeService {
 
   private async pending(message: Omit<BusMessage, 'nak'>, address: Address): Promise<PendingMessage> {
     const { digester, personal } = this.deps;
-    const admit = (): Iterable<Admission> => admitMessage(address, message.data, digester);
     let sealed: SealedParts | undefined;
-    if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, admit, personal);
+    if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, () => readPersonal(address, message.data), personal);
     this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,
@@ -171,7 +170,7 @@ export class IntakeService {
       body: message.data,
       sealed,
       redelivered: message.redelivered,
-      admit,
+      admit: () => admitMessage(address, message.data, digester),
       ack: () => {
         this.unsettledBytes -= message.data.length;
         message.ack();

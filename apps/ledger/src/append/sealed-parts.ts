@@ -1,8 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Admission } from './intake-message.js';
-
-/** Stored bytes of the personal parts of a message's events, in order, by the content digest of the event. */
-export type SealedParts = ReadonlyMap<string, readonly Buffer[]>;
+import type { ClearParts } from '@countersign/chain';
 
 /** A personal part in the clear, and where it is going to lie. */
 export interface ClearPart {
@@ -13,15 +10,50 @@ export interface ClearPart {
 }
 
 export interface PersonalSealer {
-  /** UTF-8 of `v2:…` for each part. Rejects when a key cannot be had; nothing is ever returned in the clear. */
-  seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly Buffer[]>;
+  /** `v2:…` for each part. Rejects when a key cannot be had; nothing is ever returned in the clear. */
+  seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly string[]>;
 }
 
-const NONE: SealedParts = new Map<string, readonly Buffer[]>();
 const EVENTS_A_TURN = 100;
 const FIELD_NAME = '"personal"';
 /** How JSON may spell a letter of the name otherwise: each is ASCII, and an escape of ASCII begins so. */
 const ESCAPED_LETTER = String.raw`\u00`;
+const NO_PARTS: readonly Buffer[] = [];
+
+/**
+ * Stored bytes of the personal parts of one message, by the place of their event in it. In one buffer: thousands of
+ * messages wait for their turn, and what they are made of is what the garbage collector goes through.
+ */
+export class SealedParts {
+  /**
+   * @param bytes all parts, one behind the other
+   * @param ends where each part ends
+   * @param partsBefore how many parts precede those of each event; one element more than there are events
+   */
+  private constructor(
+    private readonly bytes: Buffer,
+    private readonly ends: Uint32Array,
+    private readonly partsBefore: Uint32Array,
+  ) {}
+
+  static readonly none = new SealedParts(Buffer.alloc(0), new Uint32Array(0), new Uint32Array(0));
+
+  static of(texts: readonly string[], partsBefore: readonly number[]): SealedParts {
+    const bytes = Buffer.allocUnsafeSlow(texts.reduce((sum, { length }) => sum + length, 0));
+    const ends = new Uint32Array(texts.length);
+    let end = 0;
+    for (const [at, text] of texts.entries()) ends[at] = end += bytes.write(text, end, 'latin1');
+    return new SealedParts(bytes, ends, Uint32Array.from(partsBefore));
+  }
+
+  /** Those of the message's event at `place`, in order: UTF-8 of `v2:…` each. */
+  ofEvent(place: number): readonly Buffer[] {
+    const first = this.partsBefore[place] ?? 0;
+    const last = this.partsBefore[place + 1] ?? 0;
+    if (last <= first) return NO_PARTS;
+    return Array.from(this.ends.subarray(first, last), (end, k) => this.bytes.subarray(this.ends[first + k - 1] ?? 0, end));
+  }
+}
 
 /** Whether an event of the message may have personal parts; only then is it read before its turn. */
 export function mayHoldPersonal(body: Uint8Array): boolean {
@@ -29,24 +61,18 @@ export function mayHoldPersonal(body: Uint8Array): boolean {
   return bytes.includes(FIELD_NAME) || bytes.includes(ESCAPED_LETTER);
 }
 
-/** Seals every personal part of a message. Done before it is queued, so that an append never waits for a key. Rejects as the sealer does. */
-export async function sealMessage(tenant: string, body: Uint8Array, admit: () => Iterable<Admission>, sealer: PersonalSealer): Promise<SealedParts> {
-  if (!mayHoldPersonal(body)) return NONE;
-  const counts = new Map<string, number>();
+/**
+ * Seals every personal part of a message. Done before it is queued, so that an append never waits for a key. Rejects as
+ * the sealer does.
+ * @param read the message's events, in their order; asked for only where one may have personal parts
+ */
+export async function sealMessage(tenant: string, body: Uint8Array, read: () => Iterable<ClearParts | undefined>, sealer: PersonalSealer): Promise<SealedParts> {
+  if (!mayHoldPersonal(body)) return SealedParts.none;
   const parts: ClearPart[] = [];
-  let events = 0;
-  for (const admission of admit()) {
-    if (++events % EVENTS_A_TURN === 0) await nextTurn();
-    if ('refused' in admission || counts.has(admission.digest)) continue;
-    const { event, personal } = admission.admitted;
-    if (personal.length === 0) continue;
-    counts.set(admission.digest, personal.length);
-    personal.forEach((json, i) => parts.push({ subject: event.personal![i]!.subject, eventId: event.id, json }));
+  const partsBefore = [0];
+  for (const clear of read()) {
+    if (clear !== undefined) for (const { subject, json } of clear.parts) parts.push({ subject, eventId: clear.eventId, json });
+    if (partsBefore.push(parts.length) % EVENTS_A_TURN === 0) await nextTurn();
   }
-  if (parts.length === 0) return NONE;
-  const stored = await sealer.seal(tenant, parts);
-  const sealed = new Map<string, readonly Buffer[]>();
-  let at = 0;
-  for (const [digest, count] of counts) sealed.set(digest, stored.slice(at, (at += count)));
-  return sealed;
+  return parts.length === 0 ? SealedParts.none : SealedParts.of(await sealer.seal(tenant, parts), partsBefore);
 }

@@ -51,7 +51,7 @@ export function* settle(message: PendingMessage, settlement: Settlement, batch: 
     if (events % EVENTS_A_TURN === 0) yield;
     events += 1;
     if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
-    else settleOne(admission.admitted, admission.digest, { message, settlement, batch, onRecord, tenant });
+    else settleOne(admission.admitted, admission.digest, events - 1, { message, settlement, batch, onRecord, tenant });
   }
 }
 
@@ -63,11 +63,11 @@ interface Settling {
   readonly tenant: string;
 }
 
-function settleOne(admitted: AdmittedEvent, digest: string, { message, settlement, batch, onRecord, tenant }: Settling): void {
+function settleOne(admitted: AdmittedEvent, digest: string, place: number, { message, settlement, batch, onRecord, tenant }: Settling): void {
   const { id } = admitted.event;
   const earlier = batch.recorded.get(id) ?? onRecord(id);
   try {
-    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest, message.sealed).receipt);
+    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest, message.sealed?.ofEvent(place)).receipt);
     else settlement.repeated.push(retry(earlier, digest));
     if (earlier !== undefined) account(settlement, admitted);
   } catch (fault) {

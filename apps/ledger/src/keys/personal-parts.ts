@@ -21,13 +21,13 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   constructor(private readonly subjects: SubjectCipher) {}
 
   /** Throws KeyClientError, EnvelopeFault. */
-  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly Buffer[]> {
-    const stored: Buffer[] = [];
+  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly string[]> {
+    const stored: string[] = [];
     // A lease may end with its last use in the middle of a message; the next one is then asked for.
     for (let before = -1; stored.length < parts.length; ) {
       if (stored.length === before) throw new KeyClientError('KEY_EXHAUSTED', 'a key was leased without uses');
       before = stored.length;
-      const rest = parts.slice(before);
+      const rest = before === 0 ? parts : parts.slice(before);
       const keys = await this.keysOf(tenant, rest.map(({ subject }) => subject));
       sealWhileKeysLast(keys, rest, stored);
     }
@@ -54,7 +54,8 @@ export class PersonalParts implements PersonalSealer, PartOpener {
 
   /** While the key service is away one message at a time finds out whether it still is: the others must not fill the intake, waiting. */
   private async keysOf(tenant: string, subjects: readonly string[]): Promise<SubjectKeys> {
-    if (this.subjects.isAtHand(tenant, subjects)) return this.subjects.ensure(tenant, subjects);
+    const held = this.subjects.atHand(tenant, subjects);
+    if (held !== undefined) return held;
     const isProbe = this.isAway;
     if (isProbe && this.isProbing) throw new KeyClientError('KEYS_UNAVAILABLE', 'the key service did not answer just now');
     if (isProbe) this.isProbing = true;
@@ -71,13 +72,12 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   }
 }
 
-function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: Buffer[]): void {
+function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: string[]): void {
   try {
     for (const { subject, eventId, json } of parts) {
       const fault = keys.faults.get(subject);
       const bytes = Buffer.from(json, 'utf8');
-      const text = fault !== undefined && ERASED.has(fault) ? sealForNobody(keys.tenant, eventId, bytes) : keys.seal(subject, placeOf(eventId), bytes);
-      stored.push(Buffer.from(text, 'latin1'));
+      stored.push(fault !== undefined && ERASED.has(fault) ? sealForNobody(keys.tenant, eventId, bytes) : keys.seal(subject, placeOf(eventId), bytes));
     }
   } catch (error) {
     if (!(error instanceof EnvelopeFault && error.code === 'KEY_EXHAUSTED')) throw error;

@@ -130,7 +130,7 @@ describe('messages whose personal parts wait for keys', () => {
     const slow: PersonalSealer = {
       async seal(_tenant, parts) {
         await new Promise((resolve) => setTimeout(resolve, 80));
-        return parts.map(({ json }) => Buffer.from(`sealed ${json.length}`));
+        return parts.map(({ json }) => `sealed ${json.length}`);
       },
     };
     const one = new IntakeStand(storeOf(fixture), slow);
