@@ -8,6 +8,7 @@ export interface NatsConfig {
   readonly ledgerPublicKey: string;
   readonly servicesPublicKey: string;
   readonly keysPublicKey: string;
+  readonly identityPublicKey: string;
   readonly operatorPublicKey: string;
   readonly systemPublicKey: string;
 }
@@ -77,11 +78,11 @@ function accounts(c: NatsConfig): string {
     ]
     exports: [
       { service: "keys.*.ledger", accounts: [LEDGER] }
-      { service: "keys.*.identity", accounts: [SERVICES] }
+      { service: "keys.*.identity", accounts: [IDENTITY] }
       { service: "keys.*.retention", accounts: [SERVICES] }
       { service: "keys.*.edge", accounts: [SERVICES] }
       { service: "keys.*.operator", accounts: [OPERATORS] }
-      { stream: "keys-erased.>", accounts: [LEDGER, SERVICES] }
+      { stream: "keys-erased.>", accounts: [LEDGER, IDENTITY, SERVICES] }
     ]
     imports: [
       { service: { account: LEDGER, subject: "intake.keys.*" } }
@@ -89,13 +90,13 @@ function accounts(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.refused.keys" } }
     ]
   }
-  SERVICES {
+${identity(c)}  SERVICES {
     users: [
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "keys.*.identity", "keys.*.retention", "keys.*.edge", "_INBOX.>"] }
-          subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
+          publish { allow: ["intake.*.*", "keys.*.retention", "keys.*.edge", "identity.*.edge", "identity-acked.*", "_INBOX.>"] }
+          subscribe { allow: ["ledger.>", "keys-erased.>", "identity-revoked", "_INBOX.>"] }
         }
       }
     ]
@@ -105,10 +106,12 @@ function accounts(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.refused.>" } }
       { stream: { account: LEDGER, subject: "ledger.checkpoint.>" } }
       { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
-      { service: { account: KEYS, subject: "keys.*.identity" } }
       { service: { account: KEYS, subject: "keys.*.retention" } }
       { service: { account: KEYS, subject: "keys.*.edge" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
+      { service: { account: IDENTITY, subject: "identity.*.edge" } }
+      { service: { account: IDENTITY, subject: "identity-acked.*" } }
+      { stream: { account: IDENTITY, subject: "identity-revoked" } }
     ]
   }
 ${operators(c)}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
@@ -116,19 +119,51 @@ ${operators(c)}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
 `;
 }
 
-/** People who manage keys: no service sees what they ask or are told. */
+/** Alone answers `identity.>`: no service signs anybody in, and none revokes. */
+function identity(c: NatsConfig): string {
+  return `  IDENTITY {
+    users: [
+      {
+        nkey: ${c.identityPublicKey}
+        permissions {
+          publish { allow: ["intake.identity.*", "keys.*.identity", "identity-revoked", "_INBOX.>", "_R_.>"] }
+          subscribe { allow: ["identity.*.*", "identity-acked.*", "ledger.receipt.identity", "ledger.refused.identity", "keys-erased.>", "_INBOX.>"] }
+        }
+      }
+    ]
+    exports: [
+      { service: "identity.*.edge", accounts: [SERVICES] }
+      { service: "identity.*.operator", accounts: [OPERATORS] }
+      { service: "identity-acked.*", accounts: [SERVICES] }
+      { stream: "identity-revoked", accounts: [SERVICES] }
+    ]
+    imports: [
+      { service: { account: LEDGER, subject: "intake.identity.*" } }
+      { stream: { account: LEDGER, subject: "ledger.receipt.identity" } }
+      { stream: { account: LEDGER, subject: "ledger.refused.identity" } }
+      { service: { account: KEYS, subject: "keys.*.identity" } }
+      { stream: { account: KEYS, subject: "keys-erased.>" } }
+    ]
+  }
+`;
+}
+
+/** People who manage keys and make the first administrator: no service sees what they ask or are told. */
 function operators(c: NatsConfig): string {
   return `  OPERATORS {
     users: [
       {
         nkey: ${c.operatorPublicKey}
         permissions {
-          publish { allow: ["keys.*.operator"] }
+          publish { allow: ["keys.*.operator", "identity.*.operator"] }
           subscribe { allow: ["_INBOX.>"] }
         }
       }
     ]
-    imports: [ { service: { account: KEYS, subject: "keys.*.operator" } } ]
+    imports: [
+      { service: { account: KEYS, subject: "keys.*.operator" } }
+      { service: { account: IDENTITY, subject: "identity.*.operator" } }
+    ]
   }
 `;
 }

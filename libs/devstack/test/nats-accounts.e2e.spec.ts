@@ -16,6 +16,7 @@ let services: BusConnection;
 let other: BusConnection;
 let keys: BusConnection;
 let operator: BusConnection;
+let identity: BusConnection;
 
 const json = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
 const streamState = async (): Promise<unknown> => {
@@ -31,9 +32,10 @@ beforeAll(async () => {
   other = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'another service' });
   keys = await connectBus({ url: nats.url, nkeySeedFile: nats.users.keys, name: 'keys' });
   operator = await connectBus({ url: nats.url, nkeySeedFile: nats.users.operator, name: 'operator' });
+  identity = await connectBus({ url: nats.url, nkeySeedFile: nats.users.identity, name: 'identity' });
 });
 afterAll(async () => {
-  for (const bus of [ledger, services, other, keys, operator]) await bus.close();
+  for (const bus of [ledger, services, other, keys, operator, identity]) await bus.close();
   await nats.stop();
   await rm(dir, { recursive: true, force: true });
 });
@@ -144,6 +146,44 @@ describe('an operator', () => {
   });
 });
 
+describe('identity', () => {
+  it('is asked by services in the name of the edge, by operators in theirs, and by nobody in the name of another', async () => {
+    const questions = identity.subscribe('identity.*.*', (message) => message.respond(message.subject));
+    await identity.flush();
+    expect(String((await services.request('identity.session-check.edge', '', LIMIT)).data)).toBe('identity.session-check.edge');
+    expect(String((await operator.request('identity.admin-create.operator', '', LIMIT)).data)).toBe('identity.admin-create.operator');
+    await expect(services.request('identity.admin-create.operator', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(operator.request('identity.session-check.edge', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(ledger.request('identity.session-check.edge', '', LIMIT)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+    questions.unsubscribe();
+  });
+
+  it('tells services of revocations, and hears that they are in force', async () => {
+    const told = new Promise<string>((resolve) => services.subscribe('identity-revoked', (message) => resolve(String(message.data))));
+    const acked = new Promise<string>((resolve) => identity.subscribe('identity-acked.*', (message) => resolve(message.subject)));
+    await services.flush();
+    await identity.flush();
+    identity.publish('identity-revoked', 'r-1');
+    expect(await told).toBe('r-1');
+    services.publish('identity-acked.i-1', 'r-1');
+    expect(await acked).toBe('identity-acked.i-1');
+  });
+
+  it('alone speaks for itself: no service answers in its place or revokes', async () => {
+    const refused = new Promise<string>((resolve) => services.subscribe('identity.>', () => resolve('heard'), { onError: (error) => resolve(error.code) }));
+    expect(await refused).toBe('FORBIDDEN');
+    await expect(services.request('identity-revoked', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it('asks the key service in its own name only, which no other service does', async () => {
+    keys.subscribe('keys.>', (message) => message.respond(message.subject));
+    await keys.flush();
+    expect(String((await identity.request('keys.data-key.identity', '', LIMIT)).data)).toBe('keys.data-key.identity');
+    await expect(services.request('keys.data-key.identity', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(identity.request('keys.data-key.edge', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
 describe('secrets', () => {
   it('are in files that only their owner reads, not in the configuration and not on the command line', async () => {
     const visible = [await readFile(join(dir, 'nats.conf'), 'utf8'), await readFile(`/proc/${String(nats.pid)}/cmdline`, 'utf8')].join('\n');
@@ -158,7 +198,7 @@ describe('the template for production', () => {
   it('is a configuration that the server accepts', () => {
     const template = fileURLToPath(new URL('../../../deploy/nats/nats-server.conf', import.meta.url));
     const key = (): string => createUser().getPublicKey();
-    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
+    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_IDENTITY: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
     const check = spawnSync(natsServerProgram(join(dir, 'program'), () => undefined), ['--config', template, '-t'], { env, encoding: 'utf8' });
     expect([check.status, check.stderr]).toEqual([0, expect.stringContaining('is valid')]);
   });

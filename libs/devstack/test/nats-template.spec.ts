@@ -16,6 +16,7 @@ describe('the local bus and the template for production', () => {
       logFile: '/log',
       ledgerPublicKey: '$COUNTERSIGN_NKEY_LEDGER',
       keysPublicKey: '$COUNTERSIGN_NKEY_KEYS',
+      identityPublicKey: '$COUNTERSIGN_NKEY_IDENTITY',
       servicesPublicKey: '$COUNTERSIGN_NKEY_SERVICES',
       operatorPublicKey: '$COUNTERSIGN_NKEY_OPERATOR',
       systemPublicKey: '$COUNTERSIGN_NKEY_SYSTEM',

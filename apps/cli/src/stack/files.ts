@@ -37,7 +37,7 @@ export interface KeysFiles {
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
 const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
 /** On one machine they share the bus user `services`; in production each has its own. */
-const SHARED_USER = ['identity', 'retention', 'edge'];
+const SHARED_USER = ['retention', 'edge'];
 const PASSWORD_BYTES = 24;
 
 export function stackFiles(stateDir: string): StackFiles {
@@ -93,8 +93,8 @@ export async function writeUrls(files: StackFiles, databaseUrl: string): Promise
 export async function writeKeysFiles(files: KeysFiles, devstack: Devstack): Promise<void> {
   await writeUrl(files.databaseUrl, devstack.databaseUrl('keys'), 'keys_runtime', files.passwordsDir);
   await writeUrl(files.subjectsDatabaseUrl, devstack.databaseUrl('keys_subjects'), 'keys_runtime', files.passwordsDir);
-  const { ledger, keys, services, operator } = devstack.nats.publicKeys;
-  const known = { ledger: { publicKey: ledger }, operator: { publicKey: operator }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
+  const { ledger, keys, identity, services, operator } = devstack.nats.publicKeys;
+  const known = { ledger: { publicKey: ledger }, identity: { publicKey: identity }, operator: { publicKey: operator }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
   await writeFileDurably(files.services, `${JSON.stringify(known, null, 2)}\n`);
   await writeFileDurably(files.publicKey, `${keys}\n`);
 }

@@ -1,0 +1,3 @@
+export { IdentityClient, type IdentityClientOptions } from './identity-client.js';
+export { IdentityClientError, type IdentityClientErrorCode } from './identity-client-error.js';
+export { SessionCache, type SessionCacheOptions } from './session-cache.js';

@@ -1,0 +1,57 @@
+import type { IdentityPrincipal, Revocation } from '@countersign/contracts';
+
+interface Revoked {
+  readonly stamp: number;
+  readonly atMs: number;
+}
+
+/**
+ * Which sessions were revoked after what. What is known of a session carries the stamp of when it was asked; a revocation with a
+ * later stamp voids it, also when the answer was still under way.
+ */
+export class RevocationMemory {
+  readonly #revoked = new Map<string, Revoked>();
+  #stamp = 0;
+  /** Nothing with an earlier stamp is believed. */
+  #floor = 0;
+
+  constructor(
+    /** After this nothing is left that a revocation could void: how long answers are kept, counted from the question. */
+    private readonly keptMs: number,
+    private readonly entriesMax: number,
+  ) {}
+
+  /** The stamp of a question that is asked now. */
+  stamp(): number {
+    return this.#stamp;
+  }
+
+  add({ userId, sessionIds }: Pick<Revocation, 'userId' | 'sessionIds'>, nowMs: number): void {
+    this.#prune(nowMs);
+    const keys = sessionIds?.map((id) => `session ${id}`) ?? [`user ${userId}`];
+    const revoked = { stamp: ++this.#stamp, atMs: nowMs };
+    if (this.#revoked.size + keys.length > this.entriesMax) return this.voidAll();
+    for (const key of keys) {
+      this.#revoked.delete(key);
+      this.#revoked.set(key, revoked);
+    }
+  }
+
+  /** Whatever was asked before now is void. */
+  voidAll(): void {
+    this.#floor = ++this.#stamp;
+    this.#revoked.clear();
+  }
+
+  isVoid({ userId, sessionId }: Pick<IdentityPrincipal, 'userId' | 'sessionId'>, stamp: number): boolean {
+    const after = (key: string): boolean => (this.#revoked.get(key)?.stamp ?? 0) > stamp;
+    return stamp < this.#floor || after(`user ${userId}`) || after(`session ${sessionId}`);
+  }
+
+  #prune(nowMs: number): void {
+    for (const [key, { atMs }] of this.#revoked) {
+      if (nowMs - atMs <= this.keptMs) return;
+      this.#revoked.delete(key);
+    }
+  }
+}
