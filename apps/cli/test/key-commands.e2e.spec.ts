@@ -85,7 +85,7 @@ describe('countersign keys', () => {
       versions: [{ tenant: 'acme', purpose: 'ledger.clitest', version: 1, keyId: expect.stringMatching(KEY_ID), state: 'decrypt-only' }],
       epoch: { current: 1, rolledAt: expect.stringMatching(TIME), remaining: 0 },
     });
-    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.clitest', counts: [{ version: 1, remaining: 1234 }] });
+    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.clitest', scanMs: 0, counts: [{ version: 1, remaining: 1234 }] });
     const { out } = await cli('keys', 'rewrap-status', '--tenant', 'acme');
     expect(out).toMatch(/^KEY +VERSION +KEY ID +REMAINING +COUNTED\nacme\/ledger\.clitest +1 +dk_\w+ +1,234 +\S+Z\nepoch 1 of subjects' keys since \S+Z, 0 keys still under an older one\n$/);
   });
@@ -110,20 +110,22 @@ describe('countersign keys', () => {
     expect(await json('keys', 'cancel', NAME)).toMatchObject({ exitCode: 4, ok: false, error: { code: 'DESTRUCTION_NOT_SCHEDULED' } });
   });
 
-  it('raise-minimum and retire-version ask for the name; a version goes only at a count of zero', async () => {
+  it('raise-minimum and retire-version ask for the name; a version goes only when it is shown that nothing is left under it', async () => {
     const name = 'acme/ledger.versions';
     await ledger.ask('data-key', { tenant: 'acme', purpose: 'ledger.versions' });
-    await json('keys', 'rotate', name);
+    for (let version = 2; version <= 3; version++) await json('keys', 'rotate', name);
     expect(await typed('acme\n', 'keys', 'raise-minimum', name, '2')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining(`Versions of ${name} below 2 will decrypt nothing any more`) });
     expect(await typed('no\n', 'keys', 'retire-version', name, '1')).toMatchObject({ exitCode: 1, out: '', err: expect.stringContaining('not confirmed: nothing was changed') });
-    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 1, versions: [{ state: 'decrypt-only' }, { state: 'active' }] });
+    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 1, versions: [{ state: 'decrypt-only' }, { state: 'decrypt-only' }, { state: 'active' }] });
 
-    expect(await json('keys', 'retire-version', name, '1', '--yes')).toMatchObject({ exitCode: 4, error: { code: 'KEY_IN_USE' } });
+    expect(await json('keys', 'retire-version', name, '3', '--yes')).toMatchObject({ exitCode: 4, error: { code: 'KEY_IN_USE' } });
     expect(await json('keys', 'retire-version', name, '7', '--yes')).toMatchObject({ exitCode: 1, error: { code: 'KEY_UNKNOWN' } });
-    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.versions', counts: [{ version: 1, remaining: 0 }] });
+    // The ledger was handed the first one, and its lease has not ended; nobody was ever handed the second.
+    await ledger.ask('report-remaining', { tenant: 'acme', purpose: 'ledger.versions', scanMs: 0, counts: [{ version: 1, remaining: 0 }] });
+    expect(await json('keys', 'retire-version', name, '1', '--yes')).toMatchObject({ exitCode: 4, error: { code: 'KEY_SCAN_MISSING' } });
     expect((await typed(`${name}\n`, 'keys', 'raise-minimum', name, '2')).out).toBe(`${name}: versions from 2 on decrypt\n`);
-    expect(await json('keys', 'retire-version', name, '1', '--yes')).toEqual({ exitCode: 0, ok: true, tenant: 'acme', purpose: 'ledger.versions', version: 1 });
-    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 2, versions: [{ state: 'destroyed' }, { state: 'active' }] });
+    expect(await json('keys', 'retire-version', name, '2', '--yes')).toEqual({ exitCode: 0, ok: true, tenant: 'acme', purpose: 'ledger.versions', version: 2 });
+    expect((await json('keys', 'show', name))['key']).toMatchObject({ minimumVersion: 2, versions: [{ state: 'decrypt-only' }, { state: 'destroyed' }, { state: 'active' }] });
     expect(await json('keys', 'raise-minimum', name, '9', '--yes')).toMatchObject({ exitCode: 1, error: { code: 'KEY_UNKNOWN' } });
   });
 

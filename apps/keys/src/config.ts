@@ -31,6 +31,8 @@ const schema = z.object({
   KEYS_REWRAP_ROWS_PER_SECOND: count(1, 1_000_000).default(20_000),
   /** How long after a rotation a count of zero is not believed yet. */
   KEYS_RETIRE_SETTLE_SECONDS: count(0, 86_400).default(180),
+  /** So long after a rotation an empty old version of a data key is kept: longer than the oldest backup that may be put back. */
+  KEYS_RETIRE_DATA_KEYS_DAYS: count(0, 3_650).default(35),
   /** For tests only: accept a PostgreSQL whose fsync is off. */
   KEYS_ALLOW_FSYNC_OFF: flag.default(false),
 });
@@ -54,6 +56,7 @@ export function readConfig(env: Environment) {
     epochMs: config.KEYS_EPOCH_HOURS * 3_600_000,
     rowsPerSecondMax: config.KEYS_REWRAP_ROWS_PER_SECOND,
     retireSettleMs: config.KEYS_RETIRE_SETTLE_SECONDS * 1_000,
+    dataKeysKeptMs: config.KEYS_RETIRE_DATA_KEYS_DAYS * 86_400_000,
     allowFsyncOff: config.KEYS_ALLOW_FSYNC_OFF,
   });
 }

@@ -15,6 +15,7 @@ import { openKeysSecrets, type KeysSecrets } from './keys-secrets.js';
 import { readServices, type KnownServices } from './request/known-services.js';
 import { openRootKey } from './root/open-root-key.js';
 import type { RootKeyProvider } from './root/root-key-provider.js';
+import { HolderRows } from './store/holder-rows.js';
 import { KeyRows } from './store/key-rows.js';
 import { readEpoch } from './store/subject-rows.js';
 
@@ -37,6 +38,7 @@ export interface ServiceParts {
   readonly closeRoot: () => void;
   readonly store: EventStore;
   readonly rows: KeyRows;
+  readonly holders: HolderRows;
   readonly ring: KeyRing;
   readonly files: EpochFiles;
   readonly journal: ErasureJournal;
@@ -63,10 +65,12 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   const bus = await connectBus({ url: config.natsUrl, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', relay: { connection: bus, log, gatherMs: RELAY_GATHER_MS } });
   const rows = new KeyRows(pool);
+  // What was leased before a rotation may encrypt until it ends, and is stored soon after.
+  const holders = new HolderRows(pool, config.leaseMs + config.retireSettleMs);
   const ring = new KeyRing({ store, rows, root, policy: config.rotation, now: Date.now });
   const files = new EpochFiles(join(config.epochDir, 'keys'), root);
   const journal = new ErasureJournal(join(config.epochDir, 'erasures'));
-  return { config, log, registry, pool, subjectPool, bus, root, closeRoot, store, rows, ring, files, journal, secrets, services, privateKey };
+  return { config, log, registry, pool, subjectPool, bus, root, closeRoot, store, rows, holders, ring, files, journal, secrets, services, privateKey };
 }
 
 export async function closeParts({ store, bus, pool, subjectPool, closeRoot, secrets }: ServiceParts): Promise<void> {

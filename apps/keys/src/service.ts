@@ -9,6 +9,7 @@ import { SELF } from './keyring/key-ring.js';
 import { checkpointHandlers, reportSignatures } from './operations/checkpoints.js';
 import { dataKeyHandlers, type LeasePolicy } from './operations/data-keys.js';
 import { Erasures } from './operations/erasures.js';
+import { holdingHandlers } from './operations/holdings.js';
 import { carryOutDue, lifecycleHandlers } from './operations/lifecycle.js';
 import { LogSigner } from './operations/log-signer.js';
 import { overviewHandlers } from './operations/overview.js';
@@ -19,6 +20,7 @@ import { wrappedKeyHandlers } from './operations/wrapped-keys.js';
 import { Nonces } from './request/nonces.js';
 import { Receiver } from './request/receiver.js';
 import { Refusals } from './request/refusals.js';
+import { retireProven } from './rewrap/retire-proven.js';
 import { rewrapAll } from './rewrap/tenant-rewrap.js';
 import { every, type Loop } from './service-loops.js';
 import { serviceMetrics } from './service-metrics.js';
@@ -29,6 +31,7 @@ const REFUSALS_FLUSH_MS = 1_000;
 const SIGNATURES_REPORT_MS = 60_000;
 const DUE_PAUSE_MS = 30_000;
 const REWRAP_PAUSE_MS = 30_000;
+const RETIRE_PAUSE_MS = 60_000;
 const EPOCH_PAUSE_MS = 30_000;
 const ERASURES_PAUSE_MS = 10_000;
 /**
@@ -58,7 +61,7 @@ export async function startKeys(config: KeysConfig): Promise<RunningKeys> {
 
 async function start(parts: ServiceParts): Promise<RunningKeys> {
   const { config } = parts;
-  const { log, bus, pool, subjectPool, store, files, journal, ring, rows } = parts;
+  const { log, bus, pool, subjectPool, store, files, journal, ring, rows, holders } = parts;
   const now = (): Date => new Date();
   const roller = new Roller({ pool: subjectPool, files, journal, now, rowsPerSecondMax: config.rowsPerSecondMax });
   await roller.open();
@@ -68,7 +71,7 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
   // Before the first request: nobody who was erased may be met with a key again.
   const replayed = await erasures.replay();
   const loops: Loop[] = [];
-  const life = { store, ring, rows, now: Date.now, rotated: ({ purpose }: { purpose: string }) => purpose === TENANT_KEY_PURPOSE && loops.forEach((loop) => loop.wake()) };
+  const life = { ring, rows, holders, now: Date.now, rotated: ({ purpose }: { purpose: string }) => purpose === TENANT_KEY_PURPOSE && loops.forEach((loop) => loop.wake()) };
   const lease: LeasePolicy = { ttlMs: config.leaseMs, usesMax: config.leaseUses, subjectUsesMax: SUBJECT_LEASE_USES };
   const refusals = new Refusals(store, randomUUID);
   const receiver = new Receiver({
@@ -79,11 +82,12 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
     now: Date.now,
     metrics: serviceMetrics(parts),
     handlers: {
-      ...dataKeyHandlers({ store, ring, rows, lease, now: Date.now }),
-      ...wrappedKeyHandlers({ store, ring }),
+      ...dataKeyHandlers({ store, ring, rows, holders, lease, now: Date.now }),
+      ...wrappedKeyHandlers({ store, ring, holders }),
       ...subjectKeyHandlers({ store, subjects, lease }),
       ...checkpointHandlers({ pool, store, signer, now, newId: randomUUID }),
       ...lifecycleHandlers(life),
+      ...holdingHandlers({ store, ring, holders, now: Date.now }),
       ...erasures.handlers(),
       ...signingImportHandlers(ring, now),
       ...overviewHandlers({ store, rows, subjectPool, roller, now, log }),
@@ -116,7 +120,7 @@ interface LoopDependencies {
 
 /** What goes on without being asked. Each tells the log what failed, and tries again. */
 function startLoops(parts: ServiceParts, { roller, erasures, refusals, life, isStopping }: LoopDependencies): Loop[] {
-  const { config, log, pool, subjectPool, store, files, ring, root } = parts;
+  const { config, log, pool, subjectPool, store, files, ring, root, holders } = parts;
   const failed = (what: string) => (error: unknown): void => log.warn({ err: error }, `${what} failed, it is tried again`);
   const rewrap = { pool, subjectPool, files, ring, root, now: Date.now, rowsPerSecondMax: config.rowsPerSecondMax, settleMs: config.retireSettleMs, isStopping };
   return [
@@ -127,6 +131,10 @@ function startLoops(parts: ServiceParts, { roller, erasures, refusals, life, isS
       const retired = await rewrapAll(rewrap);
       if (retired > 0) log.info({ retired }, 'versions of tenant keys retired at a count of zero');
     }, failed('rewrapping')),
+    every(Math.min(RETIRE_PAUSE_MS, Math.max(500, config.dataKeysKeptMs)), async () => {
+      const retired = await retireProven({ holders, ring, now: Date.now, keptMs: config.dataKeysKeptMs });
+      if (retired > 0) log.info({ retired }, 'old versions of data keys retired: nothing is left under them');
+    }, failed('retiring old versions')),
     every(ERASURES_PAUSE_MS, () => erasures.resume(), failed('finishing erasures')),
     every(Math.min(EPOCH_PAUSE_MS, config.epochMs), async () => {
       await roller.resume();

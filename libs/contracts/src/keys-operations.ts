@@ -46,7 +46,21 @@ export const keyViewSchema = z.strictObject({
 export type KeyView = z.infer<typeof keyViewSchema>;
 export type KeyVersionView = z.infer<typeof keyVersionViewSchema>;
 
+/** A scan that took longer proves nothing. */
+const SCAN_MS_MAX = 86_400_000;
+
 const keyName = { tenant: tenantSchema, purpose: anyPurposeSchema };
+export const heldVersionSchema = z.strictObject({
+  ...keyName,
+  keyId: keyIdSchema,
+  version,
+  state: states,
+  /** The version that encrypts now; absent once the whole key is destroyed. */
+  activeKeyId: keyIdSchema.optional(),
+  /** Nobody encrypts under it any more: a scan that begins now can prove that nothing is left. */
+  isSettled: z.boolean(),
+});
+export type HeldVersion = z.infer<typeof heldVersionSchema>;
 const leased = { keyId: keyIdSchema, version, state: states, ttlMs, usesMax };
 const subjectGrant = z.union([z.strictObject({ subject, keyId: keyIdSchema }), z.strictObject({ subject, fault })]);
 const keyIdGrant = z.union([z.strictObject({ keyId: keyIdSchema }), z.strictObject({ keyId: keyIdSchema, fault })]);
@@ -158,10 +172,19 @@ export const KEYS_OPERATIONS = {
     }),
     result: z.strictObject({}),
   },
-  /** A service's count of fields under a key version, by a scan of the whole column: the proof that a retirement needs. */
+  /**
+   * Versions that the asking service has encrypted under: old ones which it has not yet shown to be empty, in pages, and those
+   * that it has `found` in its columns, in whatever state. One that is found and not answered is not a key of its own.
+   */
+  'held-versions': {
+    sealed: false,
+    args: z.strictObject({ found: z.array(keyIdSchema).max(KEYS_BATCH_MAX).default([]), after: keyIdSchema.optional() }),
+    result: z.strictObject({ versions: z.array(heldVersionSchema), next: keyIdSchema.optional() }),
+  },
+  /** A service's count of fields under key versions, over all its columns, by a scan that began `scanMs` before: the proof that a retirement needs. */
   'report-remaining': {
     sealed: false,
-    args: z.strictObject({ ...keyName, counts: z.array(z.strictObject({ version, remaining: whole })).min(1).max(100) }),
+    args: z.strictObject({ ...keyName, scanMs: whole.max(SCAN_MS_MAX), counts: z.array(z.strictObject({ version, remaining: whole })).min(1).max(100) }),
     result: z.strictObject({}),
   },
   /** Begins a roll of the epoch now instead of at its time. */

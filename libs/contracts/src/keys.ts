@@ -33,7 +33,8 @@ export const keysSubject = (operation: string, service: string): string => `keys
  * - KEY_DESTROYED: there was one, and its bytes are gone
  * - KEY_EXHAUSTED: it has been leased for as many encryptions as one key may make
  * - KEY_VERSION_TOO_OLD: below the minimum decryption version
- * - KEY_IN_USE: the version is active, or data under it has not been proved to be gone
+ * - KEY_IN_USE: the version is active, or something was found under it
+ * - KEY_SCAN_MISSING: a service that encrypted under the version has not yet shown, by a scan begun after its leases had ended, that nothing is left
  * - KEY_PURPOSE_FORBIDDEN: the service may not do this with keys of this purpose
  * - TENANT_FORBIDDEN: the service may not act for this tenant
  * - REQUEST_MALFORMED, REQUEST_SIGNATURE_INVALID, REQUEST_STALE, REQUEST_REPLAYED: about the request as such
@@ -55,6 +56,7 @@ export const KEYS_FAULT_CODES = [
   'KEY_EXHAUSTED',
   'KEY_VERSION_TOO_OLD',
   'KEY_IN_USE',
+  'KEY_SCAN_MISSING',
   'KEY_PURPOSE_FORBIDDEN',
   'TENANT_FORBIDDEN',
   'REQUEST_MALFORMED',

@@ -33,8 +33,8 @@ export const GRANTS: readonly Grant[] = [
   { service: 'operator', purpose: KEYS_IMPORT_PURPOSE, operations: ['wrap'], why: 'signing keys that were made elsewhere travel under a key that serves for nothing else' },
 ];
 
-/** Reporting is everybody's duty: what is reported about is checked where it is stored. */
-const DUTIES: readonly KeysOperation[] = ['report-uses'];
+/** Everybody's duty: what is reported about is checked where it is stored, and what is told is about the asker's own. */
+const DUTIES: readonly KeysOperation[] = ['report-uses', 'held-versions'];
 
 /** What an operation touches, for {@link authorise}. */
 export interface Asked {
@@ -76,7 +76,7 @@ export function authorise(asked: Asked, tenants: readonly string[] | undefined, 
     grants.some(({ service, purpose, operations }) => service === asked.service && operations.includes(asked.operation) && covers(purpose, asked.purpose));
   if (!allowed) throw new KeysFault('KEY_PURPOSE_FORBIDDEN', `${asked.service} may not use ${asked.operation} with keys of this purpose`, { field: 'purpose' });
   // One who is confined may not ask about everybody either.
-  if (tenants !== undefined && asked.operation !== 'report-uses' && (asked.tenant === undefined || !tenants.includes(asked.tenant))) {
+  if (tenants !== undefined && !DUTIES.includes(asked.operation) && (asked.tenant === undefined || !tenants.includes(asked.tenant))) {
     throw new KeysFault('TENANT_FORBIDDEN', `${asked.service} may not act for this tenant`, { field: 'tenant' });
   }
 }

@@ -109,7 +109,8 @@ function decideRetirement({ version, remaining, atMs }: Extract<KeyCommand, { ty
   if (found.state === 'destroyed') return [];
   if (found.state === 'active') throw new KeysFault('KEY_IN_USE', 'the active version cannot be retired: rotate first', { field: 'version' });
   // Nobody has looked, or something was found: destroying it would lose data for good.
-  if (remaining !== 0) throw new KeysFault('KEY_IN_USE', remaining === undefined ? 'no scan has proved that nothing is left under this version' : `${remaining} are left under this version`);
+  if (remaining === undefined) throw new KeysFault('KEY_SCAN_MISSING', 'not every service that encrypted under this version has shown, by a scan after its leases had ended, that nothing is left');
+  if (remaining > 0) throw new KeysFault('KEY_IN_USE', `${remaining} are left under this version`);
   return [{ type: 'version-retired', version, keyId: found.keyId, atMs }];
 }
 

@@ -5,6 +5,7 @@ import { KeysFault } from '../domain/keys-fault.js';
 import type { KeyRing } from '../keyring/key-ring.js';
 import { causeOf, type Asker, type Handlers } from '../request/asker.js';
 import { record } from '../request/audit.js';
+import type { HolderRows } from '../store/holder-rows.js';
 import { leaseUses, type KeyRows, type Leasable } from '../store/key-rows.js';
 import { LEASES_A_BLOCK, LeaseBlocks } from './lease-blocks.js';
 
@@ -27,6 +28,7 @@ export interface DataKeyDependencies {
   readonly store: EventStore;
   readonly ring: KeyRing;
   readonly rows: KeyRows;
+  readonly holders: HolderRows;
   readonly lease: LeasePolicy;
   readonly now: () => number;
 }
@@ -43,6 +45,7 @@ export function dataKeyHandlers(deps: DataKeyDependencies): Pick<Handlers, 'data
       const name = { tenant, purpose };
       const key = await deps.ring.ensure(name, 'index', causeOf(asker));
       const found = version === undefined ? activeVersion(key) : decryptingVersion(key, versionOf(key, version).keyId);
+      await deps.holders.ensure(asker.service, found.keyId);
       const bytes = await deps.ring.bytes(found.keyId);
       await record(deps.store, asker, 'keys.index-key.leased', { ...name, keyId: found.keyId, version: found.version });
       return { result: { keyId: found.keyId, version: found.version, ttlMs: deps.lease.ttlMs }, keys: [bytes] };
@@ -64,6 +67,7 @@ async function leaseActive(deps: DataKeyDependencies & { readonly blocks: LeaseB
     }
     // Counted before they are handed out: what a process had in stock is lost with it, and nothing is used that was not counted.
     if (!(await blocks.takeOrReserve(keyId, leases, () => leaseUses(rows.pool, keyId, uses, KEY_USES_MAX)))) continue;
+    await deps.holders.ensure(asker.service, keyId);
     const bytes = await ring.open(material!);
     await recorded(bytes, record(store, asker, 'keys.data-key.leased', { ...name, keyId, version, usesMax: lease.usesMax }));
     return { result: { keyId, version, state: 'active' as const, ttlMs: lease.ttlMs, usesMax: lease.usesMax }, keys: [bytes] };

@@ -1,27 +1,26 @@
 import { TENANT_KEY_PURPOSE } from '@countersign/contracts';
-import type { EventStore } from '@countersign/event-store';
-import { activeVersion, isOlderThanPolicy, versionOf, type KeyName } from '../domain/key.js';
+import { activeVersion, isOlderThanPolicy, type KeyName } from '../domain/key.js';
 import { KeysFault } from '../domain/keys-fault.js';
 import type { KeyRing } from '../keyring/key-ring.js';
 import { causeOf, type Handlers } from '../request/asker.js';
-import { record } from '../request/audit.js';
+import type { HolderRows } from '../store/holder-rows.js';
 import type { KeyRows } from '../store/key-rows.js';
 
 /** Keys rotated or destroyed in one round, so that many that fall due together do not delay requests. */
 export const DUE_A_ROUND_MAX = 50;
 
 interface LifecycleDependencies {
-  readonly store: EventStore;
   readonly ring: KeyRing;
   readonly rows: KeyRows;
+  readonly holders: HolderRows;
   readonly now: () => number;
   /** Told that a tenant key has a new version: what lies under the old one can be rewrapped now. */
   readonly rotated: (name: KeyName) => void;
 }
 
 /** What becomes of keys: versions, limits, ends. */
-export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, 'rotate' | 'raise-minimum' | 'retire-version' | 'schedule-destruction' | 'cancel-destruction' | 'report-remaining'> {
-  const { ring, store, now } = deps;
+export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, 'rotate' | 'raise-minimum' | 'retire-version' | 'schedule-destruction' | 'cancel-destruction'> {
+  const { ring, holders, now } = deps;
   return {
     rotate: async ({ tenant, purpose }, asker) => {
       const name = { tenant, purpose };
@@ -38,7 +37,7 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
     },
     'retire-version': async ({ tenant, purpose, version }, asker) => {
       if (purpose === TENANT_KEY_PURPOSE) throw new KeysFault('KEY_IN_USE', 'versions of a tenant key are retired by the rewrapping itself, at a count of zero', { field: 'purpose' });
-      const remaining = await provenRemaining(deps, { tenant, purpose }, version);
+      const remaining = await holders.provenRemaining({ tenant, purpose }, version);
       await ring.execute({ tenant, purpose }, { type: 'retire-version', version, remaining, atMs: now() }, causeOf(asker), { commandId: asker.nonce });
       return { result: { version } };
     },
@@ -50,35 +49,14 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
       await ring.execute({ tenant, purpose }, { type: 'cancel-destruction', atMs: now() }, causeOf(asker), { commandId: asker.nonce });
       return { result: {} };
     },
-    'report-remaining': async ({ tenant, purpose, counts }, asker) => {
-      const key = await ring.load({ tenant, purpose });
-      for (const { version } of counts) versionOf(key, version);
-      await record(store, asker, 'keys.remaining.reported', { tenant, purpose, counts }, {
-        project: async (client) => {
-          for (const { version, remaining } of counts) {
-            await client.query('UPDATE key_versions SET remaining = $4, remaining_at = $5 WHERE tenant = $1 AND purpose = $2 AND version = $3', [tenant, purpose, version, remaining, new Date(now())]);
-          }
-        },
-      });
-      return { result: {} };
-    },
   };
-
-  /** The count of a scan that began after the version had ceased to encrypt; undefined when there was none. */
-  async function provenRemaining({ rows: read }: LifecycleDependencies, name: KeyName, version: number): Promise<number | undefined> {
-    const views = (await read.show(name))?.versions ?? [];
-    const found = views.find((view) => view.version === version);
-    const next = views.find((view) => view.version === version + 1);
-    if (found?.remaining === undefined || found.remainingAt === undefined || next === undefined) return undefined;
-    return Date.parse(found.remainingAt) > Date.parse(next.createdAt) ? found.remaining : undefined;
-  }
 }
 
 /**
  * Rotates and destroys what is due, some of it a round; the rest is there in the next. One that fails does not keep the others
  * waiting: throws the first failure after the round.
  */
-export async function carryOutDue({ ring, rows, now, rotated }: Omit<LifecycleDependencies, 'store'>, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
+export async function carryOutDue({ ring, rows, now, rotated }: Omit<LifecycleDependencies, 'holders'>, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
   const failures: unknown[] = [];
   for (const { tenant, purpose } of await rows.due(new Date(now()), DUE_A_ROUND_MAX)) {
     const name = { tenant, purpose };

@@ -8,6 +8,7 @@ import { KeysFault } from '../domain/keys-fault.js';
 import type { KeyRing } from '../keyring/key-ring.js';
 import { causeOf, type Asker, type Handlers } from '../request/asker.js';
 import { record } from '../request/audit.js';
+import type { HolderRows } from '../store/holder-rows.js';
 import { leaseUses } from '../store/key-rows.js';
 
 const KEY_BYTES = 32;
@@ -15,6 +16,7 @@ const KEY_BYTES = 32;
 interface WrapDependencies {
   readonly store: EventStore;
   readonly ring: KeyRing;
+  readonly holders: HolderRows;
 }
 
 /** Keys of files and the like: made here, kept by the asker beside what they encrypt, opened here. */
@@ -45,8 +47,9 @@ export function wrappedKeyHandlers(deps: WrapDependencies): Pick<Handlers, 'wrap
   };
 }
 
-async function wrapUnderActive({ store, ring }: WrapDependencies, name: KeyName, keyId: string, bytes: Uint8Array, asker: Asker, type: string): Promise<string> {
+async function wrapUnderActive({ store, ring, holders }: WrapDependencies, name: KeyName, keyId: string, bytes: Uint8Array, asker: Asker, type: string): Promise<string> {
   const active = activeVersion(await ring.ensure(name, 'data', causeOf(asker)));
+  await holders.ensure(asker.service, active.keyId);
   const kekBytes = await ring.bytes(active.keyId);
   const kek = fieldKey({ keyId: active.keyId, bytes: kekBytes, usesMax: 1 });
   kekBytes.fill(0);
