@@ -62,6 +62,11 @@ export class LeaseCache<V> {
     return known;
   }
 
+  /** Fetches the next one now; the one that is there serves until it has come. */
+  renew(name: string, fetch: () => Promise<{ readonly value: V; readonly ttlMs: number }>): Promise<V> {
+    return this.#fetch(name, fetch);
+  }
+
   drop(name: string): void {
     this.#leases.delete(name);
   }
