@@ -10,7 +10,7 @@ export const SUBJECTS_DATABASE = 'keys_subjects';
 const ROWS_PER_SECOND = '1000000';
 
 /** Provisions the key service's databases and starts it, both in processes of their own, as a deployment does. */
-export async function startKeys(stack: Devstack, nodeArgs: readonly string[], keptLogFile: string | undefined): Promise<ServiceProcess> {
+export async function startKeys(stack: Devstack, nodeArgs: readonly string[], keptLogFile: string | undefined, changes: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
   const dir = join(stack.stateDir, 'keys');
   const passwords = join(dir, 'passwords');
   const urlOf = writePasswords(passwords, ['keys_owner', 'keys_runtime']);
@@ -33,6 +33,7 @@ export async function startKeys(stack: Devstack, nodeArgs: readonly string[], ke
     KEYS_RECEIPT_NAME: 'bench.localhost/erasures',
     KEYS_REWRAP_ROWS_PER_SECOND: ROWS_PER_SECOND,
     KEYS_HTTP_PORT: String(port),
+    ...changes,
   }, logFile);
   return whenReady('keys', child, `http://${LOOPBACK}:${port}`, logFile);
 }

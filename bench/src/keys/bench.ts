@@ -12,6 +12,7 @@ import type { KeysFigures } from './figures.js';
 import type { KeysScale } from './options.js';
 import { createSubjects, dataKeyLatency, SignedLog } from './requests.js';
 import { rollEpoch, rotateTenantKey } from './rewrap.js';
+import { rotateUnderLoad } from './rotation.js';
 import type { KeysStack } from './stack.js';
 
 /** Subjects whose keys are leased while sealing for them is measured. */
@@ -42,6 +43,15 @@ export class KeysBench {
     await this.encryption();
     await this.rewrap();
     await this.ledger();
+    await this.rotation();
+  }
+
+  /** On a stand of its own, whose leases end soon enough to be waited for. */
+  private async rotation(): Promise<void> {
+    const figures = await rotateUnderLoad(this.scale.rotatedRows);
+    Object.assign(this.figures, figures satisfies KeysFigures);
+    const { rotation_operations: operations, rotation_failed_operations: failed, rotation_rows_per_s: rate, rotation_remaining: remaining, rotation_retired_versions: retired } = figures;
+    this.note(`rotation of every key: ${count(operations)} operations, ${count(failed)} failed; ${count(rate)} rows/s; ${count(remaining)} left; ${count(retired)} old versions retired`);
   }
 
   private async requests(): Promise<void> {

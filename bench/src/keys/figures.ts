@@ -1,4 +1,4 @@
-import { atLeast, table, type Row } from '../table.js';
+import { atLeast, atMost, table, type Row } from '../table.js';
 
 /** The figures of the keys, under names that never change. One that was not measured is absent. */
 export interface KeysFigures {
@@ -25,6 +25,13 @@ export interface KeysFigures {
   /** The same events on a ledger that salts the part only. */
   ledger_append_clear_per_s?: number;
   ledger_append_encrypted_vs_clear?: number;
+  /** Every key in use is rotated at once under load, and old versions are retired. */
+  rotation_operations?: number;
+  rotation_failed_operations?: number;
+  rotation_rows_per_s?: number;
+  rotation_remaining?: number;
+  rotation_retired_versions?: number;
+  rotation_seconds?: number;
 }
 
 const AIM = atLeast(100_000, '≥ 100,000');
@@ -44,6 +51,12 @@ const ROWS: readonly Row<keyof KeysFigures>[] = [
   { name: 'ledger_append_encrypted_per_s', what: '(e) ledger, personal parts encrypted', unit: 'events/s', digits: 0 },
   { name: 'ledger_append_clear_per_s', what: '(s) ledger, personal parts salted', unit: 'events/s', digits: 0 },
   { name: 'ledger_append_encrypted_vs_clear', what: '(e) / (s)', unit: '×', digits: 2, target: atLeast(0.8, '≥ 0.8') },
+  { name: 'rotation_operations', what: 'rotation of every key in use: operations meanwhile', unit: 'operations', digits: 0 },
+  { name: 'rotation_failed_operations', what: '… of them failed', unit: 'operations', digits: 0, target: atMost(0, '0') },
+  { name: 'rotation_rows_per_s', what: '… rows re-encrypted beside the load', unit: 'rows/s', digits: 0 },
+  { name: 'rotation_remaining', what: '… rows left under the old version', unit: 'rows', digits: 0, target: atMost(0, '0') },
+  { name: 'rotation_retired_versions', what: '… old versions retired, data key and tenant key', unit: 'versions', digits: 0, target: atLeast(2, '2') },
+  { name: 'rotation_seconds', what: '… from the order to the last retirement', unit: 's', digits: 1 },
 ];
 
 export const keysTable = (figures: KeysFigures): string => table(ROWS, figures);

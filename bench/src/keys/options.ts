@@ -13,14 +13,16 @@ export interface KeysScale {
   readonly checkpoints: number;
   /** With a personal part, in each round of each way to keep it. */
   readonly events: number;
+  /** Rows under a data key that is rotated. */
+  readonly rotatedRows: number;
 }
 
 export interface KeysOptions extends RunOptions {
   readonly scale: KeysScale;
 }
 
-const FULL: KeysScale = { rounds: 3, sealSeconds: 5, dataKeys: 3_000, subjects: 50_000, checkpoints: 1_000, events: 200_000 };
-const QUICK: KeysScale = { rounds: 1, sealSeconds: 2, dataKeys: 500, subjects: 10_000, checkpoints: 200, events: 40_000 };
+const FULL: KeysScale = { rounds: 3, sealSeconds: 5, dataKeys: 3_000, subjects: 50_000, checkpoints: 1_000, events: 200_000, rotatedRows: 50_000 };
+const QUICK: KeysScale = { rounds: 1, sealSeconds: 2, dataKeys: 500, subjects: 10_000, checkpoints: 200, events: 40_000, rotatedRows: 10_000 };
 
 export const KEYS_USAGE = `usage: npm run bench -- keys [--quick] [--json FILE] [--no-record] [--node-args=ARGS] [--log FILE]
   --quick       less than a minute; figures are rougher and are not recorded
