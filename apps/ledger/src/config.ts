@@ -33,6 +33,8 @@ const schema = z.object({
   LEDGER_VERIFY_THREADS: count(1, 64).default(2),
   LEDGER_CHECKPOINT_INTERVAL_MS: count(50, 1_000).default(500),
   LEDGER_INTAKE_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
+  /** Of messages that wait for keys while the key service is away, beside the intake's bytes. */
+  LEDGER_WAITING_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
   LEDGER_NATS_REPLICAS: count(1, 5).default(1),
   /** For tests only: accept a PostgreSQL whose fsync is off. */
   LEDGER_ALLOW_FSYNC_OFF: flag.default(false),
@@ -53,6 +55,7 @@ export function readConfig(env: Environment) {
     natsUrl: config.LEDGER_NATS_URL,
     natsReplicas: config.LEDGER_NATS_REPLICAS,
     intakeMaxBytes: config.LEDGER_INTAKE_MAX_BYTES,
+    waitingMaxBytes: config.LEDGER_WAITING_MAX_BYTES,
     stateDir: config.LEDGER_STATE_DIR,
     keys: config.LEDGER_KEYS,
     keysPublicKeyFile: config.LEDGER_KEYS_PUBLIC_KEY_FILE,

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { WaitingRoom } from '@countersign/bus';
 import type { ChainFault } from '@countersign/chain';
 import { checkpointSubject, integritySubject, type Verdict } from '@countersign/contracts';
 import { hmacContentDigester } from './append/content-digest.js';
 import type { Ledger } from './append/head.js';
-import { intakeMetrics } from './append/intake-metrics.js';
+import { intakeMetrics, type IntakeMetrics } from './append/intake-metrics.js';
 import { IntakeService } from './append/intake-service.js';
 import { Checkpointer } from './checkpoint/checkpointer.js';
 import { isKeysAway } from './keys/keys-away.js';
@@ -19,6 +20,8 @@ export class ServiceFlows {
   readonly intake: IntakeService;
   readonly checkpointer: Checkpointer;
   readonly verification: Verification;
+  /** Messages that wait for keys. */
+  readonly waiting: WaitingRoom;
   private readonly metrics: ServiceMetrics;
 
   constructor(private readonly parts: ServiceParts) {
@@ -28,7 +31,9 @@ export class ServiceFlows {
     });
     this.checkpointer = this.wireCheckpoints();
     this.verification = this.wireVerification();
-    this.intake = this.wireIntake();
+    const metrics = intakeMetrics(parts.registry);
+    this.waiting = this.wireWaiting(metrics);
+    this.intake = this.wireIntake(metrics);
   }
 
   /** Makes a ledger known to readers and to verification before anything is appended to it. */
@@ -84,8 +89,25 @@ export class ServiceFlows {
     });
   }
 
-  private wireIntake(): IntakeService {
-    const { keys, stores, registry, log } = this.parts;
+  private wireWaiting(metrics: IntakeMetrics): WaitingRoom {
+    const { bus, config, log } = this.parts;
+    const maxBytes = config.waitingMaxBytes;
+    metrics.waitingBytesMax.set(maxBytes);
+    return new WaitingRoom({
+      bus,
+      maxBytes,
+      replicas: config.natsReplicas,
+      onMessage: ({ subject, data, ack, nak }) => this.intake.receiveWaiting({ subject, data, redelivered: true, ack, nak }),
+      onState: ({ messages, bytes }) => {
+        metrics.waitingMessages.set(messages);
+        metrics.waitingBytes.set(bytes);
+      },
+      onError: (error) => log.warn({ err: error }, 'messages that wait for keys cannot be looked at, it is tried again'),
+    });
+  }
+
+  private wireIntake(metrics: IntakeMetrics): IntakeService {
+    const { keys, stores, log } = this.parts;
     const { version, key } = keys.contentDigestKey;
     return new IntakeService({
       store: stores.append,
@@ -94,7 +116,9 @@ export class ServiceFlows {
       now: () => new Date(),
       randomBytes,
       personal: keys.personal,
-      metrics: intakeMetrics(registry),
+      sealer: keys.bodies,
+      metrics,
+      waiting: this.waiting,
       log,
       onOpened: (ledger) => this.adopt(ledger),
       onGrown: (ledger, head) => {

@@ -10,6 +10,7 @@ import { openLedgerSecrets, type LedgerSecrets } from './ledger-secrets.js';
 import { PgAppendStore } from './store/pg-append-store.js';
 import { PgCheckpointStore } from './store/pg-checkpoint-store.js';
 import { PgIndexStore } from './store/pg-index-store.js';
+import { PgKeptBodies } from './store/pg-kept-bodies.js';
 import { PgProducers } from './store/pg-producers.js';
 import { PgReadStore } from './store/pg-read-store.js';
 import { PgTileRows } from './store/pg-tile-rows.js';
@@ -84,6 +85,7 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
     index: new PgIndexStore(runtime),
     producers: new PgProducers(reader, runtime),
     read: new PgReadStore(reader),
+    kept: new PgKeptBodies(runtime),
     tiles: new TileCache(new PgTileRows(reader)),
     close: async () => {
       await runner.close();

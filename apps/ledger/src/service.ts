@@ -1,10 +1,12 @@
 import { publishIntake, PullLoop } from '@countersign/bus';
 import { intakeSubject, type Verdict } from '@countersign/contracts';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
+import { sealClearBodies } from './append/clear-bodies.js';
 import type { Ledger } from './append/head.js';
 import type { LedgerConfig } from './config.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
+import { isKeysAway } from './keys/keys-away.js';
 import { Prover } from './prove/prover.js';
 import { SignedHeads } from './prove/signed-head.js';
 import { Indexer } from './search/indexer.js';
@@ -17,6 +19,7 @@ import { openParts, type ServiceParts } from './service-parts.js';
 import { LEDGER_SOURCE, SYSTEM_TENANT, verdictEvent } from './verify/verdict-event.js';
 
 const VERDICT_SEND_PAUSE_MS = 2_000;
+const CLEAR_BODIES_PAUSE_MS = 5_000;
 const VERDICTS_A_ROUND_MAX = 100;
 /** Taken from the bus and not yet committed, at most: some batches' worth. */
 const IN_FLIGHT_BYTES_MAX = 16 * 1024 * 1024;
@@ -47,18 +50,20 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
     maxInFlightBytes: IN_FLIGHT_BYTES_MAX,
     onEvent: (event) => log.info({ event }, 'intake'),
   });
+  await flows.waiting.start();
   await pull.start();
   indexer.start();
   verification.start();
   const verdictSender = sendVerdicts(parts, system);
+  const bodySealer = sealLeftBodies(parts);
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
   log.info({ url }, 'ledger is ready');
   const shutdown = [
-    { name: 'stop pulling', run: () => pull.stop() },
+    { name: 'stop pulling', run: () => Promise.all([pull.stop(), flows.waiting.stop()]) },
     { name: 'finish appends', run: () => intake.stop() },
     { name: 'sign last checkpoints', run: () => checkpointer.stop() },
-    { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), indexer.stop(), verification.stop()]) },
+    { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), bodySealer.stop(), indexer.stop(), verification.stop()]) },
     { name: 'close http', run: () => app.close() },
     { name: 'close bus', run: () => parts.keys.close().finally(() => bus.close()) },
     { name: 'close stores', run: () => stores.close().finally(() => parts.secrets.all.close()) },
@@ -126,6 +131,17 @@ function sendVerdicts({ stores, bus, log }: ServiceParts, system: Ledger): { sto
     }
   };
   return every(VERDICT_SEND_PAUSE_MS, send, (error) => log.warn({ err: error }, 'verdicts not sent to the system ledger, they are sent again'));
+}
+
+/** Seals what a former version left in the clear; from then on it finds nothing. */
+function sealLeftBodies({ stores, keys, log }: ServiceParts): { stop(): Promise<void> } {
+  const seal = async (): Promise<void> => {
+    const sealed = await sealClearBodies(stores.kept, keys.bodies);
+    if (sealed > 0) log.info({ sealed }, 'refused and parked messages of a former version are sealed');
+  };
+  return every(CLEAR_BODIES_PAUSE_MS, seal, (error) => {
+    if (!isKeysAway(error)) log.warn({ err: error }, 'bodies in the clear could not be sealed, they are tried again');
+  });
 }
 
 async function storedVerdicts({ stores }: ServiceParts, tenant: string, limit: number): Promise<readonly Verdict[]> {

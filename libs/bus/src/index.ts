@@ -4,3 +4,4 @@ export { ensureIntakeStream, type IntakeStreamOptions, type IntakeStreamState } 
 export type { IntakeMessage } from './intake-message.js';
 export { publishIntake, type PubAck, type PublishIntakeOptions } from './publish-intake.js';
 export { PullLoop, type InFlight, type PullLoopEvent, type PullLoopOptions } from './pull-loop.js';
+export { WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState } from './waiting-room.js';

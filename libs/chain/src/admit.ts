@@ -40,6 +40,8 @@ export interface AdmittedEvent {
   readonly personal: readonly string[];
   /** Canonical JSON of the whole event without `producer`: what a retry under the same id must equal. */
   readonly content: string;
+  /** The same without `personal`. */
+  readonly facts: string;
 }
 
 /** The personal parts of an event that is not admitted yet. */
@@ -93,11 +95,12 @@ export function admitEvent(value: unknown, address: Address): AdmittedEvent {
   // Patterns above leave nothing in these that JSON would escape.
   const closing =
     `,"severity":"${event.severity}","source":"${event.source}","tenant":"${event.tenant}","time":"${time}","type":"${event.type}"`;
-  const content =
-    opening + (data === undefined ? '' : `,"data":${data}`) + `,"id":"${event.id}","outcome":"${event.outcome}"` +
-    canonical + resource + closing + '}';
+  const before = opening + (data === undefined ? '' : `,"data":${data}`) + `,"id":"${event.id}","outcome":"${event.outcome}"`;
+  const after = resource + closing + '}';
+  const content = before + canonical + after;
+  const facts = canonical === '' ? content : before + after;
   checkSize(content.length + producer.length, () => Buffer.byteLength(content) + Buffer.byteLength(producer));
-  return { event, opening, producer, resource, closing, data, personal: parts, content };
+  return { event, opening, producer, resource, closing, data, personal: parts, content, facts };
 }
 
 /**

@@ -2,6 +2,10 @@
 export const INTAKE_STREAM = 'INTAKE';
 export const INTAKE_SUBJECTS = 'intake.>';
 export const INTAKE_CONSUMER = 'ledger';
+export const INTAKE_PREFIX = 'intake.';
+/** Where messages of the intake wait that cannot be begun: `waiting.<digest>.<source>.<tenant>`, within the ledger's account. */
+export const WAITING_STREAM = 'WAITING';
+export const WAITING_PREFIX = 'waiting.';
 
 export const intakeSubject = (source: string, tenant: string): string => `intake.${source}.${tenant}`;
 export const receiptSubject = (source: string): string => `ledger.receipt.${source}`;

@@ -29,6 +29,7 @@ export interface WrapContext {
 const FIELD_LABEL = 'countersign.envelope.v2';
 const WRAP_LABEL = 'countersign.envelope.v2.wrap';
 const INDEX_LABEL = 'countersign.blind-index.v1';
+const DIGEST_LABEL = 'countersign.field-digest.v1';
 
 const fields = new LengthPrefixedRun(FIELD_LABEL);
 
@@ -53,6 +54,17 @@ export function wrapAad(kekId: string, context: WrapContext): Uint8Array {
     ['tenant', tenant, NAME_BYTES_MAX],
     ['purpose', purpose, NAME_BYTES_MAX],
     ['wrapped key id', keyId, NAME_BYTES_MAX],
+  ]);
+}
+
+/** What precedes the value under a field digest's HMAC. A view: valid until the next encoding. Throws CONTEXT_MALFORMED. */
+export function digestPrefix(context: FieldContext): Uint8Array {
+  const { tenant, table, column, row } = checked(context);
+  return lengthPrefixed(DIGEST_LABEL, [
+    ['tenant', tenant, NAME_BYTES_MAX],
+    ['table', table, NAME_BYTES_MAX],
+    ['column', column, NAME_BYTES_MAX],
+    ['row', row, ROW_BYTES_MAX],
   ]);
 }
 

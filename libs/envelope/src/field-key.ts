@@ -17,6 +17,7 @@ export interface FieldKeyOptions {
 
 let takeUse: (key: FieldKey) => KeyObject;
 let takeOpening: (key: FieldKey) => KeyObject;
+let takeDigesting: (key: FieldKey) => KeyObject;
 
 class FieldKey {
   readonly keyId: string;
@@ -59,12 +60,13 @@ class FieldKey {
       key.#opened += 1;
       return key.#secret;
     };
+    takeDigesting = (key) => key.#secret;
   }
 }
 
 export type { FieldKey };
 /** For encryption: counts one use and hands out the secret. Throws KEY_EXHAUSTED. Not exported from the package. */
-export { takeUse as secretToSeal, takeOpening as secretToOpen };
+export { takeUse as secretToSeal, takeOpening as secretToOpen, takeDigesting as secretToDigest };
 
 /**
  * A key for {@link sealField}, {@link openField} and wrapping, which counts its encryptions. Make it once and share it

@@ -5,6 +5,7 @@ export { isKeyId, KEY_ID_CHARACTERS_MAX } from './key-id.js';
 export { FIELD_BYTES_MAX, FIELD_TEXT_CHARACTERS_MAX, parseField, type ParsedField } from './field-text.js';
 export type { KeyOrResolver } from './sealed-text.js';
 export { openField, sealField } from './field.js';
+export { FIELD_DIGEST_BYTES, fieldDigest } from './field-digest.js';
 export { unwrapKey, WRAPPED_KEY_BYTES_MAX, WRAPPED_KEY_BYTES_MIN, wrapKey } from './wrapped-key.js';
 export { BLIND_INDEX_BYTES, BLIND_INDEX_VERSION_MAX, blindIndex, blindIndexKey, type BlindIndexKey } from './blind-index.js';
 export { MessageFault, type MessageFaultCode } from './message-fault.js';

@@ -1,5 +1,5 @@
 import { KEYS_BATCH_MAX } from '@countersign/contracts';
-import { EnvelopeFault, fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
+import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
 import type { FieldPlace, Leased } from './field-cipher.js';
 import { KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
@@ -35,9 +35,18 @@ export class SubjectKeys {
 
   /** Throws KeyClientError with the subject's fault, or KEY_NOT_ENSURED; EnvelopeFault. */
   seal(subject: string, place: FieldPlace, bytes: Uint8Array): string {
+    return sealField(this.#keyOf(subject), { tenant: this.tenant, ...place }, bytes);
+  }
+
+  /** Hex; tells the same value again for as long as the subject's key is there, and nothing of it afterwards. Throws as {@link seal}. */
+  digest(subject: string, place: FieldPlace, bytes: Uint8Array): string {
+    return fieldDigest(this.#keyOf(subject), { tenant: this.tenant, ...place }, bytes);
+  }
+
+  #keyOf(subject: string): FieldKey {
     const key = this.keys.get(subject);
     if (key === undefined) throw new KeyClientError((this.faults.get(subject) ?? 'KEY_NOT_ENSURED') as KeyClientError['code'], 'there is no key of this subject');
-    return sealField(key, { tenant: this.tenant, ...place }, bytes);
+    return key;
   }
 }
 

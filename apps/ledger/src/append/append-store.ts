@@ -1,15 +1,31 @@
 import type { FullTile } from '@countersign/chain';
+import type { SealedBody } from './body-sealer.js';
 import type { Recorded } from './batch.js';
 import type { Head, Ledger } from './head.js';
 
-/** A refused event or message, kept as it came. */
+/** A refused event or message, and why. */
 export interface QuarantineRow {
   readonly subject: string;
   readonly eventId: string | undefined;
   readonly code: string;
   readonly field: string | undefined;
   readonly message: string;
+  /** As it came, or, where an event could be read, with its personal parts masked. */
   readonly body: Uint8Array;
+  /** Of a masked body: what is equal when the same comes again. */
+  readonly identity?: Uint8Array;
+}
+
+/** The same as it is stored. */
+export interface SealedQuarantineRow extends Omit<QuarantineRow, 'body' | 'identity'> {
+  readonly body: SealedBody;
+}
+
+/** A message for a stopped ledger. `clear` is of a version that did not seal, and not sealed yet. */
+export interface ParkedRow {
+  readonly parkedId: number;
+  readonly subject: string;
+  readonly body: SealedBody | { readonly clear: Buffer };
 }
 
 /** Sequence numbers of one producer that arrived without making an entry: a retry or a refusal, not a gap. */
@@ -26,7 +42,7 @@ export interface Commit {
   /** A finished binary COPY stream; undefined when no entry is added. */
   readonly entries: Buffer | undefined;
   readonly tiles: readonly FullTile[];
-  readonly quarantine: readonly QuarantineRow[];
+  readonly quarantine: readonly SealedQuarantineRow[];
   readonly accounted: readonly AccountedSequence[];
 }
 
@@ -54,9 +70,9 @@ export interface AppendStore {
   commit(commit: Commit): Promise<void>;
   /** Those of `eventIds` that are on record. */
   findRecorded(ledger: Ledger, eventIds: readonly string[]): Promise<Map<string, Recorded>>;
-  /** Keeps a message for a stopped ledger. Durable on return. */
-  park(ledger: Ledger, subject: string, body: Uint8Array): Promise<void>;
-  /** The oldest parked messages, at most `limit`. */
-  parked(ledger: Ledger, limit: number): Promise<readonly { parkedId: number; subject: string; body: Buffer }[]>;
+  /** Keeps a message for a stopped ledger, the same one once. Durable on return. */
+  park(ledger: Ledger, subject: string, body: SealedBody): Promise<void>;
+  /** The oldest parked messages but `except`, at most `limit`. */
+  parked(ledger: Ledger, limit: number, except: readonly number[]): Promise<readonly ParkedRow[]>;
   unpark(ledger: Ledger, parkedIds: readonly number[]): Promise<void>;
 }

@@ -1,10 +1,12 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ChainFault } from '@countersign/chain';
-import { EventIdOnRecord, HeadMoved, type AppendStore } from './append-store.js';
+import { EventIdOnRecord, HeadMoved, type AppendStore, type SealedQuarantineRow } from './append-store.js';
 import { Batch, type RandomBytes, type Recorded } from './batch.js';
+import type { BodySealer } from './body-sealer.js';
 import type { RowBuffers } from './copy-rows.js';
 import type { Head, Ledger } from './head.js';
 import { MessageQueue } from './message-queue.js';
+import { sealRefusals } from './seal-refusals.js';
 import { emptySettlement, settle, type PendingMessage, type Settlement } from './settle.js';
 
 export const BATCH_EVENTS_MAX = 1_000;
@@ -21,10 +23,13 @@ export interface AppenderDependencies {
   readonly now: () => Date;
   readonly randomBytes: RandomBytes;
   readonly rowBuffers: RowBuffers;
+  readonly sealer: BodySealer;
   /** After commit: the ledger has grown, or has settled these messages. */
   readonly onCommitted: (ledger: Ledger, head: Head, settled: readonly Settled[]) => void;
   /** An invariant is broken; the appender has stopped. */
   readonly onBroken: (ledger: Ledger, fault: ChainFault) => void;
+  /** Refusals could not be sealed: their messages are put back. */
+  readonly onPutOff: (ledger: Ledger, error: unknown) => void;
   /** The store failed; the batch is kept and tried again. */
   readonly onRetry: (ledger: Ledger, error: unknown) => void;
 }
@@ -38,6 +43,7 @@ interface Built {
   readonly batch: Batch;
   readonly next: Head;
   readonly settled: readonly Settled[];
+  readonly quarantine: readonly SealedQuarantineRow[];
 }
 
 /**
@@ -134,7 +140,13 @@ export class Appender {
       for (const _ of settle(message, settlement, batch, onRecord, this.ledger.tenant)) await nextTurn();
       events += settlement.recorded.length + settlement.repeated.length + settlement.refusals.length;
     }
-    return { batch, next: batch.next(), settled };
+    const quarantine = await sealRefusals(
+      this.ledger.tenant,
+      settled.map(({ settlement }) => settlement),
+      this.deps.sealer,
+      (error) => this.deps.onPutOff(this.ledger, error),
+    );
+    return { batch, next: batch.next(), settled, quarantine };
   }
 
   /** While a commit is in flight there is nothing better to do than to let the next batch grow. */
@@ -148,14 +160,14 @@ export class Appender {
   }
 
   private beginCommit(built: Built): void {
-    const { batch, next, settled } = built;
+    const { batch, next, settled, quarantine } = built;
     const done = this.deps.store.commit({
       ledger: this.ledger,
       base: batch.base,
       next,
       entries: batch.rows.rowCount === 0 ? undefined : batch.rows.finish(),
       tiles: batch.tiles,
-      quarantine: settled.flatMap((s) => s.settlement.quarantine),
+      quarantine,
       accounted: settled.flatMap((s) => s.settlement.accounted),
     });
     // Awaited in awaitCommit(); until then a failure must not count as unhandled.
@@ -176,7 +188,10 @@ export class Appender {
     this.collisions = 0;
     if (this.lookups > 0) this.lookups -= 1;
     if (this.lookups === 0 && this.lookedUp.size > 0) this.lookedUp = new Map();
-    for (const { message } of built.settled) message.ack();
+    for (const { message, settlement } of built.settled) {
+      if (settlement.isPutOff) message.putBack();
+      else message.ack();
+    }
     this.deps.onCommitted(this.ledger, built.next, built.settled);
   }
 

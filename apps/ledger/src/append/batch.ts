@@ -9,8 +9,10 @@ import {
   type FullTile,
   type Receipt,
 } from '@countersign/chain';
+import { storedDigest, type SentDigests } from './content-digest.js';
 import { EntryRows, type RowBuffers } from './copy-rows.js';
 import type { Head, Ledger } from './head.js';
+import type { StoredPart } from './stored-part.js';
 
 /** An event on record, or about to be, with what tells a retry from a reused id. */
 export interface Recorded {
@@ -59,10 +61,11 @@ export class Batch {
    * Chains one event. Throws EVENT_ENTRY_TOO_LARGE, leaving the batch as it was.
    * @param sealed its personal parts as they are stored; undefined: they are salted, which hides nothing from who reads the database
    */
-  add(admitted: AdmittedEvent, contentDigest: string, sealed: readonly Buffer[] | undefined): Recorded {
+  add(admitted: AdmittedEvent, digests: SentDigests, sealed: readonly StoredPart[] | undefined): Recorded {
     const { event } = admitted;
     const { data } = admitted;
     const dataPart = data === undefined ? undefined : saltedPart('data', data, this.salt());
+    const contentDigest = storedDigest(digests, sealed);
     const personal = admitted.personal.length === 0 ? NO_SEALED_PARTS : this.personalParts(admitted, sealed);
     const descriptors = personal.map((part) => part.descriptor);
     if (dataPart !== undefined) descriptors.unshift(dataPart.descriptor);
@@ -103,11 +106,11 @@ export class Batch {
     };
   }
 
-  private personalParts({ event, personal }: AdmittedEvent, stored: readonly Buffer[] | undefined): readonly SealedPart[] {
+  private personalParts({ event, personal }: AdmittedEvent, stored: readonly StoredPart[] | undefined): readonly SealedPart[] {
     if (stored === undefined) return personal.map((json, i) => saltedPart('personal', json, this.salt(), event.personal![i]!.subject));
     // The batch fails rather than that anything personal is stored in the clear.
     if (stored.length !== personal.length) throw new Error(`personal parts of event ${event.id} were not sealed`);
-    return stored.map((bytes, i) => encryptedPart('personal', bytes, event.personal![i]!.subject));
+    return stored.map(({ bytes }, i) => encryptedPart('personal', bytes, event.personal![i]!.subject));
   }
 
   private salt(): Buffer {

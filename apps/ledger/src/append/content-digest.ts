@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { FIELD_DIGEST_BYTES } from '@countersign/envelope';
+import type { StoredPart } from './stored-part.js';
 
 const BLOCK_BYTES = 64;
 const KEY_BYTES = 32;
@@ -7,6 +9,34 @@ const KEY_BYTES = 32;
 export interface ContentDigester {
   /** Hex of one byte of key version and HMAC-SHA-256 of `content`. */
   digest(content: string): string;
+}
+
+/** What tells whether an event was sent before. Hex. */
+export interface SentDigests {
+  /** Of the whole event. Never stored where a subject's key can be destroyed: it would outlive that key. */
+  readonly whole: string;
+  /** Of the event without its personal parts; the same as `whole` where it has none. */
+  readonly facts: string;
+}
+
+const WHOLE_CHARS = 2 * (1 + KEY_BYTES);
+const PART_CHARS = 2 * FIELD_DIGEST_BYTES;
+
+/** What is stored of an event: its whole digest, or that of its facts and then those of its parts, each under its subject's key. */
+export function storedDigest({ whole, facts }: SentDigests, parts: readonly StoredPart[] | undefined): string {
+  return parts === undefined || parts.length === 0 ? whole : facts + parts.map(({ digest }) => digest).join('');
+}
+
+/**
+ * Whether what is sent is the event on record, perhaps without some of its personal parts: who sends it may have erased
+ * them. A part of an erased subject is not compared, for nobody can.
+ */
+export function isSameEvent(stored: string, sent: SentDigests, parts: readonly StoredPart[] = []): boolean {
+  if (stored.length === WHOLE_CHARS) return stored === sent.whole;
+  if (!stored.startsWith(sent.facts)) return false;
+  const known = new Set<string>();
+  for (let at = WHOLE_CHARS; at < stored.length; at += PART_CHARS) known.add(stored.slice(at, at + PART_CHARS));
+  return parts.every(({ digest, isErased }) => isErased || known.has(digest));
 }
 
 /**

@@ -1,10 +1,8 @@
-import { HASH_BYTES } from '@countersign/chain';
-
 /** One row of `entries`, ready to be stored. */
 export interface EntryRow {
   readonly leafIndex: number;
   readonly eventId: string;
-  /** Hex: key version and HMAC. */
+  /** Hex: see `storedDigest`. */
   readonly contentDigest: string;
   readonly entryText: string;
   readonly dataPart: Buffer | undefined;
@@ -19,9 +17,8 @@ const HEADER = Buffer.from('5047434f50590aff0d0a000000000000000000', 'hex');
 const TRAILER_BYTES = 2;
 const COLUMNS = 7;
 const NULL_LENGTH = -1;
-const DIGEST_BYTES = 1 + HASH_BYTES;
-// Column count, then length words and fixed-size values of all columns but the entry's and the parts' own bytes.
-const ROW_FIXED_BYTES = 2 + COLUMNS * 4 + 4 + 8 + 16 + DIGEST_BYTES + 20;
+// Column count, then length words and fixed-size values of all columns but the digest's, the entry's and the parts' own bytes.
+const ROW_FIXED_BYTES = 2 + COLUMNS * 4 + 4 + 8 + 16 + 20;
 const BYTEA_OID = 17;
 const NO_BYTES = Buffer.alloc(0);
 const START_BYTES = 256 * 1024;
@@ -69,9 +66,10 @@ export class EntryRows {
 
   add(row: EntryRow): void {
     const { dataPart, personalParts } = row;
+    const digestBytes = row.contentDigest.length / 2;
     let personalBytes = 0;
     for (let i = 0; i < personalParts.length; i++) personalBytes += 4 + personalParts[i]!.length;
-    this.reserve(ROW_FIXED_BYTES + row.entryText.length * 3 + (dataPart?.length ?? 0) + personalBytes);
+    this.reserve(ROW_FIXED_BYTES + digestBytes + row.entryText.length * 3 + (dataPart?.length ?? 0) + personalBytes);
     const b = this.bytes;
     let at = b.writeInt16BE(COLUMNS, this.used);
     at = b.writeInt32BE(4, at);
@@ -80,8 +78,8 @@ export class EntryRows {
     at = writeInt64(b, row.leafIndex, at);
     at = b.writeInt32BE(16, at);
     at += b.write(row.eventId.replaceAll('-', ''), at, 16, 'hex');
-    at = b.writeInt32BE(DIGEST_BYTES, at);
-    at += b.write(row.contentDigest, at, DIGEST_BYTES, 'hex');
+    at = b.writeInt32BE(digestBytes, at);
+    at += b.write(row.contentDigest, at, digestBytes, 'hex');
     const entryBytes = b.write(row.entryText, at + 4, 'utf8');
     b.writeInt32BE(entryBytes, at);
     at = writeBytes(b, dataPart, at + 4 + entryBytes);

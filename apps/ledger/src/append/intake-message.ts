@@ -12,11 +12,11 @@ import {
   type ClearParts,
 } from '@countersign/chain';
 import { eventFromCloudEvent, isCloudEvent } from '@countersign/contracts';
-import type { ContentDigester } from './content-digest.js';
+import type { ContentDigester, SentDigests } from './content-digest.js';
 
-/** What one element of a message came to: an event with its content digest, or a refusal. */
+/** What one element of a message came to: an event with its digests, or a refusal. */
 export type Admission =
-  | { readonly admitted: AdmittedEvent; readonly digest: string }
+  | { readonly admitted: AdmittedEvent; readonly digests: SentDigests }
   | { readonly refused: ChainFault; readonly eventId: string | undefined; readonly body: Uint8Array };
 
 /** Reads `intake.<source>.<tenant>`. Throws SUBJECT_INVALID. */
@@ -94,7 +94,8 @@ function parseBody(body: Uint8Array): readonly unknown[] {
 function admitValue(value: unknown, address: Address, digester: ContentDigester): Admission {
   try {
     const admitted = admitEvent(eventOf(value, address), address);
-    return { admitted, digest: digester.digest(admitted.content) };
+    const whole = digester.digest(admitted.content);
+    return { admitted, digests: { whole, facts: admitted.personal.length === 0 ? whole : digester.digest(admitted.facts) } };
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;
     return { refused: fault, eventId: idOf(value), body: Buffer.from(JSON.stringify(value)) };

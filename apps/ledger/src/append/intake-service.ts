@@ -1,18 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChainFault, type Address, type Receipt } from '@countersign/chain';
 import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
+import { KeyClientError } from '@countersign/key-client';
 import type { Logger } from '@countersign/runtime';
 import type { AppendStore } from './append-store.js';
 import { Appender, type Settled } from './appender.js';
 import { RowBuffers } from './copy-rows.js';
 import type { RandomBytes } from './batch.js';
+import type { BodySealer } from './body-sealer.js';
 import type { ContentDigester } from './content-digest.js';
 import { emptyHead, type Head, type Ledger } from './head.js';
 import { admitMessage, parseIntakeSubject, readPersonal } from './intake-message.js';
 import type { IntakeMetrics } from './intake-metrics.js';
 import { encodeReceipts } from './encode-receipts.js';
 import { LedgerIntake } from './ledger-intake.js';
-import { sealMessage, type PersonalSealer, type SealedParts } from './sealed-parts.js';
+import { ParkedMessages, type OpenedMessage } from './parked-messages.js';
+import type { Settle, Unreplayed } from './parked-replay.js';
+import { sealMessage, SealedParts, type PersonalSealer } from './sealed-parts.js';
 import type { PendingMessage } from './settle.js';
 import { isKeysAway } from '../keys/keys-away.js';
 
@@ -30,7 +34,14 @@ export interface BusMessage {
   nak(delayMs: number): void;
 }
 
+/** Where a message waits for keys without holding up others. */
+export interface WaitingPlace {
+  /** Resolves when it is kept there; the same message under one name is kept once. */
+  keep(subject: string, data: Uint8Array, name: string): Promise<void>;
+}
+
 export interface IntakeDependencies {
+  readonly waiting: WaitingPlace;
   readonly store: AppendStore;
   readonly digester: ContentDigester;
   /** Never throws. What is lost is asked for again: producers send until they have their receipt. */
@@ -39,6 +50,8 @@ export interface IntakeDependencies {
   readonly randomBytes: RandomBytes;
   /** Encrypts personal parts; undefined: they are salted only. */
   readonly personal: PersonalSealer | undefined;
+  /** Seals what is refused and what is parked. */
+  readonly sealer: BodySealer;
   readonly metrics: IntakeMetrics;
   readonly log: Logger;
   /** A ledger was opened by this instance. */
@@ -56,27 +69,55 @@ export class IntakeService {
   /** Messages to producers, one after the other. */
   private telling: Promise<void> = Promise.resolve();
 
-  constructor(private readonly deps: IntakeDependencies) {}
+  private readonly parked: ParkedMessages;
 
-  /** Takes one message from the bus. Acks it once it is committed, quarantined or parked; naks what could not be begun. */
-  async receive(message: BusMessage): Promise<void> {
+  constructor(private readonly deps: IntakeDependencies) {
+    this.parked = new ParkedMessages(deps.store, deps.sealer);
+  }
+
+  /** Takes one message from the bus. Acks it once it is committed, quarantined, parked or waits elsewhere; naks what could not be begun. */
+  receive(message: BusMessage): Promise<void> {
+    return this.begin(message, () => this.sendToWait(message));
+  }
+
+  /** The same of a message that has waited for keys: while they are away it goes on waiting where it is. */
+  receiveWaiting(message: BusMessage): Promise<void> {
+    return this.begin(message, () => message.nak(MESSAGE_RETRY_DELAY_MS));
+  }
+
+  private async begin(message: BusMessage, putBack: () => void): Promise<void> {
+    const { subject, data, redelivered } = message;
     try {
-      const address = this.addressOf(message.subject);
+      const address = this.addressOf(subject);
       if (address === undefined) return await this.refuseSubject(message);
       const intake = await this.open(address.tenant);
-      const pending = await intake.arrivals.keep(this.pending(message, address));
+      const pending = await intake.arrivals.keep(this.pending({ subject, data, redelivered, ack: () => message.ack(), putBack }, address));
       try {
         await intake.take(pending);
       } catch (error) {
-        this.unsettledBytes -= message.data.length;
+        this.unsettledBytes -= data.length;
         throw error;
       }
     } catch (error) {
       // That the key service is away is logged once, by who asks it.
-      if (isKeysAway(error)) this.deps.metrics.deferred.inc();
-      else this.deps.log.warn({ err: error, subject: message.subject }, 'message put back: it could not be begun');
-      message.nak(MESSAGE_RETRY_DELAY_MS);
+      if (!isKeysAway(error)) this.deps.log.warn({ err: error, subject }, 'message put back: it could not be begun');
+      // Who needs no key goes on, whatever is wrong with a key.
+      if (error instanceof KeyClientError) putBack();
+      else message.nak(MESSAGE_RETRY_DELAY_MS);
     }
+  }
+
+  private sendToWait(message: BusMessage): void {
+    const { waiting, sealer, metrics, log } = this.deps;
+    const { subject, data } = message;
+    metrics.deferred.inc();
+    waiting.keep(subject, data, sealer.digest(data).toString('hex')).then(
+      () => message.ack(),
+      (error: unknown) => {
+        log.warn({ err: error }, 'a message that waits for keys stays in the intake');
+        message.nak(MESSAGE_RETRY_DELAY_MS);
+      },
+    );
   }
 
   /** Opens a ledger, creating it if need be. */
@@ -118,20 +159,21 @@ export class IntakeService {
   private open(tenant: string): Promise<LedgerIntake> {
     let opening = this.ledgers.get(tenant);
     if (opening === undefined) {
-      opening = this.begin(tenant);
+      opening = this.openIntake(tenant);
       opening.catch(() => this.ledgers.delete(tenant));
       this.ledgers.set(tenant, opening);
     }
     return opening;
   }
 
-  private async begin(tenant: string): Promise<LedgerIntake> {
+  private async openIntake(tenant: string): Promise<LedgerIntake> {
     const ledger = await this.deps.store.ensureLedger(tenant);
     const { stopped } = await this.deps.onOpened(ledger);
     const intake = new LedgerIntake(ledger, {
-      store: this.deps.store,
+      parked: this.parked,
       newAppender: () => this.newAppender(ledger),
-      replay: (subject, data, ack) => this.pending({ subject, data, redelivered: true, ack }, parseIntakeSubject(subject)),
+      replay: ({ subject, body, parts }, settle) => this.pending({ subject, data: body, redelivered: true, ...settle }, parseIntakeSubject(subject), parts),
+      onUnreplayed: (problem) => this.unreplayed(ledger, problem),
       onParked: () => this.deps.metrics.parked.inc({ tenant }),
     });
     this.intakes.add(intake);
@@ -150,6 +192,10 @@ export class IntakeService {
       now: this.deps.now,
       randomBytes: this.deps.randomBytes,
       rowBuffers: this.rowBuffers,
+      sealer: this.deps.sealer,
+      onPutOff: (_, error) => {
+        if (!isKeysAway(error)) this.deps.log.error({ err: error, tenant: ledger.tenant }, 'refusals could not be sealed: their messages come again');
+      },
       onCommitted: (_, head, settled) => this.committed(ledger, head, settled),
       onBroken: (_, fault) => this.deps.onBroken(ledger, fault),
       onRetry: (_, error) => {
@@ -159,10 +205,17 @@ export class IntakeService {
     });
   }
 
-  private async pending(message: Omit<BusMessage, 'nak'>, address: Address): Promise<PendingMessage> {
+  private unreplayed({ tenant }: Ledger, problem: Unreplayed): void {
+    if ('error' in problem) this.deps.log.warn({ err: problem.error, tenant }, 'parked messages not worked off, they are tried again');
+    else this.deps.log.error({ tenant, parkedId: problem.parkedId, code: problem.fault }, 'a parked message does not open, and stays parked');
+  }
+
+  /** @param parts of a message that was masked: sealed before */
+  private async pending(message: Omit<BusMessage, 'ack' | 'nak'> & Settle, address: Address, parts?: OpenedMessage['parts']): Promise<PendingMessage> {
     const { digester, personal } = this.deps;
     let sealed: SealedParts | undefined;
-    if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, () => readPersonal(address, message.data), personal);
+    if (parts !== undefined) sealed = SealedParts.ofEvents(parts);
+    else if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, () => readPersonal(address, message.data), personal);
     this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,
@@ -174,6 +227,10 @@ export class IntakeService {
       ack: () => {
         this.unsettledBytes -= message.data.length;
         message.ack();
+      },
+      putBack: () => {
+        this.unsettledBytes -= message.data.length;
+        message.putBack();
       },
     };
   }
@@ -237,7 +294,8 @@ export class IntakeService {
     const fault = new ChainFault('SUBJECT_INVALID', 'the subject must be intake.<source>.<tenant>', { field: 'subject' });
     const { ledger } = await this.open('system');
     const subject = message.subject.slice(0, SUBJECT_CHARS_MAX);
-    const row = { subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body: message.data };
+    const body = await this.deps.sealer.seal('quarantine', ledger.tenant, message.data);
+    const row = { subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body };
     // Nothing is chained, so the head is not looked at: a ledger that is broken can still refuse.
     const head = emptyHead(ledger.origin);
     await this.deps.store.commit({ ledger, base: head, next: head, entries: undefined, tiles: [], quarantine: [row], accounted: [] });

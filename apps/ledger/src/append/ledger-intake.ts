@@ -1,17 +1,12 @@
-import type { AppendStore } from './append-store.js';
 import type { Appender } from './appender.js';
 import { ArrivalOrder } from './arrival-order.js';
 import type { Ledger } from './head.js';
+import { PARKED_BATCH, ParkedReplay, type ParkedReplayDependencies, type Replayed } from './parked-replay.js';
 import type { PendingMessage } from './settle.js';
+import { isKeysAway } from '../keys/keys-away.js';
 
-/** Parked messages read back at once. */
-const PARKED_BATCH = 100;
-
-export interface LedgerIntakeDependencies {
-  readonly store: Pick<AppendStore, 'park' | 'parked' | 'unpark'>;
+export interface LedgerIntakeDependencies extends ParkedReplayDependencies {
   readonly newAppender: () => Appender;
-  /** A parked message, to be offered again; `settled` takes the place of its ack. Rejects when it cannot be begun now. */
-  readonly replay: (subject: string, body: Buffer, settled: () => void) => Promise<PendingMessage>;
   readonly onParked: () => void;
 }
 
@@ -25,6 +20,7 @@ export class LedgerIntake {
   private resuming: Promise<void> | undefined;
   /** Handed back by a stopped appender, and not parked yet. */
   private readonly unparked: PendingMessage[] = [];
+  private readonly replay: ParkedReplay;
   private turn: Promise<unknown> = Promise.resolve();
   private turns = 0;
   private closed = false;
@@ -32,7 +28,9 @@ export class LedgerIntake {
   constructor(
     readonly ledger: Ledger,
     private readonly deps: LedgerIntakeDependencies,
-  ) {}
+  ) {
+    this.replay = new ParkedReplay(ledger, deps);
+  }
 
   get isStopped(): boolean {
     return this.appender === undefined;
@@ -57,7 +55,7 @@ export class LedgerIntake {
     await this.inTurn(async () => {
       const { appender } = this;
       this.appender = undefined;
-      if (appender !== undefined) this.unparked.push(...(await appender.stop()));
+      if (appender !== undefined) await this.handBack(appender);
       await this.parkHandedBack();
     });
   }
@@ -73,6 +71,15 @@ export class LedgerIntake {
     this.closed = true;
     await this.starting?.stop();
     await this.appender?.stop();
+    await this.replay.end();
+  }
+
+  private async handBack(appender: Appender): Promise<void> {
+    for (const message of await appender.stop()) {
+      if (this.replay.isParked(message)) message.putBack();
+      else this.unparked.push(message);
+    }
+    await this.replay.end();
   }
 
   private async restart(): Promise<void> {
@@ -82,46 +89,41 @@ export class LedgerIntake {
     const appender = this.deps.newAppender();
     this.starting = appender;
     try {
+      let replayed: Replayed;
       // What comes in the meantime is parked behind these, so that it holds up no other ledger.
-      while ((await this.replay(appender)) === PARKED_BATCH) continue;
-      await this.inTurn(() => this.replayLast(appender));
+      do replayed = await this.replay.some(appender);
+      while (replayed === PARKED_BATCH);
+      await this.inTurn(() => this.replayLast(appender, replayed));
     } finally {
       this.starting = undefined;
       // They are still parked; this only ends the accounting of their bytes.
-      if (this.appender !== appender) for (const message of await appender.stop()) message.ack();
+      if (this.appender !== appender) for (const message of await appender.stop()) message.putBack();
     }
   }
 
   /** In a turn of its own, so that nobody parks a message which nobody would look for. */
-  private async replayLast(appender: Appender): Promise<void> {
+  private async replayLast(appender: Appender, before: Replayed): Promise<void> {
     await this.parkHandedBack();
-    let replayed: number | undefined;
-    do replayed = await this.replay(appender);
-    while (replayed !== undefined && replayed > 0);
-    if (replayed !== undefined && !this.closed) this.appender = appender;
-  }
-
-  /** Works off some parked messages and says how many; undefined when the appender stopped before it was through. */
-  private async replay(appender: Appender): Promise<number | undefined> {
-    if (appender.hasStopped) return undefined;
-    const parked = await this.deps.store.parked(this.ledger, PARKED_BATCH);
-    if (parked.length === 0) return 0;
-    const settled: Promise<void>[] = [];
-    for (const { subject, body } of parked) {
-      let settle!: () => void;
-      const message = await this.deps.replay(subject, body, () => settle());
-      settled.push(new Promise((resolve) => (settle = resolve)));
-      appender.offer(message);
+    let replayed = before;
+    while (replayed !== 'stopped' && replayed !== 'postponed') {
+      replayed = await this.replay.some(appender);
+      if (replayed === 0) break;
     }
-    const all = Promise.all(settled).then(() => true);
-    if (!(await Promise.race([all, appender.ended.then(() => false)]))) return undefined;
-    await this.deps.store.unpark(this.ledger, parked.map(({ parkedId }) => parkedId));
-    return parked.length;
+    if (replayed === 'stopped' || this.closed) return;
+    this.appender = appender;
+    // While the key service is away nothing but the parked messages waits for it.
+    if (replayed === 'postponed') this.replay.postpone(appender);
   }
 
   private async parkHandedBack(): Promise<void> {
     for (let message = this.unparked[0]; message !== undefined; message = this.unparked[0]) {
-      await this.parkOne(message);
+      try {
+        await this.parkOne(message);
+      } catch (error) {
+        // The bus keeps what cannot be sealed now.
+        if (!isKeysAway(error)) throw error;
+        message.putBack();
+      }
       this.unparked.shift();
     }
   }
@@ -133,7 +135,7 @@ export class LedgerIntake {
   }
 
   private async parkOne(message: PendingMessage): Promise<void> {
-    await this.deps.store.park(this.ledger, message.subject, message.body);
+    await this.deps.parked.keep(this.ledger, message);
     this.deps.onParked();
     message.ack();
   }

@@ -2,8 +2,11 @@ import { ChainFault, type AdmittedEvent, type Receipt } from '@countersign/chain
 import type { Refusal } from '@countersign/contracts';
 import type { AccountedSequence, QuarantineRow } from './append-store.js';
 import type { Batch, Recorded } from './batch.js';
+import { isSameEvent, type SentDigests } from './content-digest.js';
 import type { Admission } from './intake-message.js';
+import { maskEvent } from './masked-events.js';
 import type { SealedParts } from './sealed-parts.js';
+import type { StoredPart } from './stored-part.js';
 
 /** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
 export interface PendingMessage {
@@ -18,6 +21,8 @@ export interface PendingMessage {
   admit(): Iterable<Admission>;
   /** Tells the bus that it need not send this again. */
   ack(): void;
+  /** Gives it back, to come again later: something of it could not be settled now. */
+  putBack(): void;
 }
 
 /** What one message comes to once its batch is committed. */
@@ -27,6 +32,8 @@ export interface Settlement {
   readonly refusals: Refusal[];
   readonly quarantine: QuarantineRow[];
   readonly accounted: AccountedSequence[];
+  /** True: what it refuses could not be kept, so the message is not settled and comes again. */
+  isPutOff: boolean;
 }
 
 /** Ids on record outside the batch being built: of the batch in flight, lately committed, or looked up. */
@@ -36,7 +43,7 @@ export type OnRecord = (eventId: string) => Recorded | undefined;
 const EVENTS_A_TURN = 100;
 
 export function emptySettlement(): Settlement {
-  return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [] };
+  return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [], isPutOff: false };
 }
 
 /**
@@ -50,8 +57,8 @@ export function* settle(message: PendingMessage, settlement: Settlement, batch: 
     // The first time when the whole body was read: half a megabyte of JSON is a turn's work by itself.
     if (events % EVENTS_A_TURN === 0) yield;
     events += 1;
-    if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, admission.eventId, admission.body);
-    else settleOne(admission.admitted, admission.digest, events - 1, { message, settlement, batch, onRecord, tenant });
+    if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, { eventId: admission.eventId, body: admission.body });
+    else settleOne(admission.admitted, admission.digests, events - 1, { message, settlement, batch, onRecord, tenant });
   }
 }
 
@@ -63,23 +70,25 @@ interface Settling {
   readonly tenant: string;
 }
 
-function settleOne(admitted: AdmittedEvent, digest: string, place: number, { message, settlement, batch, onRecord, tenant }: Settling): void {
+function settleOne(admitted: AdmittedEvent, digests: SentDigests, place: number, { message, settlement, batch, onRecord, tenant }: Settling): void {
   const { id } = admitted.event;
   const earlier = batch.recorded.get(id) ?? onRecord(id);
+  const parts = message.sealed?.ofEvent(place);
   try {
-    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digest, message.sealed?.ofEvent(place)).receipt);
-    else settlement.repeated.push(retry(earlier, digest));
+    if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digests, parts).receipt);
+    else settlement.repeated.push(retry(earlier, digests, parts));
     if (earlier !== undefined) account(settlement, admitted);
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;
-    refuse(settlement, message.subject, tenant, fault, id, Buffer.from(JSON.stringify(admitted.event)));
+    const kept = parts === undefined || parts.length === 0 ? { body: Buffer.from(JSON.stringify(admitted.event)) } : maskEvent(admitted.event, parts);
+    refuse(settlement, message.subject, tenant, fault, { eventId: id, ...kept });
     account(settlement, admitted);
   }
 }
 
 /** The receipt of an event sent again. Throws EVENT_ID_REUSED when it is another event under the same id. */
-function retry(earlier: Recorded, contentDigest: string): Receipt {
-  if (earlier.contentDigest !== undefined && earlier.contentDigest !== contentDigest) {
+function retry(earlier: Recorded, digests: SentDigests, parts: readonly StoredPart[] | undefined): Receipt {
+  if (earlier.contentDigest !== undefined && !isSameEvent(earlier.contentDigest, digests, parts)) {
     throw new ChainFault('EVENT_ID_REUSED', 'id is on record with other content', { field: 'id' });
   }
   return earlier.receipt;
@@ -90,13 +99,12 @@ function refuse(
   subject: string,
   tenant: string,
   fault: ChainFault,
-  eventId: string | undefined,
-  body: Uint8Array,
+  kept: Pick<QuarantineRow, 'eventId' | 'body' | 'identity'>,
 ): void {
   const { code, message } = fault;
   const { field } = fault.detail;
-  settlement.refusals.push({ id: eventId, tenant, code, field, message });
-  settlement.quarantine.push({ subject, eventId, code, field, message, body });
+  settlement.refusals.push({ id: kept.eventId, tenant, code, field, message });
+  settlement.quarantine.push({ subject, code, field, message, ...kept });
 }
 
 function account(settlement: Settlement, admitted: AdmittedEvent): void {

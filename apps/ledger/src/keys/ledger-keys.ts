@@ -4,12 +4,15 @@ import type { BusConnection } from '@countersign/bus';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { ConfigError, type createRegistry, type Logger } from '@countersign/runtime';
 import { Gauge } from 'prom-client';
+import { BodySealer } from '../append/body-sealer.js';
 import type { LedgerConfig } from '../config.js';
 import type { LedgerSecrets } from '../ledger-secrets.js';
 import type { CheckpointSigner } from './checkpoint-signer.js';
 import { isKeysAway } from './keys-away.js';
+import { LocalFields } from './local-fields.js';
 import { LocalSigner } from './local-signer.js';
 import { PersonalParts } from './personal-parts.js';
+import { ServiceFields } from './service-fields.js';
 import { ServiceSigner } from './service-signer.js';
 
 const SEALED_FILE = 'signing-keys.sealed';
@@ -21,6 +24,8 @@ export interface LedgerKeys {
   readonly signer: CheckpointSigner;
   /** Key of the digests that tell a retry from a reused event id. */
   readonly contentDigestKey: { readonly version: number; readonly key: Buffer };
+  /** Seals and opens what is kept beside the chain. */
+  readonly bodies: BodySealer;
   /** Undefined when the keys lie in a sealed file: personal parts are salted only. */
   readonly personal: PersonalParts | undefined;
   /** Has a log's keys made. Waits for nobody who may be away: until they are there, checkpoints wait. */
@@ -44,9 +49,11 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
     passphrase: deps.secrets.keysPassphrase,
   });
   const { contentDigestKey } = local;
+  const localFields = new LocalFields(contentDigestKey.key);
   if (config.keys === 'sealed-file') {
     const prepare = async (origin: string): Promise<void> => void (await local.vkeys(origin));
-    return { signer: local, contentDigestKey, personal: undefined, prepare, close: async () => undefined };
+    const bodies = new BodySealer(localFields, contentDigestKey.key);
+    return { signer: local, contentDigestKey, bodies, personal: undefined, prepare, close: async () => undefined };
   }
   refuseOwnCheckpointKeys(config.keysDir);
   const service = openService(config, deps);
@@ -58,7 +65,8 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
       if (!isKeysAway(error)) deps.log.warn({ err: error, origin }, 'no checkpoint keys, they are asked for again');
     });
   };
-  return { signer, contentDigestKey, personal: new PersonalParts(service.subjects), prepare, close: () => service.close() };
+  const bodies = new BodySealer(new ServiceFields(service.fields, localFields), contentDigestKey.key);
+  return { signer, contentDigestKey, bodies, personal: new PersonalParts(service.subjects), prepare, close: () => service.close() };
 }
 
 /** Checkpoints that this ledger signed itself could not be verified by the key service's keys: it would look broken. */

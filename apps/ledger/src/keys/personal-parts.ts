@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { EnvelopeFault, fieldKey, KEY_BYTES, parseField, sealField } from '@countersign/envelope';
+import { EnvelopeFault, fieldDigest, fieldKey, KEY_BYTES, parseField, sealField } from '@countersign/envelope';
 import { KeyClientError, type FieldPlace, type SubjectCipher, type SubjectKeys } from '@countersign/key-client';
 import type { ClearPart, PersonalSealer } from '../append/sealed-parts.js';
+import type { SealedPersonal } from '../append/stored-part.js';
 import type { OpenedPart, PartOpener, SealedPart } from '../search/open-parts.js';
 import { isKeysAway } from './keys-away.js';
 
@@ -21,8 +22,8 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   constructor(private readonly subjects: SubjectCipher) {}
 
   /** Throws KeyClientError, EnvelopeFault. */
-  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly string[]> {
-    const stored: string[] = [];
+  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly SealedPersonal[]> {
+    const stored: SealedPersonal[] = [];
     // A lease may end with its last use in the middle of a message; the next one is then asked for.
     for (let before = -1; stored.length < parts.length; ) {
       if (stored.length === before) throw new KeyClientError('KEY_EXHAUSTED', 'a key was leased without uses');
@@ -72,12 +73,17 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   }
 }
 
-function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: string[]): void {
+function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: SealedPersonal[]): void {
   try {
     for (const { subject, eventId, json } of parts) {
       const fault = keys.faults.get(subject);
       const bytes = Buffer.from(json, 'utf8');
-      stored.push(fault !== undefined && ERASED.has(fault) ? sealForNobody(keys.tenant, eventId, bytes) : keys.seal(subject, placeOf(eventId), bytes));
+      if (fault !== undefined && ERASED.has(fault)) {
+        stored.push(sealForNobody(keys.tenant, eventId, bytes));
+        continue;
+      }
+      const text = keys.seal(subject, placeOf(eventId), bytes);
+      stored.push({ text, digest: keys.digest(subject, placeOf(eventId), bytes), isErased: false });
     }
   } catch (error) {
     if (!(error instanceof EnvelopeFault && error.code === 'KEY_EXHAUSTED')) throw error;
@@ -85,11 +91,13 @@ function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], store
 }
 
 /** An event about an erased subject is recorded like any other; what it says of him nobody will read. */
-function sealForNobody(tenant: string, eventId: string, bytes: Buffer): string {
+function sealForNobody(tenant: string, eventId: string, bytes: Buffer): SealedPersonal {
   const secret = randomBytes(KEY_BYTES);
-  const text = sealField(fieldKey({ keyId: ERASED_KEY_ID, bytes: secret, usesMax: 1 }), { tenant, ...placeOf(eventId) }, bytes);
+  const key = fieldKey({ keyId: ERASED_KEY_ID, bytes: secret, usesMax: 1 });
+  const context = { tenant, ...placeOf(eventId) };
+  const text = sealField(key, context, bytes);
   secret.fill(0);
-  return text;
+  return { text, digest: fieldDigest(key, context, bytes), isErased: true };
 }
 
 function isThrownAway(text: string): boolean {

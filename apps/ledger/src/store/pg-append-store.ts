@@ -1,9 +1,10 @@
 import { ChainFault } from '@countersign/chain';
 import { copyBinary } from '@countersign/postgres';
 import type pg from 'pg';
-import type { AccountedSequence, AppendStore, Commit, QuarantineRow } from '../append/append-store.js';
+import type { AccountedSequence, AppendStore, Commit, ParkedRow, SealedQuarantineRow } from '../append/append-store.js';
 import { EventIdOnRecord, HeadMoved } from '../append/append-store.js';
 import type { Recorded } from '../append/batch.js';
+import type { SealedBody } from '../append/body-sealer.js';
 import { ENTRIES_COPY_SQL } from '../append/copy-rows.js';
 import { emptyHead, type Head, type Ledger } from '../append/head.js';
 import { loadHead } from './load-head.js';
@@ -89,21 +90,28 @@ export class PgAppendStore implements AppendStore {
     return new Map(rows.map((row) => recordedFromRow(row)).map((recorded) => [recorded.receipt.id, recorded]));
   }
 
-  async park(ledger: Ledger, subject: string, body: Uint8Array): Promise<void> {
+  async park(ledger: Ledger, subject: string, { digest, chunks, isMasked }: SealedBody): Promise<void> {
     // Whoever waits for a receipt sends again and again: the same message is kept once.
-    await this.pool.query('INSERT INTO parked_messages (ledger_id, subject, body) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [
+    await this.pool.query('INSERT INTO parked_messages (ledger_id, subject, body_digest, sealed_body, is_masked) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING', [
       ledger.ledgerId,
       subject,
-      body,
+      digest,
+      chunks,
+      isMasked,
     ]);
   }
 
-  async parked(ledger: Ledger, limit: number): Promise<readonly { parkedId: number; subject: string; body: Buffer }[]> {
-    const { rows } = await this.pool.query<{ parked_id: string; subject: string; body: Buffer }>(
-      'SELECT parked_id, subject, body FROM parked_messages WHERE ledger_id = $1 ORDER BY parked_id LIMIT $2',
-      [ledger.ledgerId, limit],
+  async parked(ledger: Ledger, limit: number, except: readonly number[]): Promise<readonly ParkedRow[]> {
+    const { rows } = await this.pool.query<{ parked_id: string; subject: string; body: Buffer | null; body_digest: Buffer; sealed_body: string[] | null; is_masked: boolean }>(
+      `SELECT parked_id, subject, body, body_digest, sealed_body, is_masked FROM parked_messages
+        WHERE ledger_id = $1 AND parked_id <> ALL($3::bigint[]) ORDER BY parked_id LIMIT $2`,
+      [ledger.ledgerId, limit, except],
     );
-    return rows.map((row) => ({ parkedId: Number(row.parked_id), subject: row.subject, body: row.body }));
+    return rows.map((row) => ({
+      parkedId: Number(row.parked_id),
+      subject: row.subject,
+      body: row.body === null ? { digest: row.body_digest, chunks: row.sealed_body ?? [], isMasked: row.is_masked } : { clear: row.body },
+    }));
   }
 
   async unpark(ledger: Ledger, parkedIds: readonly number[]): Promise<void> {
@@ -146,12 +154,14 @@ async function insertTiles(client: pg.PoolClient, { ledger, tiles }: Commit): Pr
 }
 
 /** A redelivered refusal is the same refusal: it is stored once. */
-async function insertQuarantine(client: pg.PoolClient, rows: readonly QuarantineRow[]): Promise<void> {
+async function insertQuarantine(client: pg.PoolClient, rows: readonly SealedQuarantineRow[]): Promise<void> {
   if (rows.length === 0) return;
   await client.query(
-    `INSERT INTO quarantine (subject, event_id, code, field, message, body, body_digest)
-     SELECT q.*, sha256(q.body) FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])
-       AS q(subject, event_id, code, field, message, body)
+    // Chunks as JSON: PostgreSQL has no lists of lists of different lengths.
+    `INSERT INTO quarantine (subject, event_id, code, field, message, body_digest, sealed_body, is_masked)
+     SELECT q.subject, q.event_id, q.code, q.field, q.message, q.digest, ARRAY(SELECT jsonb_array_elements_text(q.chunks)), q.is_masked
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::jsonb[], $8::boolean[])
+         AS q(subject, event_id, code, field, message, digest, chunks, is_masked)
      ON CONFLICT DO NOTHING`,
     [
       rows.map((r) => storable(r.subject)),
@@ -159,7 +169,9 @@ async function insertQuarantine(client: pg.PoolClient, rows: readonly Quarantine
       rows.map((r) => r.code),
       rows.map((r) => storable(r.field)),
       rows.map((r) => storable(r.message)),
-      rows.map((r) => Buffer.from(r.body)),
+      rows.map((r) => r.body.digest),
+      rows.map((r) => JSON.stringify(r.body.chunks)),
+      rows.map((r) => r.body.isMasked),
     ],
   );
 }

@@ -2,15 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { decodeEntry, leafHash, type ChainFault, type Entry, type Event } from '@countersign/chain';
 import type { AppendStore } from '../../src/append/append-store.js';
 import { Appender } from '../../src/append/appender.js';
+import { BodySealer, type FieldSealer } from '../../src/append/body-sealer.js';
 import { RowBuffers } from '../../src/append/copy-rows.js';
 import { hmacContentDigester } from '../../src/append/content-digest.js';
 import { emptyHead, type Head, type Ledger } from '../../src/append/head.js';
 import { admitMessage } from '../../src/append/intake-message.js';
 import type { PendingMessage, Settlement } from '../../src/append/settle.js';
+import { LocalFields } from '../../src/keys/local-fields.js';
 import { PgAppendStore } from '../../src/store/pg-append-store.js';
 import type { LedgerFixture } from '../fixture/ledger-fixture.js';
 
 export const DIGESTER = hmacContentDigester(1, Buffer.alloc(32, 9));
+export const FIELDS = new LocalFields(Buffer.alloc(32, 5));
+export const sealerOver = (fields: FieldSealer): BodySealer => new BodySealer(fields, Buffer.alloc(32, 9));
+export const SEALER = sealerOver(FIELDS);
 
 /** A message as the bus would bring it, with what became of it. */
 export interface TestMessage extends PendingMessage {
@@ -38,6 +43,7 @@ export function messageOf(tenant: string, events: readonly Event[], redelivered 
       message.acks += 1;
       resolve();
     },
+    putBack: () => undefined,
   };
   return message;
 }
@@ -62,6 +68,8 @@ export class TestAppender {
       now,
       randomBytes,
       rowBuffers: new RowBuffers(),
+      sealer: SEALER,
+      onPutOff: (_ledger, error) => this.retries.push(error),
       onCommitted: (_ledger, head, settled) => {
         this.head = head;
         this.batches.push(settled.reduce((sum, { settlement }) => sum + settlement.recorded.length, 0));
@@ -98,7 +106,7 @@ export function around(store: PgAppendStore, hooks: { before?: () => Promise<voi
     loadHead: (ledger) => store.loadHead(ledger),
     findRecorded: (ledger, ids) => store.findRecorded(ledger, ids),
     park: (ledger, subject, body) => store.park(ledger, subject, body),
-    parked: (ledger, limit) => store.parked(ledger, limit),
+    parked: (ledger, limit, except) => store.parked(ledger, limit, except),
     unpark: (ledger, ids) => store.unpark(ledger, ids),
     commit: async (commit) => {
       await hooks.before?.();

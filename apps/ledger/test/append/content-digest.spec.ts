@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { hmacContentDigester, hmacSha256 } from '../../src/append/content-digest.js';
+import { hmacContentDigester, hmacSha256, isSameEvent, storedDigest } from '../../src/append/content-digest.js';
+import { admitMessage, type Admission } from '../../src/append/intake-message.js';
+import type { StoredPart } from '../../src/append/stored-part.js';
+import { makeEvent } from '../fixture/ledger-fixture.js';
+import { DIGESTER } from './append-stand.js';
 
 // RFC 4231 §4: the test cases whose data is text and whose key fits one block. Case 5 gives the first 128 bits.
 const VECTORS = [
@@ -54,5 +58,50 @@ describe('a content digest', () => {
 
   it.each([0, 31, 33])('has no key of %i bytes', (bytes) => {
     expect(() => hmacContentDigester(1, Buffer.alloc(bytes))).toThrow(new RangeError('the content digest key must have 32 bytes'));
+  });
+});
+
+const part = (digit: string, isErased = false): StoredPart => ({ bytes: Buffer.alloc(0), digest: digit.repeat(32), isErased });
+const [ANA, BEN] = [part('a'), part('b')];
+const EVENT = makeEvent('acme', { data: { n: 1 } });
+const PERSONAL = [{ subject: 'u-ana', data: { ip: '192.0.2.1' } }, { subject: 'u-ben', data: { ip: '192.0.2.2' } }];
+const digestsOf = (event: object) => {
+  const [admission] = [...admitMessage({ source: 'identity', tenant: 'acme' }, Buffer.from(JSON.stringify(event)), DIGESTER)] as [Admission];
+  if ('refused' in admission) throw admission.refused;
+  return admission.digests;
+};
+
+describe('what is stored to know an event again', () => {
+  const sent = digestsOf({ ...EVENT, personal: PERSONAL });
+  const stored = storedDigest(sent, [ANA, BEN]);
+
+  it('is one digest of an event without encrypted parts', () => {
+    const plain = digestsOf(EVENT);
+    expect([plain.facts, storedDigest(plain, undefined)]).toEqual([plain.whole, plain.whole]);
+    expect(storedDigest(sent, undefined)).toBe(sent.whole);
+  });
+
+  it('has nothing of a personal part but its digest under its subject key', () => {
+    const other = digestsOf({ ...EVENT, personal: [{ subject: 'u-eve', data: { ip: '198.51.100.7' } }] });
+    expect(storedDigest(other, [ANA, BEN])).toBe(stored);
+    expect(stored).toBe(digestsOf(EVENT).whole + ANA.digest + BEN.digest);
+  });
+
+  it.each([
+    ['the same again', sent, [ANA, BEN], true],
+    ['in another order', sent, [BEN, ANA], true],
+    ['without its personal parts', digestsOf(EVENT), undefined, true],
+    ['without those of one subject', digestsOf({ ...EVENT, personal: [PERSONAL[1]!] }), [BEN], true],
+    ['with a part of an erased subject', sent, [part('e', true), BEN], true],
+    ['with another part', sent, [ANA, part('c')], false],
+    ['with other facts', digestsOf({ ...EVENT, data: { n: 2 }, personal: PERSONAL }), [ANA, BEN], false],
+    ['with other facts and parts of the erased', digestsOf({ ...EVENT, severity: 'alert' }), [part('e', true)], false],
+  ] as const)('knows an event sent %s', (_what, digests, parts, isSame) => {
+    expect(isSameEvent(stored, digests, parts)).toBe(isSame);
+  });
+
+  it('does not take an event with personal parts for one recorded without', () => {
+    expect(isSameEvent(storedDigest(digestsOf(EVENT), undefined), sent, [ANA, BEN])).toBe(false);
+    expect(isSameEvent(storedDigest(sent, undefined), sent, [ANA, BEN])).toBe(true);
   });
 });

@@ -4,7 +4,8 @@ import type { AppendStore } from '../../src/append/append-store.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 import { around, asAttacker, checkedEntries, holdHead, storeOf } from './append-stand.js';
-import { IntakeStand, delivery, eventsOn } from './intake-stand.js';
+import { IntakeStand, boundOf as bound, delivery, eventsOn, sealedPart } from './intake-stand.js';
+import { parkedCountOf, quarantinedIn, type Quarantined } from './kept-rows.js';
 
 let fixture: LedgerFixture;
 const stands: IntakeStand[] = [];
@@ -24,20 +25,8 @@ function stand(store: AppendStore = storeOf(fixture)): IntakeStand {
 
 const recordedIds = async (tenant: string): Promise<string[]> => (await checkedEntries(fixture, await storeOf(fixture).ensureLedger(tenant))).map(({ id }) => id);
 const ids = (...events: readonly (readonly Event[])[]): string[] => events.flat().map(({ id }) => id);
-const parkedCount = async (tenant: string): Promise<number> => {
-  const { rows } = await fixture.admin.query<{ count: number }>('SELECT count(*)::int FROM parked_messages JOIN ledgers USING (ledger_id) WHERE tenant = $1', [tenant]);
-  return rows[0]!.count;
-};
-interface Quarantined {
-  readonly subject: string;
-  readonly tenant: string;
-  readonly event_id: string | null;
-  readonly code: string;
-  readonly field: string | null;
-  readonly body: Buffer;
-}
-const quarantined = async (where: string, value: string): Promise<Quarantined[]> =>
-  (await fixture.admin.query<Quarantined>(`SELECT subject, tenant, event_id, code, field, body FROM quarantine WHERE ${where} = $1 ORDER BY quarantine_id`, [value])).rows;
+const parkedCount = (tenant: string): Promise<number> => parkedCountOf(fixture, tenant);
+const quarantined = (where: string, value: string): Promise<Quarantined[]> => quarantinedIn(fixture, where, value);
 
 describe('the intake', () => {
   it('records what comes for each ledger, and tells each producer its receipts', async () => {
@@ -130,10 +119,10 @@ describe('messages whose personal parts wait for keys', () => {
     const slow: PersonalSealer = {
       async seal(_tenant, parts) {
         await new Promise((resolve) => setTimeout(resolve, 80));
-        return parts.map(({ json }) => `sealed ${json.length}`);
+        return parts.map(({ json }) => sealedPart(json));
       },
     };
-    const one = new IntakeStand(storeOf(fixture), slow);
+    const one = new IntakeStand(storeOf(fixture), { personal: slow });
     stands.push(one);
     const { receive } = bound(one);
     const personal = makeEvents('ordered', 2, () => ({ personal: [{ subject: 'u-1', data: { ip: '192.0.2.1' } }] }));
@@ -280,14 +269,3 @@ describe('the intake of a stopped ledger', () => {
     expect(await parkedCount('ending')).toBe(1);
   });
 });
-
-/** Methods that can be taken apart. */
-function bound(one: IntakeStand) {
-  return {
-    intake: one.intake,
-    grown: one.grown,
-    receive: one.receive.bind(one),
-    receipts: one.receipts.bind(one),
-    refusals: one.refusals.bind(one),
-  };
-}

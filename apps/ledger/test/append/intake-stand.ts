@@ -1,13 +1,16 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ChainFault, Event } from '@countersign/chain';
 import { receiptBatchSchema, refusalBatchSchema, type ReceiptBatch, type Refusal } from '@countersign/contracts';
+import { FIELD_DIGEST_BYTES } from '@countersign/envelope';
 import { createLogger, createRegistry } from '@countersign/runtime';
+import type { BodySealer } from '../../src/append/body-sealer.js';
 import type { AppendStore } from '../../src/append/append-store.js';
 import type { Ledger } from '../../src/append/head.js';
 import { intakeMetrics } from '../../src/append/intake-metrics.js';
-import { IntakeService, type BusMessage } from '../../src/append/intake-service.js';
+import { IntakeService, type BusMessage, type WaitingPlace } from '../../src/append/intake-service.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
-import { DIGESTER } from './append-stand.js';
+import type { SealedPersonal } from '../../src/append/stored-part.js';
+import { DIGESTER, SEALER } from './append-stand.js';
 
 /** A message of the bus, and how it was settled. */
 export interface Delivery extends BusMessage {
@@ -29,6 +32,11 @@ export function delivery(subject: string, body: Uint8Array | readonly unknown[],
 export const eventsOn = (tenant: string, events: readonly Event[], redelivered = false): Delivery =>
   delivery(`intake.${events[0]!.source}.${tenant}`, events, redelivered);
 
+/** A part as if it were sealed: its length is told, no more. */
+export function sealedPart(json: string, isErased = false): SealedPersonal {
+  return { text: `sealed ${json.length}`, digest: createHash('sha256').update(json).digest('hex').slice(0, 2 * FIELD_DIGEST_BYTES), isErased };
+}
+
 /** The intake under test over a given store, with all that it says. */
 export class IntakeStand {
   readonly intake: IntakeService;
@@ -41,9 +49,14 @@ export class IntakeStand {
   readonly registry = createRegistry({ service: 'ledger', processMetrics: false });
   private brokenListener: (ledger: Ledger) => void = () => undefined;
 
-  constructor(store: AppendStore, personal?: PersonalSealer) {
+  /** What waits for keys, as the bus keeps it. */
+  readonly waiting = new Map<string, { subject: string; data: Uint8Array }>();
+
+  constructor(store: AppendStore, keys: { readonly personal?: PersonalSealer; readonly sealer?: BodySealer; readonly waiting?: WaitingPlace } = {}) {
     this.intake = new IntakeService({
-      personal,
+      waiting: keys.waiting ?? { keep: async (subject, data, name) => void this.waiting.set(name, { subject, data }) },
+      personal: keys.personal,
+      sealer: keys.sealer ?? SEALER,
       store,
       digester: DIGESTER,
       publish: (subject, data) => this.published.push({ subject, data }),
@@ -81,4 +94,15 @@ export class IntakeStand {
       .filter(({ subject }) => subject === `ledger.refused.${source}`)
       .flatMap(({ data }) => refusalBatchSchema.parse(JSON.parse(data)).refusals);
   }
+}
+
+/** Methods that can be taken apart. */
+export function boundOf(one: IntakeStand) {
+  return {
+    intake: one.intake,
+    grown: one.grown,
+    receive: one.receive.bind(one),
+    receipts: one.receipts.bind(one),
+    refusals: one.refusals.bind(one),
+  };
 }

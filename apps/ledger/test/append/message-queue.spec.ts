@@ -14,6 +14,7 @@ const message = (name: string, body: Uint8Array = Buffer.alloc(0)): PendingMessa
   sealed: undefined,
   admit: () => [],
   ack: () => undefined,
+  putBack: () => undefined,
 });
 
 const names = (messages: readonly PendingMessage[]): string[] => messages.map(({ subject }) => subject);

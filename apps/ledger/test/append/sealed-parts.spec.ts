@@ -11,10 +11,10 @@ async function sealed(body: Buffer, events: number): Promise<{ asked: readonly C
   const parts = await sealMessage('acme', body, () => readPersonal({ source: 'identity', tenant: 'acme' }, body), {
     seal: async (_tenant, clear) => {
       asked.push(...clear);
-      return clear.map(({ json }) => json);
+      return clear.map(({ json }) => ({ text: json, digest: '', isErased: false }));
     },
   });
-  return { asked, byPlace: Array.from({ length: events }, (_, place) => parts.ofEvent(place).map(String)) };
+  return { asked, byPlace: Array.from({ length: events }, (_, place) => parts.ofEvent(place).map(({ bytes }) => bytes.toString())) };
 }
 
 describe('the personal parts of a message', () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Event, Receipt } from '@countersign/chain';
-import type { LedgerView, PartView, RecordedEvent } from '@countersign/contracts';
+import type { LedgerView, PartView, RecordedEvent, RefusedEvent } from '@countersign/contracts';
 import { spellings, tablesWith } from '../fixture/canary.js';
 import type { KeysProcess } from '../fixture/keys-process.js';
 import { makeEvent, makeEvents } from '../fixture/ledger-fixture.js';
@@ -10,6 +10,8 @@ import { ServiceProcess } from '../fixture/service-process.js';
 
 const ANA = 'Ana Canary 71-3-19';
 const BEN = 'Ben Canary 44-8-02';
+/** The intake has 2,000 unacknowledged at most. */
+const WAITING_MESSAGES = 2_100;
 
 /** Docker and Kubernetes kill what has not ended by then, or by later. */
 const ORCHESTRATOR_PATIENCE_MS = 10_000;
@@ -35,6 +37,12 @@ async function personalOf({ index }: Receipt): Promise<PartView[]> {
   const { parts } = (await ledger.get(`ledgers/acme/entries/${index}`)) as RecordedEvent;
   return parts.filter(({ name }) => name === 'personal');
 }
+/** What an event gets that is sent once more. */
+function recordedAgain(event: Event): Promise<Receipt> {
+  ledger.receipts.delete(event.id);
+  return recorded(event);
+}
+const refusals = async (): Promise<RefusedEvent[]> => ((await ledger.get('ledgers/acme/refused')) as { refused: RefusedEvent[] }).refused;
 const view = async (): Promise<LedgerView> => (await ledger.get('ledgers/acme')) as LedgerView;
 const erase = (subject: string) => keys.operator.client.ask('destroy-subject', { tenant: 'acme', subject, reason: 'request 17' });
 
@@ -65,7 +73,8 @@ describe('personal parts with keys of the key service', () => {
 
   it('of an erased subject are gone at once, in the past and in the future; others read, and everything verifies', async () => {
     await start(true);
-    const ana = await recorded(about('u-ana', ANA));
+    const sent = about('u-ana', ANA);
+    const ana = await recorded(sent);
     const ben = await recorded(about('u-ben', BEN));
     expect((await personalOf(ana))[0]!.state).toBe('present');
     await erase('u-ana');
@@ -74,7 +83,14 @@ describe('personal parts with keys of the key service', () => {
     expect(await personalOf(ben)).toEqual([{ name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } }]);
     const later = await recorded(about('u-ana', `${ANA} again`));
     expect(await personalOf(later)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
+    // Sent once more it is known, with the erased part and without, and another event under its id is still refused.
+    expect(await recordedAgain(sent)).toEqual(ana);
+    expect(await recordedAgain({ ...sent, personal: undefined })).toEqual(ana);
+    await ledger.sendEvents('acme', [{ ...sent, severity: 'alert', personal: [{ subject: 'u-ben', data: { name: BEN } }] }]);
+    await ledger.until('the other is refused', async () => (await refusals()).some(({ eventId, code }) => eventId === sent.id && code === 'EVENT_ID_REUSED'));
     await requireNoClearText(ANA, BEN);
+    const [{ refusalId }] = (await refusals()) as [RefusedEvent];
+    expect(await ledger.openRefusal(refusalId)).toMatchObject({ code: 'EVENT_ID_REUSED', personal: [{ state: 'present', value: { name: BEN } }] });
     expect((await ledger.verify('acme')).verdict).toBe('intact');
     await ledger.until('the checkpoint covers all', async () => (await view()).checkpoint?.treeSize === 3);
     const { text, verified } = await ledger.verifiedExport('acme');
@@ -84,16 +100,29 @@ describe('personal parts with keys of the key service', () => {
     await ledger.launch();
     expect((await personalOf(later))[0]!.state).toBe('erased');
     expect((await personalOf(ben))[0]!.state).toBe('present');
+    // An erasure reaches what was refused too.
+    await erase('u-ben');
+    const opened = JSON.stringify(await ledger.openRefusal(refusalId));
+    expect([opened.includes('"erased"'), opened.includes(BEN)]).toEqual([true, false]);
   });
 
   it('wait for their keys when the key service is away at the start; events without any do not', async () => {
     await start(false);
-    const waiting = await ledger.sendEvents('acme', [about('u-ana', ANA)]);
+    // More than the bus delivers unacknowledged: waiting, they must not hold up who needs no key.
+    const waiting: string[] = [];
+    for (let n = 0; n < WAITING_MESSAGES; n += 100) {
+      const sent = Array.from({ length: 100 }, () => ledger.sendEvents('acme', [about('u-ana', ANA)]));
+      waiting.push(...(await Promise.all(sent)).flat());
+    }
+    const refused = { ...about('u-ana', ANA), severity: 'dire' } as unknown as Event;
+    await ledger.sendEvents('acme', [refused]);
+    await ledger.until('they wait', async () => (await ledger.metric('countersign_ledger_waiting_messages')) === WAITING_MESSAGES + 1);
     await ledger.receiptsOf(await ledger.send('acme', 5));
-    await sleep(2_500);
+    await requireNoClearText(ANA);
     expect(waiting.some((id) => ledger.receipts.has(id))).toBe(false);
     await keys.start();
     const [receipt] = await ledger.receiptsOf(waiting);
+    await ledger.until('the refusal is kept', async () => (await refusals()).some(({ eventId }) => eventId === refused.id));
     expect((await personalOf(receipt!))[0]).toMatchObject({ state: 'present', value: { name: ANA } });
     await keys.kill();
     // Whose key is at hand is encrypted and read without it, until the lease ends.

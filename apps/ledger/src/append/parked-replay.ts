@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Appender } from './appender.js';
+import type { Ledger } from './head.js';
+import type { OpenedMessage, ParkedMessages } from './parked-messages.js';
+import type { PendingMessage } from './settle.js';
+import { isKeysAway } from '../keys/keys-away.js';
+
+/** Parked messages read back at once. */
+export const PARKED_BATCH = 100;
+/** Between two tries of parked messages that wait for keys. */
+const POSTPONED_MS = 1_000;
+/** Parked messages that do not open, passed over until the ledger goes on anew; beyond that the others wait too. */
+const UNREADABLE_MAX = 1_000;
+
+/** What becomes of a parked message that is offered again. */
+export interface Settle {
+  ack(): void;
+  putBack(): void;
+}
+
+/** Why parked messages stay parked. */
+export type Unreplayed = { readonly parkedId: number; readonly fault: string } | { readonly error: unknown };
+
+export interface ParkedReplayDependencies {
+  readonly parked: ParkedMessages;
+  /** A parked message, to be offered again; `settle` takes the place of its ack and putting back. Rejects when it cannot be begun now. */
+  readonly replay: (message: OpenedMessage, settle: Settle) => Promise<PendingMessage>;
+  readonly onUnreplayed: (problem: Unreplayed) => void;
+}
+
+/** How many parked messages were worked off; or that the appender stopped before it was through; or that the rest waits for keys. */
+export type Replayed = number | 'stopped' | 'postponed';
+
+/** Works off the parked messages of one ledger. */
+export class ParkedReplay {
+  private readonly replayed = new WeakSet<PendingMessage>();
+  private readonly unreadable = new Set<number>();
+  private postponed: Promise<void> | undefined;
+  private stopping = new AbortController();
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly deps: ParkedReplayDependencies,
+  ) {}
+
+  /** Whether the message is parked already. */
+  isParked(message: PendingMessage): boolean {
+    return this.replayed.has(message);
+  }
+
+  /** Offers the oldest parked messages and drops those that are settled. Rejects when the store fails. */
+  async some(appender: Appender): Promise<Replayed> {
+    if (appender.hasStopped) return 'stopped';
+    if (this.unreadable.size >= UNREADABLE_MAX) return 'postponed';
+    const done: number[] = [];
+    const settled: Promise<void>[] = [];
+    let found = 0;
+    let isPostponed = false;
+    try {
+      for (const message of await this.deps.parked.oldest(this.ledger, PARKED_BATCH, [...this.unreadable])) {
+        found += 1;
+        if ('fault' in message) {
+          this.passOver(message);
+          continue;
+        }
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        await this.offerAgain(appender, message, resolve);
+        settled.push(promise.then((isDone) => void (isDone ? done.push(message.parkedId) : (isPostponed = true))));
+      }
+    } catch (error) {
+      if (!isKeysAway(error)) throw error;
+      isPostponed = true;
+    }
+    if (settled.length > 0) {
+      const isThrough = await Promise.race([Promise.all(settled).then(() => true), appender.ended.then(() => false)]);
+      await this.deps.parked.drop(this.ledger, done);
+      if (!isThrough) return 'stopped';
+    }
+    return isPostponed ? 'postponed' : found;
+  }
+
+  /** Goes on beside an appender that works already, until nothing is parked or it stops. */
+  postpone(appender: Appender): void {
+    this.postponed = this.untilThrough(appender);
+  }
+
+  /** Ends what {@link postpone} began; the appender has been stopped. Never rejects. */
+  async end(): Promise<void> {
+    this.stopping.abort();
+    await this.postponed;
+    this.stopping = new AbortController();
+    this.unreadable.clear();
+  }
+
+  private async untilThrough(appender: Appender): Promise<void> {
+    const { signal } = this.stopping;
+    for (let replayed: Replayed = 'postponed'; replayed !== 0 && replayed !== 'stopped'; ) {
+      if (replayed === 'postponed') await sleep(POSTPONED_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      replayed = await this.some(appender).catch((error: unknown) => {
+        this.deps.onUnreplayed({ error });
+        return 'postponed' as const;
+      });
+    }
+  }
+
+  private async offerAgain(appender: Appender, opened: OpenedMessage, settle: (isDone: boolean) => void): Promise<void> {
+    const message = await this.deps.replay(opened, { ack: () => settle(true), putBack: () => settle(false) });
+    this.replayed.add(message);
+    appender.offer(message);
+  }
+
+  private passOver({ parkedId, fault }: { readonly parkedId: number; readonly fault: string }): void {
+    this.unreadable.add(parkedId);
+    this.deps.onUnreplayed({ parkedId, fault });
+  }
+}
