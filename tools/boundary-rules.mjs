@@ -53,6 +53,13 @@ const forbidden = [
     to: { pathNot: '^libs/access/src/' },
   },
   {
+    name: 'credentials-reach-nobody',
+    severity: 'error',
+    comment: 'Whoever handles passwords and secrets opens no connection and knows no service: what asks a network is handed in.',
+    from: { path: '^libs/credentials/src/' },
+    to: { pathNot: ['^libs/credentials/src/', '^(node:)?(crypto|fs/promises|os|util|zlib)$', '(^|/)node_modules/(@types/)?(bcrypt|otplib)/'] },
+  },
+  {
     name: 'contracts-stay-pure',
     severity: 'error',
     comment: 'Contracts are schemas and names: zod and the types of libs/chain only.',
