@@ -13,7 +13,7 @@ const USAGE = `usage: node tools/run.mjs <command> [arguments]
   start [--exit]          start the whole stack with a demonstration workload
   test                    lint, check types, boundaries and style, run every test
   test:faults [--seed N]  kill, freeze and poison real processes
-  bench [keys] [--json FILE]  measure, print one table`;
+  bench [keys|identity] [--json FILE]  measure, print one table`;
 
 /** Prints what is being done and, when it is done, the seconds it took. */
 async function step(title, work) {

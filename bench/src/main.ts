@@ -2,6 +2,9 @@ import { loadavg } from 'node:os';
 import { writeFileSync } from 'node:fs';
 import { Bench } from './bench.js';
 import { figuresTable } from './figures.js';
+import { IdentityBench } from './identity/bench.js';
+import { identityTable } from './identity/figures.js';
+import { IDENTITY_USAGE, readIdentityOptions } from './identity/options.js';
 import { KeysBench } from './keys/bench.js';
 import { keysTable } from './keys/figures.js';
 import { KEYS_USAGE, readKeysOptions } from './keys/options.js';
@@ -62,6 +65,21 @@ function keysRun(args: readonly string[]): Run<Awaited<ReturnType<typeof startKe
   };
 }
 
+function identityRun(args: readonly string[]): Run<BenchStack> {
+  const options = readIdentityOptions(args);
+  return {
+    command: 'npm run bench -- identity',
+    starting: 'ledger and producer',
+    options,
+    start: () => startStack(options),
+    measure: async () => {
+      const bench = new IdentityBench(options.scale, say);
+      await bench.run();
+      return { figures: bench.figures, table: identityTable(bench.figures), rounds: bench.rounds };
+    },
+  };
+}
+
 async function measure<S extends BenchStack>({ command, options, measure: work }: Run<S>, stack: S, startedAt: Date): Promise<void> {
   const onMemory = memoryFileSystem(stack.devstack.stateDir);
   if (onMemory !== undefined) throw new Error(`${stack.devstack.stateDir} lies on ${onMemory}, where fsync costs nothing: set TMPDIR to a folder on a disk`);
@@ -109,4 +127,5 @@ async function runToEnd<S extends BenchStack>(read: () => Run<S>, usage: string)
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'keys') await runToEnd(() => keysRun(rest), KEYS_USAGE);
+else if (first === 'identity') await runToEnd(() => identityRun(rest), IDENTITY_USAGE);
 else await runToEnd(() => ledgerRun(process.argv.slice(2)), USAGE);
