@@ -22,7 +22,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const FAILED = ['failure', 'denied'] as const;
 const ANY = ['success', 'failure', 'denied'] as const;
-const SIGN_IN = ['identity.session.started', 'identity.session.refused'] as const;
+const SIGN_IN = ['identity.sign-in.failed', 'identity.sign-in.locked'] as const;
 const STEP_UP = ['identity.session.stepped-up'] as const;
 
 export const SEVERITY_RULES: readonly SeverityRule[] = [
@@ -36,12 +36,12 @@ export const SEVERITY_RULES: readonly SeverityRule[] = [
   { id: 'sign-in-failed-all-day', types: SIGN_IN, outcomes: FAILED, repeats: { atLeast: 20, withinMs: 24 * HOUR_MS, of: 'resource' }, severity: 'alert', why: 'Guessing at one account, patiently' },
   { id: 'sign-in-failed-from-address', types: SIGN_IN, outcomes: FAILED, repeats: { atLeast: 20, withinMs: 15 * MINUTE_MS, of: 'address' }, severity: 'alert', why: 'Spraying: many accounts from one address' },
   { id: 'second-factor-failed-again', types: STEP_UP, outcomes: FAILED, repeats: { atLeast: 3, withinMs: 15 * MINUTE_MS, of: 'resource' }, severity: 'alert', why: 'Who guesses at the second factor has the first' },
-  { id: 'locked', types: ['identity.user.locked'], outcomes: ANY, severity: 'warning', why: 'Sign-in is shut after failures' },
+  { id: 'locked', types: ['identity.sign-in.locked'], outcomes: ANY, severity: 'warning', why: 'Sign-in is shut after failures' },
   { id: 'code-replayed', types: ['identity.user.totp-replayed', 'identity.user.backup-code-reused'], outcomes: ANY, severity: 'alert', why: 'A code that was used is in a second pair of hands' },
   { id: 'backup-code-used', types: ['identity.user.backup-code-used'], outcomes: ['success'], severity: 'notice', why: 'The usual second factor was not at hand' },
 
   // what proves who somebody is
-  { id: 'credential-changed', types: ['identity.user.password-*', 'identity.user.totp-*', 'identity.user.passkey-*', 'identity.user.backup-codes-made', 'identity.user.email-*'], outcomes: ['success'], severity: 'notice', why: 'The owner should recognise it' },
+  { id: 'credential-changed', types: ['identity.user.password-changed', 'identity.user.password-reset', 'identity.user.totp-enrolled', 'identity.user.passkey-*', 'identity.user.backup-codes-made', 'identity.user.email-*'], outcomes: ['success'], severity: 'notice', why: 'The owner should recognise it' },
   { id: 'second-factor-gone', types: ['identity.user.totp-removed', 'identity.user.passkey-removed', 'identity.user.mfa-reset'], outcomes: ['success'], severity: 'warning', why: 'The account is weaker than it was' },
   { id: 'key-made', types: ['identity.api-key.created', 'identity.service-account.*'], outcomes: ['success'], severity: 'notice', why: 'A new way in' },
 

@@ -7,11 +7,14 @@ const NOTHING = new Map<string, number>();
 describe('severityOf', () => {
   const cases: ReadonlyArray<readonly [type: string, outcome: Outcome, counts: ReadonlyMap<string, number>, severity: Severity]> = [
     ['identity.session.started', 'success', NOTHING, 'info'],
-    ['identity.session.refused', 'failure', NOTHING, 'notice'],
-    ['identity.session.refused', 'failure', count('sign-in-failed-again', 4), 'notice'],
-    ['identity.session.refused', 'failure', count('sign-in-failed-again', 5), 'warning'],
-    ['identity.session.refused', 'failure', count('sign-in-failed-from-address', 20), 'alert'],
+    ['identity.sign-in.failed', 'failure', NOTHING, 'notice'],
+    ['identity.sign-in.failed', 'failure', count('sign-in-failed-again', 4), 'notice'],
+    ['identity.sign-in.failed', 'failure', count('sign-in-failed-again', 5), 'warning'],
+    ['identity.sign-in.failed', 'failure', count('sign-in-failed-from-address', 20), 'alert'],
     ['identity.session.started', 'success', count('sign-in-failed-from-address', 20), 'info'],
+    ['identity.sign-in.locked', 'denied', NOTHING, 'warning'],
+    ['identity.user.password-changed', 'success', NOTHING, 'notice'],
+    ['identity.user.password-rehashed', 'success', NOTHING, 'info'],
     ['identity.user.role-granted', 'success', NOTHING, 'notice'],
     ['identity.user.role-granted', 'denied', NOTHING, 'warning'],
     ['identity.organization.custom-role-changed', 'success', NOTHING, 'notice'],
@@ -28,7 +31,7 @@ describe('severityOf', () => {
   });
 
   it('only grows when more is counted', () => {
-    const types = ['identity.session.refused', 'identity.session.stepped-up', 'edge.request.limited', 'keys.key.rotated'];
+    const types = ['identity.sign-in.failed', 'identity.session.stepped-up', 'edge.request.limited', 'keys.key.rotated'];
     for (const type of types) {
       const ranks = [0, 3, 5, 10, 20, 50, 1000].map((events) => SEVERITIES.indexOf(severityOf(type, 'denied', new Map(SEVERITY_RULES.map(({ id }) => [id, events])))));
       expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
