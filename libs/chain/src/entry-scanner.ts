@@ -47,6 +47,7 @@ const HEX = Uint16Array.from({ length: 256 }, (_, octet) => Buffer.from(octet.to
 const HASH_CHARS = 64;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const FIRST_PRINTABLE = 0x20;
 const BACKSLASH = 0x5c;
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -103,7 +104,7 @@ export class EntryScanner {
     this.at += HASH_CHARS;
     if (!this.text(SALTED) && !this.text(V2)) return false;
     this.isData = this.text(DATA);
-    if (!this.isData && !(this.text(PERSONAL) && this.string() && this.byte(CLOSING_BRACE))) return false;
+    if (!this.isData && !(this.text(PERSONAL) && this.subject() && this.byte(CLOSING_BRACE))) return false;
     this.byte(COMMA);
     return true;
   }
@@ -182,6 +183,23 @@ export class EntryScanner {
         return true;
       }
       if (byte === BACKSLASH) at += 1;
+    }
+    return false;
+  }
+
+  /** A string as entries write it: not empty, no control character, and no escape but of a quotation mark and a backslash. */
+  private subject(): boolean {
+    const { bytes, end, at: start } = this;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!;
+      if (byte === QUOTE) {
+        this.at = at + 1;
+        return at > start;
+      }
+      if (byte < FIRST_PRINTABLE) return false;
+      if (byte !== BACKSLASH) continue;
+      at += 1;
+      if (bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) return false;
     }
     return false;
   }

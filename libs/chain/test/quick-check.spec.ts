@@ -98,6 +98,21 @@ describe('the quick check', () => {
     expect(new QuickCheck(TENANT).holds(packed(one), 2, previousHash, '2099-01-01T00:00:00.000Z')).toBe(false);
   });
 
+  it.each([
+    ['a control character', '\u0000'],
+    ['an escape that no entry has', '\\n'],
+    ['an escaped control character', '\\u0000'],
+  ])('with %s put into a subject leads to the same verdict as looking closely', (_what, text) => {
+    for (const index of [2, keyed.findLastIndex(({ personal }) => personal.length > 0)]) {
+      const one = keyed[index]!;
+      const at = one.entry.indexOf('"subject":"') + '"subject":"'.length;
+      expect(at).toBeGreaterThan('"subject":"'.length);
+      const entry = Buffer.concat([one.entry.subarray(0, at), Buffer.from(text), one.entry.subarray(at)]);
+      const forged = keyed.with(index, { ...one, entry });
+      expect(judge(forged.map(packed))).toEqual(judge(forged));
+    }
+  });
+
   it('with any one byte changed, put in or taken out, leads to the same verdict as looking closely', () => {
     const change = fc.record({
       index: fc.constantFrom(0, 1, 2, 3, 9, TILE_WIDTH - 1, TILE_WIDTH, SIZE - 2, SIZE - 1),
