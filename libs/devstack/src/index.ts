@@ -9,3 +9,4 @@ export { choosePort } from './free-port.js';
 export { commandLine, endProcess, processesIn } from './process-file.js';
 export { LedgerBook, type BookedEvent } from './ledger-book.js';
 export { startBookLedger, type BookLedger } from './book-ledger.js';
+export { localCertificate, type LocalCertificate } from './local-certificate.js';

@@ -1,0 +1,124 @@
+import type { RequestContext } from '@countersign/contracts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { MUTATING, type Answer, type Call, type Route, type Upstreams } from '../routes/route.js';
+import { authorise } from '../session/authorise.js';
+import { callerOf, type Caller } from '../session/caller.js';
+import type { SessionCache } from '@countersign/identity-client';
+import { IdentityClientError } from '@countersign/identity-client';
+import { CSRF_COOKIE } from './cookies.js';
+import { requireOwnOrigin, requireOwnPage } from './csrf.js';
+import { EdgeFault } from './edge-fault.js';
+import { IDEMPOTENCY_HEADER, type Idempotency, type KeptAnswer } from './idempotency.js';
+import { requireShallow } from './json-depth.js';
+import type { RateLimits } from './rate-limits.js';
+import { contextOf } from './request-context.js';
+
+export interface RouteDependencies {
+  readonly upstreams: Upstreams;
+  readonly sessions: Pick<SessionCache, 'check'>;
+  readonly limits: RateLimits;
+  readonly idempotency: Idempotency;
+  /** `https://host[:port]`, as browsers see it. */
+  readonly publicOrigin: string;
+  readonly now: () => number;
+}
+
+interface Admitted {
+  readonly context: RequestContext;
+  readonly caller: Caller | undefined;
+}
+
+/**
+ * One route's way: limits, who asks, whether a page of ours sent it — all from the headers, before a byte of the body is
+ * read — then parameters, permission, body, and the handler.
+ */
+export function registerRoute(app: FastifyInstance, route: Route, deps: RouteDependencies): void {
+  const admitted = new WeakMap<FastifyRequest, Admitted>();
+  app.route({
+    method: route.method,
+    url: route.path,
+    onRequest: async (request) => void admitted.set(request, await admit(request, route, deps)),
+    handler: async (request, reply) => {
+      await answer(request, reply, admitted.get(request)!, route, deps);
+      return reply;
+    },
+  });
+}
+
+async function admit(request: FastifyRequest, route: Route, { limits, sessions, publicOrigin }: RouteDependencies): Promise<Admitted> {
+  const context = contextOf(request);
+  await limits.count(route.limit, 'ip', context.ip);
+  const isMutation = MUTATING.has(route.method);
+  if (route.access.kind === 'public') {
+    // Without a session to protect, a foreign page could still sign somebody in to an account of its choice.
+    if (isMutation) requireOwnOrigin(request.headers, publicOrigin);
+    return { context, caller: undefined };
+  }
+  const { session } = context;
+  if (session === undefined) throw new IdentityClientError('UNAUTHENTICATED', 'sign in first');
+  if (isMutation) requireOwnPage(request.headers, session, request.cookies[CSRF_COOKIE], publicOrigin);
+  const caller = callerOf(await sessions.check(context));
+  await limits.count(route.limit, 'user', caller.principal.userId);
+  return { context, caller };
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, { context, caller }: Admitted, route: Route, deps: RouteDependencies): Promise<void> {
+  const params = valid(route.params, request.params, '') as Record<string, string>;
+  if (route.access.kind === 'permission') authorise(caller!, route.access.permission, route.access.target(params), deps.now());
+  const query = valid(route.query, request.query, '') as Record<string, unknown>;
+  requireShallow(request.body);
+  const body = route.body === undefined ? undefined : valid(route.body, request.body ?? {}, '');
+  const gone = new AbortController();
+  request.raw.on('close', () => gone.abort());
+  const call: Call = { params, query, body, context, caller, signal: gone.signal, nowMs: deps.now() };
+  const key = request.headers[IDEMPOTENCY_HEADER];
+  if (key === undefined || caller === undefined || !MUTATING.has(route.method)) return send(reply, route, await route.handle(call, deps.upstreams));
+  const { repeated, ...kept } = await deps.idempotency.once(
+    { principal: caller.principal.userId, route: `${route.method} ${request.url}`, key: String(key), body: request.body },
+    async () => keep(route, reply, await route.handle(call, deps.upstreams)),
+  );
+  if (repeated) reply.header('idempotency-replayed', 'true');
+  sendKept(reply, kept);
+}
+
+/** The first broken rule by name: `email: must …`. Never the value. */
+function valid(schema: z.ZodType | undefined, value: unknown, at: string): unknown {
+  if (schema === undefined) {
+    const extra = Object.keys((value ?? {}))[0];
+    if (extra !== undefined) throw new EdgeFault('REQUEST_INVALID', 'this route takes none of it', { field: extra.slice(0, 64) });
+    return {};
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
+  const field = [at, ...path.map(String)].filter((part) => part !== '').join('.').slice(0, 128);
+  throw new EdgeFault('REQUEST_INVALID', issue.message, field === '' ? {} : { field });
+}
+
+function send(reply: FastifyReply, route: Route, given: Answer): void {
+  given.cookies?.(reply);
+  if (given.stream !== undefined) {
+    reply.status(route.status).headers(given.stream.headers ?? {}).type(given.stream.type).send(given.stream.body);
+    return;
+  }
+  sendKept(reply, keptOf(route, given));
+}
+
+function keep(route: Route, reply: FastifyReply, given: Answer): KeptAnswer {
+  given.cookies?.(reply);
+  return route.answersSecret === true ? { ...keptOf(route, given), body: undefined } : keptOf(route, given);
+}
+
+function keptOf(route: Route, given: Answer): KeptAnswer {
+  if (route.answer === undefined) return { status: route.status, body: undefined, type: undefined };
+  // What a route promises is what it gives: a field that its schema does not name stays here.
+  return { status: route.status, body: JSON.stringify(route.answer.parse(given.body)), type: 'application/json' };
+}
+
+function sendKept(reply: FastifyReply, { status, body, type }: KeptAnswer): void {
+  reply.header('cache-control', 'no-store').status(status);
+  if (type !== undefined) reply.type(type);
+  reply.send(body);
+}

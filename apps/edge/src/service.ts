@@ -1,0 +1,74 @@
+import { connectBus } from '@countersign/bus';
+import { IdentityClient, SessionCache } from '@countersign/identity-client';
+import { createLogger, createRegistry, type Logger, type ShutdownStep } from '@countersign/runtime';
+import { Gauge, Histogram } from 'prom-client';
+import type { EdgeConfig } from './config.js';
+import { createApp } from './http/create-app.js';
+import { Idempotency } from './http/idempotency.js';
+import { createOperations, type Readiness } from './http/operations.js';
+import { RateLimits } from './http/rate-limits.js';
+import { registerDocs } from './openapi/register-docs.js';
+import { ROUTES } from './routes/index.js';
+import { LedgerClient } from './upstream/ledger-client.js';
+
+const SERVICE = 'edge';
+const VERSION = '0.1.0';
+
+export interface RunningEdge {
+  /** Where it listens for everybody. */
+  readonly url: string;
+  readonly operationsUrl: string;
+  readonly log: Logger;
+  /** What a graceful shutdown does, in order. */
+  readonly shutdown: readonly ShutdownStep[];
+}
+
+/** Wires the edge together and starts it. Rejects when something that it needs is missing. */
+export async function startEdge(config: EdgeConfig): Promise<RunningEdge> {
+  const log = createLogger({ service: SERVICE, level: config.logLevel });
+  const registry = createRegistry({ service: SERVICE });
+  const metrics = edgeMetrics(registry);
+  const bus = await connectBus({ url: config.natsUrl, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
+  const identity = new IdentityClient({ bus });
+  const ledger = new LedgerClient(config.ledgerUrl);
+  const sessions = new SessionCache({ client: identity, bus, onError: (error) => log.warn({ err: error }, 'the lease with identity, or a revocation') });
+  const app = await createApp({
+    routes: ROUTES,
+    upstreams: { identity, ledger },
+    sessions,
+    limits: new RateLimits(),
+    idempotency: new Idempotency(),
+    publicOrigin: config.publicOrigin,
+    tls: config.tls,
+    trustedProxies: config.trustedProxies,
+    now: Date.now,
+    log,
+    duration: metrics.duration,
+  });
+  registerDocs(app, ROUTES, { publicOrigin: config.publicOrigin, version: VERSION });
+  const operations = createOperations(registry, async (): Promise<Readiness> => ({ ready: bus.connected, checks: { bus: bus.connected ? 'ok' : 'disconnected', lease: sessions.isTrusted() ? 'ok' : 'none: every session is checked' } }));
+  sessions.start();
+  new Gauge({ name: 'countersign_edge_lease_held', help: '1 while cached sessions may be believed', registers: [registry], collect() { this.set(sessions.isTrusted() ? 1 : 0); } });
+  const operationsUrl = await operations.listen({ host: config.operationsHost, port: config.operationsPort });
+  const url = await app.listen({ host: config.host, port: config.port });
+  log.info({ url, operationsUrl }, 'edge is ready');
+  const shutdown = [
+    { name: 'stop listening', run: () => app.close() },
+    { name: 'release lease', run: () => sessions.close() },
+    { name: 'close bus', run: () => bus.close() },
+    { name: 'close operations', run: () => operations.close() },
+  ];
+  return { url, operationsUrl, log, shutdown };
+}
+
+function edgeMetrics(registry: ReturnType<typeof createRegistry>) {
+  return {
+    duration: new Histogram({
+      name: 'countersign_edge_request_duration_seconds',
+      help: 'Time from a request to its answer, by the pattern of its route',
+      labelNames: ['method', 'route', 'status'] as const,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    }),
+  };
+}

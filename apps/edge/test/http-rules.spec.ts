@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { csrfTokenOf, requireOwnPage } from '../src/http/csrf.js';
+import { EdgeFault } from '../src/http/edge-fault.js';
+import { Idempotency, type KeptAnswer } from '../src/http/idempotency.js';
+import { JSON_DEPTH_MAX, requireShallow } from '../src/http/json-depth.js';
+import { networkOf, RateLimits } from '../src/http/rate-limits.js';
+
+const ORIGIN = 'https://countersign.example';
+const SESSION = 'a'.repeat(43);
+const TOKEN = csrfTokenOf(SESSION);
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+    return 'none';
+  } catch (error) {
+    if (error instanceof EdgeFault) return error.code;
+    throw error;
+  }
+}
+const codeOfAsync = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: unknown) => (error instanceof EdgeFault ? error.code : String(error)));
+
+describe('a mutation by cookie', () => {
+  it.each<[string, Record<string, string>, string | undefined, string]>([
+    ['with its token, from our own page', { 'sec-fetch-site': 'same-origin', origin: ORIGIN, 'x-csrf-token': TOKEN }, TOKEN, 'none'],
+    ['with its token, from a program', { 'x-csrf-token': TOKEN }, TOKEN, 'none'],
+    ['without the header', {}, TOKEN, 'CSRF_TOKEN_INVALID'],
+    ['without the cookie', { 'x-csrf-token': TOKEN }, undefined, 'CSRF_TOKEN_INVALID'],
+    ['with the token of another session in both', { 'x-csrf-token': csrfTokenOf('b'.repeat(43)) }, csrfTokenOf('b'.repeat(43)), 'CSRF_TOKEN_INVALID'],
+    ['with a planted cookie and the same header', { 'x-csrf-token': 'planted' }, 'planted', 'CSRF_TOKEN_INVALID'],
+    ['from another site', { 'sec-fetch-site': 'cross-site', 'x-csrf-token': TOKEN }, TOKEN, 'ORIGIN_FORBIDDEN'],
+    ['from a neighbouring host', { 'sec-fetch-site': 'same-site', 'x-csrf-token': TOKEN }, TOKEN, 'ORIGIN_FORBIDDEN'],
+    ['from another origin, by an old browser', { origin: 'https://evil.example', 'x-csrf-token': TOKEN }, TOKEN, 'ORIGIN_FORBIDDEN'],
+    ['from a page without an origin', { origin: 'null', 'x-csrf-token': TOKEN }, TOKEN, 'ORIGIN_FORBIDDEN'],
+  ])('%s', (_what, headers, cookie, code) => {
+    expect(codeOf(() => requireOwnPage(headers, SESSION, cookie, ORIGIN))).toBe(code);
+  });
+});
+
+describe('a body', () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+
+  it('has a limit of levels, and a deep one does not exhaust the stack', () => {
+    expect(codeOf(() => requireShallow(nested(JSON_DEPTH_MAX)))).toBe('none');
+    expect(codeOf(() => requireShallow(nested(JSON_DEPTH_MAX + 1)))).toBe('BODY_TOO_DEEP');
+    expect(codeOf(() => requireShallow(JSON.parse('['.repeat(500_000) + ']'.repeat(500_000))))).toBe('BODY_TOO_DEEP');
+  });
+});
+
+describe('an Idempotency-Key', () => {
+  const scope = { principal: 'u1', route: 'POST /v1/x', key: 'k1', body: { a: 1 } };
+  const made: KeptAnswer = { status: 201, body: '{"id":1}', type: 'application/json' };
+
+  it('carries out once, and answers again the same', async () => {
+    const store = new Idempotency();
+    let count = 0;
+    const carryOut = async (): Promise<KeptAnswer> => ({ ...made, body: `{"id":${++count}}` });
+    expect(await store.once(scope, carryOut)).toMatchObject({ body: '{"id":1}', repeated: false });
+    expect(await store.once(scope, carryOut)).toMatchObject({ body: '{"id":1}', repeated: true });
+    expect(await store.once({ ...scope, principal: 'u2' }, carryOut)).toMatchObject({ body: '{"id":2}', repeated: false });
+  });
+
+  it.each<[string, Partial<typeof scope>, string]>([
+    ['another body', { body: { a: 2 } }, 'IDEMPOTENCY_KEY_REUSED'],
+    ['another route', { route: 'POST /v1/y' }, 'IDEMPOTENCY_KEY_REUSED'],
+    ['no visible characters', { key: 'a b' }, 'IDEMPOTENCY_KEY_MALFORMED'],
+    ['too many characters', { key: 'k'.repeat(256) }, 'IDEMPOTENCY_KEY_MALFORMED'],
+  ])('with %s is refused', async (_what, change, code) => {
+    const store = new Idempotency();
+    await store.once(scope, async () => made);
+    expect(await codeOfAsync(store.once({ ...scope, ...change }, async () => made))).toBe(code);
+  });
+
+  it('is refused while the first is under way, and free again when that failed', async () => {
+    const store = new Idempotency();
+    let fail: (error: Error) => void = () => undefined;
+    const first = store.once(scope, () => new Promise<KeptAnswer>((_done, reject) => (fail = reject)));
+    expect(await codeOfAsync(store.once(scope, async () => made))).toBe('IDEMPOTENCY_IN_PROGRESS');
+    fail(new EdgeFault('INTERNAL', 'x'));
+    expect(await codeOfAsync(first)).toBe('INTERNAL');
+    expect(await store.once(scope, async () => made)).toMatchObject({ repeated: false });
+  });
+
+  it('does not keep what is shown once', async () => {
+    const store = new Idempotency();
+    await store.once(scope, async () => ({ ...made, body: undefined }));
+    expect(await codeOfAsync(store.once(scope, async () => made))).toBe('IDEMPOTENCY_ANSWER_NOT_KEPT');
+  });
+});
+
+describe('a rate limit', () => {
+  it('counts an address and a user each, and says when to come again', async () => {
+    const limits = new RateLimits(undefined, { guess: { ip: 2, user: 1 }, read: { ip: 1, user: 1 }, write: { ip: 1, user: 1 }, tiles: { ip: 1, user: 1 } });
+    const count = (of: 'ip' | 'user', key: string): Promise<string> => codeOfAsync(limits.count('guess', of, key));
+    expect([await count('ip', '192.0.2.1'), await count('ip', '192.0.2.1'), await count('ip', '192.0.2.1')]).toEqual(['none', 'none', 'RATE_LIMITED']);
+    expect([await count('user', 'u1'), await count('user', 'u1'), await count('user', 'u2')]).toEqual(['none', 'RATE_LIMITED', 'none']);
+    expect(await limits.count('guess', 'ip', '192.0.2.1').catch((error: unknown) => (error as EdgeFault).detail.retryAfterMs)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
+  ])('takes %s as %s', (ip, network) => {
+    expect(networkOf(ip)).toBe(network);
+  });
+
+  it('takes all addresses of one /64 as one', () => {
+    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }), fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 4, maxLength: 4 }), (groups, others) => {
+      const text = (all: number[]): string => all.map((group) => group.toString(16)).join(':');
+      return networkOf(text(groups)) === networkOf(text([...groups.slice(0, 4), ...others]));
+    }));
+  });
+});
