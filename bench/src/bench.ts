@@ -109,6 +109,7 @@ export class Bench {
   }
 
   private async verify(): Promise<void> {
+    await this.rest();
     const rates: number[] = [];
     for (let pass = 1; pass <= this.options.scale.verifyPasses; pass++) {
       const foreign = foreignLoad();
@@ -124,6 +125,7 @@ export class Bench {
 
   private async proof(): Promise<void> {
     const { pool } = this.stack;
+    await this.rest();
     const { treeSize } = await this.api.view();
     const { proofsMs, emptyMs } = await proofLatency(pool, this.api, this.ledgerId, this.options.scale.proofs);
     this.figures.proof_p50_ms = quantile(proofsMs, 0.5);
