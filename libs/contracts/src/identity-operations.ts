@@ -97,6 +97,9 @@ export const FAULTS_OF_ALL = ['REQUEST_MALFORMED', 'IDENTITY_OVERLOADED', 'IDENT
 
 export const FAULTS_OF_SESSIONS = ['UNAUTHENTICATED', 'FORBIDDEN', 'TARGET_OUTRANKS', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'CONFLICT'] as const;
 
+/** What any operation leaves that somebody asked for without the right to it. */
+export const IDENTITY_DENIED_EVENT = 'identity.request.denied';
+
 const NEW_PASSWORD = ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG', 'PASSWORD_NOT_TEXT', 'PASSWORD_GUESSABLE', 'PASSWORD_LEAKED'] as const;
 const FAILED = ['identity.sign-in.failed', 'identity.sign-in.locked'] as const;
 
@@ -122,7 +125,7 @@ export const IDENTITY_OPERATIONS = {
     args: z.strictObject({ email, password }),
     /** With a second factor enrolled: a challenge to be answered by `verify-mfa`. */
     result: z.union([startedSessionSchema, z.strictObject({ challenge: secretTokenSchema, expiresAt: time })]),
-    faults: ['SIGN_IN_REFUSED', 'ATTEMPTS_LOCKED'],
+    faults: ['SIGN_IN_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
     emits: ['identity.session.started', ...FAILED, 'identity.user.password-rehashed'],
   },
   /** `code`: of the authenticator, or a backup code. */
@@ -130,7 +133,7 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'none',
     args: z.strictObject({ challenge: secretTokenSchema, code }),
     result: startedSessionSchema,
-    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'ATTEMPTS_LOCKED'],
+    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
     emits: ['identity.session.started', 'identity.user.backup-code-used', ...FAILED],
   },
   /** Who the session's token belongs to, and what he may do now. Renews the session at most once a day. */
@@ -225,6 +228,14 @@ export const IDENTITY_OPERATIONS = {
     result: nothing,
     faults: ['USER_UNKNOWN'],
     emits: ['identity.user.enabled'],
+  },
+  /** Lifts the locks that failed attempts have set on an account; those of networks end by themselves. */
+  'user-unlock': {
+    asker: 'edge', auth: 'session',
+    args: z.strictObject({ userId: opaqueId }),
+    result: nothing,
+    faults: ['USER_UNKNOWN'],
+    emits: ['identity.user.unlocked'],
   },
   'role-grant': {
     asker: 'edge', auth: 'session',

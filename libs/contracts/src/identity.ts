@@ -83,7 +83,7 @@ export const IDENTITY_FAULT_CODES = [
 export type IdentityFaultCode = (typeof IDENTITY_FAULT_CODES)[number];
 
 /** 32 random bytes, base64url. */
-export const secretTokenSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url');
+export const secretTokenSchema = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'must be 32 bytes in base64url');
 export const correlationIdSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z, a-z, 0-9, dot, _ and -');
 
 /** Where a request came from. The edge vouches for it: nobody else reaches identity. */

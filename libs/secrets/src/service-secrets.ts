@@ -24,6 +24,13 @@ export const SERVICE_SECRETS = {
     /** The one before, while it is being replaced. */
     { name: 'KEYS_ROOT_PREVIOUS_PASSPHRASE', isOptional: true },
   ],
+  identity: [
+    /** Connection URL of the role `identity_runtime`. */
+    { name: 'IDENTITY_DATABASE_URL' },
+    { name: 'IDENTITY_NATS_SEED' },
+    /** Where failed attempts are counted for all instances together, with its credentials. */
+    { name: 'IDENTITY_REDIS_URL', isOptional: true },
+  ],
 } as const satisfies Readonly<Record<string, readonly SecretName[]>>;
 
 export type ServiceName = keyof typeof SERVICE_SECRETS;

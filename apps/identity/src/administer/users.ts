@@ -1,0 +1,101 @@
+import type { IdentityArgs, IdentityResult, UserView } from '@countersign/contracts';
+import { allows } from '@countersign/access';
+import { IdentityFault } from '../domain/identity-fault.js';
+import { userAggregate } from '../domain/user.js';
+import type { Flows } from '../parts.js';
+import type { Asker, Handlers } from '../request/asker.js';
+import { authorise, signedIn, targetOf } from '../request/authorise.js';
+import { authority, unknownUser } from '../session/sessions.js';
+import { endSessions, holdAuthority } from '../store/session-rows.js';
+import { applyUserEvents, countAdministrators, type UserRow } from '../store/user-rows.js';
+
+export function userHandlers(flows: Flows): Pick<Handlers, 'user-list' | 'user-show' | 'user-disable' | 'user-enable' | 'user-unlock'> {
+  return {
+    'user-list': (args, asker) => list(flows, args, asker),
+    'user-show': (args, asker) => show(flows, args, asker),
+    'user-disable': (args, asker) => setState(flows, args, asker),
+    'user-enable': (args, asker) => setState(flows, args, asker),
+    'user-unlock': (args, asker) => unlock(flows, args, asker),
+  };
+}
+
+/** All users, or those of the organisation in which one acts. */
+async function list({ users, columns }: Flows, { after = '', limit }: IdentityArgs<'user-list'>, asker: Asker): Promise<IdentityResult<'user-list'>> {
+  const { principal } = signedIn(asker);
+  const isGlobal = allows(principal.permissions, 'user.read', 'global');
+  const organization = isGlobal ? undefined : principal.organization;
+  authorise(asker, 'user.read', { organization });
+  const rows = await users.page(after, limit + 1, organization);
+  const shown = rows.slice(0, limit);
+  return { users: await viewsOf(columns, shown), ...(rows.length > limit ? { next: shown.at(-1)!.user_id } : {}) };
+}
+
+async function show({ users, columns }: Flows, { userId }: IdentityArgs<'user-show'>, asker: Asker): Promise<UserView> {
+  const user = await users.find(userId ?? signedIn(asker).session.user_id);
+  if (user === undefined) throw unknownUser();
+  authorise(asker, 'user.read', targetOf(user));
+  return (await viewsOf(columns, [user]))[0]!;
+}
+
+async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | IdentityArgs<'user-enable'>, asker: Asker): Promise<Record<string, never>> {
+  const { users, store, tenant, revocations } = flows;
+  const user = await users.find(args.userId);
+  if (user === undefined) throw unknownUser();
+  const { user_id: userId } = user;
+  const isDisabling = 'reason' in args;
+  const { session } = authorise(asker, 'user.disable', targetOf(user));
+  const { origin } = asker;
+  await store.execute(userAggregate, {
+    tenant,
+    id: userId,
+    command: isDisabling ? { type: 'disable', userId, reason: args.reason, origin } : { type: 'enable', userId, origin },
+    ...asker.cause,
+    retriesMax: 3,
+    project: async (client, events) => {
+      await holdAuthority(client, authority(session));
+      await applyUserEvents(client, userId, events);
+      if (!isDisabling) return;
+      await endSessions(client, userId, undefined, asker.now);
+      await leaveAnAdministrator(client);
+    },
+  });
+  await revocations.enforce(userId);
+  return {};
+}
+
+async function unlock({ users, store, tenant, guard }: Flows, { userId }: IdentityArgs<'user-unlock'>, asker: Asker): Promise<Record<string, never>> {
+  const user = await users.find(userId);
+  if (user === undefined) throw unknownUser();
+  const { session } = authorise(asker, 'user.unlock', targetOf(user));
+  await store.execute(userAggregate, {
+    tenant,
+    id: userId,
+    command: { type: 'unlock', userId, origin: asker.origin },
+    ...asker.cause,
+    retriesMax: 3,
+    project: (client) => holdAuthority(client, authority(session)),
+  });
+  // After it is on record: a lock that is lifted unseen would be worse than one that is lifted late.
+  await guard.forget([{ what: 'password', account: user.email_index }, { what: 'factor', account: userId }]);
+  return {};
+}
+
+/** Throws LAST_ADMINISTRATOR, which rolls the change back. */
+export async function leaveAnAdministrator(client: Parameters<typeof countAdministrators>[0]): Promise<void> {
+  if ((await countAdministrators(client)) === 0) throw new IdentityFault('LAST_ADMINISTRATOR', 'nobody could administer any more');
+}
+
+async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[]): Promise<UserView[]> {
+  const column = ({ user_id }: UserRow, which: string, sealed: string) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
+  const texts = await columns.open(rows.flatMap((row) => [column(row, 'email', row.email), column(row, 'name', row.name)]));
+  return rows.map((row, at) => ({
+    userId: row.user_id,
+    email: texts[2 * at],
+    name: texts[2 * at + 1],
+    organization: row.organization ?? undefined,
+    state: row.state,
+    isMfaEnrolled: row.totp_state === 'enrolled',
+    roles: [...row.roles],
+    createdAt: row.created_at.toISOString(),
+  }));
+}

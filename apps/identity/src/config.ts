@@ -1,0 +1,60 @@
+import { parseConfig, type Environment } from '@countersign/runtime';
+import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
+import { tenantSchema } from '@countersign/contracts';
+import { ITERATIONS_DEFAULT, ITERATIONS_MAX, ITERATIONS_MIN } from '@countersign/credentials';
+import { z } from 'zod';
+
+const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/**
+ * Identity's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). A variable that is
+ * missing or bad stops the start with its name.
+ */
+const schema = z.object({
+  IDENTITY_NATS_URL: z.string(),
+  /** Public key by which answers of the key service are known. */
+  IDENTITY_KEYS_PUBLIC_KEY_FILE: z.string(),
+  /** Ledger that accounts are recorded in. */
+  IDENTITY_TENANT: tenantSchema.default('system'),
+  /** Organisation that keeps accounts which belong to no other. */
+  IDENTITY_HOME_ORGANIZATION: tenantSchema.default('home'),
+  /** Who may make an account: anybody, or administrators alone. */
+  IDENTITY_REGISTRATION: z.enum(['open', 'closed']).default('closed'),
+  /** Shown by authenticators beside the code. */
+  IDENTITY_ISSUER: z.string().min(1).max(64).default('Countersign'),
+  IDENTITY_PASSWORD_ITERATIONS: count(ITERATIONS_MIN, ITERATIONS_MAX).default(ITERATIONS_DEFAULT),
+  /** Where lists of stolen passwords are asked, by the first five digits of a hash; `off`: nowhere. */
+  IDENTITY_LEAKED_PASSWORDS: z.enum(['api', 'off']).default('api'),
+  /** File of SHA-1 digests in order, asked instead of the network, or before it. */
+  IDENTITY_LEAKED_PASSWORDS_FILE: z.string().optional(),
+  IDENTITY_HTTP_HOST: z.string().default('127.0.0.1'),
+  IDENTITY_HTTP_PORT: count(0, 65_535).default(8082),
+  IDENTITY_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** For tests only: accept a PostgreSQL whose fsync is off. */
+  IDENTITY_ALLOW_FSYNC_OFF: flag.default(false),
+});
+
+/** Throws ConfigError that names variables, never their values, and SecretFault SECRET_ENV_FORBIDDEN. */
+export function readConfig(env: Environment) {
+  const config = parseConfig(schema, env);
+  return Object.freeze({
+    /** Where its secrets come from; their values are not configuration. */
+    secretSources: readSecretSources(env, SERVICE_SECRETS.identity),
+    natsUrl: config.IDENTITY_NATS_URL,
+    keysPublicKeyFile: config.IDENTITY_KEYS_PUBLIC_KEY_FILE,
+    tenant: config.IDENTITY_TENANT,
+    homeOrganization: config.IDENTITY_HOME_ORGANIZATION,
+    isRegistrationOpen: config.IDENTITY_REGISTRATION === 'open',
+    issuer: config.IDENTITY_ISSUER,
+    passwordIterations: config.IDENTITY_PASSWORD_ITERATIONS,
+    leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
+    leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,
+    httpHost: config.IDENTITY_HTTP_HOST,
+    httpPort: config.IDENTITY_HTTP_PORT,
+    logLevel: config.IDENTITY_LOG_LEVEL,
+    allowFsyncOff: config.IDENTITY_ALLOW_FSYNC_OFF,
+  });
+}
+
+export type IdentityConfig = ReturnType<typeof readConfig>;

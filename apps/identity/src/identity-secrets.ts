@@ -1,0 +1,26 @@
+import type { Logger } from '@countersign/runtime';
+import { openLiveText, openSecrets, type LiveText, type Secrets, type SecretSource } from '@countersign/secrets';
+
+export interface IdentitySecrets {
+  readonly databaseUrl: LiveText;
+  readonly natsSeed: LiveText;
+  /** With its credentials; undefined: attempts are counted in memory. */
+  readonly redisUrl: string | undefined;
+  readonly all: Secrets;
+}
+
+/** Reads every secret of identity once; rotated ones are followed from then on. Throws SecretFault. */
+export async function openIdentitySecrets(sources: Readonly<Record<string, SecretSource>>, log: Pick<Logger, 'info' | 'warn'>): Promise<IdentitySecrets> {
+  const all = openSecrets({ sources, now: () => Date.now(), log });
+  try {
+    return {
+      databaseUrl: await openLiveText(all, 'IDENTITY_DATABASE_URL', log),
+      natsSeed: await openLiveText(all, 'IDENTITY_NATS_SEED', log),
+      redisUrl: sources['IDENTITY_REDIS_URL'] === undefined ? undefined : (await all.get('IDENTITY_REDIS_URL')).text(),
+      all,
+    };
+  } catch (error) {
+    all.close();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+import type { IdentityArgs, IdentityOperation, IdentityPrincipal, IdentityResult, RequestContext } from '@countersign/contracts';
+import type { Principal } from '@countersign/access';
+import type { Cause } from '@countersign/event-store';
+import type { Origin } from '../domain/origin.js';
+import type { CheckedSession } from '../store/session-rows.js';
+
+/** Somebody with a valid session. */
+export interface SignedIn {
+  readonly principal: Principal;
+  /** What the edge is told. */
+  readonly view: IdentityPrincipal;
+  /** What he was authorised by, to be held until the commit. */
+  readonly session: CheckedSession;
+}
+
+/** Who asks, and from where. */
+export interface Asker {
+  readonly context: RequestContext;
+  readonly cause: Cause;
+  /** Undefined for an operator at the command line. */
+  readonly origin: Origin | undefined;
+  /** There for operations with `auth: 'session'`. */
+  readonly signedIn: SignedIn | undefined;
+  /** One instant for the whole request. */
+  readonly now: Date;
+}
+
+export type Handler<O extends IdentityOperation> = (args: IdentityArgs<O>, asker: Asker) => Promise<IdentityResult<O>>;
+export type Handlers = { readonly [O in IdentityOperation]: Handler<O> };

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
+import { startRotation } from '@countersign/rotation';
+import type { Logger, ShutdownStep } from '@countersign/runtime';
+import { changePasswordHandlers } from './account/change-password.js';
+import { registerHandlers } from './account/register.js';
+import { totpHandlers } from './account/totp.js';
+import { roleHandlers } from './administer/roles.js';
+import { userHandlers } from './administer/users.js';
+import type { IdentityConfig } from './config.js';
+import { createHttpApp } from './http/create-http-app.js';
+import type { Readiness } from './http/deps.js';
+import { IndexKeys } from './keys/index-keys.js';
+import { PersonalColumns } from './keys/personal-columns.js';
+import type { Flows } from './parts.js';
+import { Denials } from './request/denials.js';
+import { Receiver } from './request/receiver.js';
+import { edgeLeaseHandlers } from './revoke/edge-leases.js';
+import { Revocations } from './revoke/revocations.js';
+import { serviceMetrics } from './service-metrics.js';
+import { closeParts, openParts, type ServiceParts } from './service-parts.js';
+import { sessionHandlers } from './session/sessions.js';
+import { Guard } from './sign-in/guard.js';
+import { Passwords } from './sign-in/passwords.js';
+import { signInHandlers } from './sign-in/sign-in.js';
+import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
+import { LeaseRows } from './store/lease-rows.js';
+import { SessionRows } from './store/session-rows.js';
+import { SignInRows } from './store/sign-in-rows.js';
+import { UserRows } from './store/user-rows.js';
+
+const ID_BYTES = 16;
+const USER_AGENT = 'countersign-identity';
+
+export interface RunningIdentity {
+  /** Where health and metrics are. */
+  readonly url: string;
+  readonly log: Logger;
+  /** What a graceful shutdown does, in order. */
+  readonly shutdown: readonly ShutdownStep[];
+}
+
+export interface IdentityOptions {
+  /** For tests: the time of requests. */
+  readonly now?: () => Date;
+}
+
+/** Wires identity's flows together and starts them. Rejects when something that it needs is missing. */
+export async function startIdentity(config: IdentityConfig, options: IdentityOptions = {}): Promise<RunningIdentity> {
+  const parts = await openParts(config);
+  try {
+    return await start(parts, options.now ?? (() => new Date()));
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdentity> {
+  const { config, log, bus, registry } = parts;
+  const metrics = serviceMetrics(parts);
+  const leases = new LeaseRows(parts.pool);
+  const revocations = new Revocations({ bus, leases, log });
+  const flows = await flowsOf(parts, { leases, revocations, locked: metrics.locked });
+  const denials = new Denials({ ...flows, log });
+  const receiver = new Receiver({
+    bus, log, now, metrics, denials,
+    sessions: flows.sessions,
+    handlers: {
+      ...registerHandlers(flows),
+      ...signInHandlers(flows),
+      ...sessionHandlers(flows),
+      ...totpHandlers(flows),
+      ...changePasswordHandlers(flows),
+      ...userHandlers(flows),
+      ...roleHandlers(flows),
+      ...edgeLeaseHandlers(flows),
+    },
+  });
+  const app = await createHttpApp({ metrics: registry, readiness: () => readiness(parts) });
+  await revocations.start();
+  await receiver.start();
+  const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
+  await app.listen(config.httpPort, config.httpHost);
+  const url = await app.getUrl();
+  log.info({ url }, 'identity is ready');
+  const shutdown = [
+    { name: 'stop requests', run: () => receiver.stop() },
+    { name: 'write counts', run: () => denials.stop() },
+    { name: 'stop revocations', run: () => revocations.stop() },
+    { name: 'stop rotation', run: () => rotation.stop() },
+    { name: 'close http', run: () => app.close() },
+    { name: 'close stores and bus', run: () => closeParts(parts) },
+  ];
+  return { url, log, shutdown };
+}
+
+async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocations'> & Pick<ConstructorParameters<typeof Guard>[0], 'locked'>): Promise<Flows> {
+  const { config, pool, store, keys: keyService, attempts } = parts;
+  const { tenant, homeOrganization, isRegistrationOpen, issuer } = config;
+  const { leases, revocations, locked } = own;
+  const newId = (): string => randomBytes(ID_BYTES).toString('base64url');
+  const keys = new IndexKeys(keyService.client, tenant);
+  const signIns = new SignInRows(pool);
+  const admission = hashingAdmission();
+  return {
+    tenant, homeOrganization, isRegistrationOpen, issuer, store, keys, signIns, leases, revocations, newId,
+    users: new UserRows(pool),
+    sessions: new SessionRows(pool),
+    columns: new PersonalColumns(keyService.subjects, tenant),
+    fields: keyService.fields,
+    passwords: new Passwords({ keys, admission, iterations: config.passwordIterations, leakCheck: await leakCheckOf(config) }),
+    backupCodes: backupCodes(admission),
+    guard: new Guard({ attempts, keys, signIns, store, tenant, newId, locked }),
+  };
+}
+
+/** The file first: what it knows nobody else is asked. */
+async function leakCheckOf({ leakedPasswords, leakedPasswordsFile }: IdentityConfig): Promise<LeakCheck> {
+  const checks: LeakCheck[] = [];
+  if (leakedPasswordsFile !== undefined) {
+    const corpus = await LeakCorpus.open(leakedPasswordsFile);
+    checks.push((password) => corpus.check(password));
+  }
+  if (leakedPasswords === 'api') checks.push(rangeApiLeakCheck({ fetch, userAgent: USER_AGENT }));
+  return anyLeakCheck(checks);
+}
+
+async function readiness({ pool, bus }: ServiceParts): Promise<Readiness> {
+  const database = await pool.query('SELECT 1').then(() => 'ok', () => 'unreachable');
+  return { ready: database === 'ok' && bus.connected, checks: { database, bus: bus.connected ? 'ok' : 'disconnected' } };
+}

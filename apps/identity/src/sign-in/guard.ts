@@ -1,0 +1,91 @@
+import { networkOf, type Attempt, type Attempts, type Begun } from '@countersign/attempts';
+import { sessionDigest } from '@countersign/credentials';
+import type { EventStore } from '@countersign/event-store';
+import type { Counter } from 'prom-client';
+import { IdentityFault } from '../domain/identity-fault.js';
+import { from } from '../domain/origin.js';
+import type { IndexKeys } from '../keys/index-keys.js';
+import type { Asker } from '../request/asker.js';
+import type { SignInRows } from '../store/sign-in-rows.js';
+
+const NETWORK = 'network:';
+/** What somebody gets wrong who guesses. Anything else is no attempt. */
+const WRONG = new Set(['SIGN_IN_REFUSED', 'CODE_REFUSED', 'PASSWORD_WRONG']);
+
+export interface GuardDependencies {
+  readonly attempts: Attempts;
+  readonly keys: IndexKeys;
+  readonly signIns: SignInRows;
+  readonly store: EventStore;
+  readonly tenant: string;
+  readonly newId: () => string;
+  readonly locked: Counter<'what'>;
+}
+
+export interface Guarded {
+  /** Opaque name of what is guessed at: an account's blind index, somebody's second factor. */
+  readonly account: string;
+  readonly what: 'password' | 'factor';
+  /** Whose it is, if anybody's. */
+  readonly userId: string | undefined;
+}
+
+/**
+ * Counts attempts before they are looked at, and locks out (requirement I6): per network and per account, but from a device that has
+ * signed in before by that device alone, so that strangers cannot lock somebody out of his own account.
+ */
+export class Guard {
+  constructor(private readonly deps: GuardDependencies) {}
+
+  /** Throws ATTEMPTS_LOCKED, and what `work` throws; a wrong guess is on record then. */
+  async run<T>(guarded: Guarded, asker: Asker, work: () => Promise<T>): Promise<T> {
+    const { attempts, locked, newId } = this.deps;
+    const account = `${guarded.what}:${guarded.account}`;
+    const attempt: Attempt = { id: newId(), keys: await this.#keysOf(guarded, account, asker), atMs: asker.now.getTime() };
+    const begun = await attempts.begin(attempt);
+    if (begun.isLocked) {
+      // Counted, not recorded one by one: an attacker must not fill the ledger.
+      locked.inc({ what: guarded.what });
+      throw new IdentityFault('ATTEMPTS_LOCKED', 'too many failed attempts', { retryAfterMs: Math.max(1, Math.ceil(begun.retryAfterMs)) });
+    }
+    try {
+      const result = await work();
+      // What strangers got wrong stays counted when the owner comes on a known device, and what a network did in any case.
+      await attempts.succeed(attempt, attempt.keys.filter((key) => !key.startsWith(NETWORK)));
+      return result;
+    } catch (error) {
+      if (error instanceof IdentityFault && WRONG.has(error.code)) await this.#record(guarded, asker, error.code, begun);
+      else await attempts.succeed(attempt, []);
+      throw error;
+    }
+  }
+
+  /** Forgets what was got wrong at an account, by whomever. Throws when the common count cannot be reached. */
+  async forget(guarded: readonly Pick<Guarded, 'what' | 'account'>[]): Promise<void> {
+    for (const { what, account } of guarded) await this.deps.attempts.forget(`${what}:${account}`);
+  }
+
+  async #keysOf({ userId }: Guarded, account: string, { context, now }: Asker): Promise<string[]> {
+    const { keys, signIns } = this.deps;
+    if (userId !== undefined && context.device !== undefined) {
+      const device = sessionDigest(context.device);
+      if (await signIns.isKnown(device, userId, now)) return [`device:${device}:${account}`];
+    }
+    return [`${NETWORK}${await keys.networkIndex(networkOf(context.ip))}`, account];
+  }
+
+  async #record({ what, userId }: Guarded, { cause, origin }: Asker, why: string, { reached }: Begun): Promise<void> {
+    const { store, tenant, newId } = this.deps;
+    const resource = userId === undefined ? undefined : { type: 'user', id: userId };
+    const failed = { type: 'identity.sign-in.failed', outcome: 'failure' as const, severity: 'notice' as const, resource, data: { what, why } };
+    const locks = reached.map(({ key, step }) => ({
+      type: 'identity.sign-in.locked',
+      outcome: 'denied' as const,
+      severity: step.isAlert === true ? ('alert' as const) : ('warning' as const),
+      resource,
+      data: { what, by: key.slice(0, key.indexOf(':')), failures: step.failures, lockMs: step.lockMs },
+    }));
+    // A stream of its own: attempts that come at the same time do not wait for each other.
+    await store.append({ tenant, stream: `sign-in/${newId()}`, expectedVersion: 0, events: [failed, ...locks].map((event) => from(origin, event)), ...cause });
+  }
+}

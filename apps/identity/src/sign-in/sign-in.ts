@@ -1,0 +1,72 @@
+import { newSessionToken, sessionDigest } from '@countersign/credentials';
+import type { IdentityArgs, IdentityResult } from '@countersign/contracts';
+import { IdentityFault } from '../domain/identity-fault.js';
+import { userAggregate } from '../domain/user.js';
+import type { Flows } from '../parts.js';
+import type { Asker, Handlers } from '../request/asker.js';
+import { takeChallenge } from '../store/sign-in-rows.js';
+import { replacePassword, type CredentialsRow } from '../store/user-rows.js';
+import { checkSecondFactor } from './second-factor.js';
+import { startSession } from './start-session.js';
+
+export function signInHandlers(flows: Flows): Pick<Handlers, 'sign-in' | 'verify-mfa'> {
+  return {
+    'sign-in': (args, asker) => signIn(flows, args, asker),
+    'verify-mfa': (args, asker) => verifyMfa(flows, args, asker),
+  };
+}
+
+/** The same answer, after the same work, for an account that is not there, one that is disabled, and a wrong password. */
+async function signIn(flows: Flows, { email, password }: IdentityArgs<'sign-in'>, asker: Asker): Promise<IdentityResult<'sign-in'>> {
+  const { keys, users, guard, passwords, signIns } = flows;
+  const indexes = await keys.emailIndexes(email);
+  const user = await users.credentialsByEmail(indexes);
+  await guard.run({ what: 'password', account: indexes[0], userId: user?.user_id }, asker, async () => {
+    const verdict = await passwords.verify(password, user?.state === 'active' ? user.password : undefined);
+    if (!verdict.isRight || user === undefined) throw new IdentityFault('SIGN_IN_REFUSED', 'sign-in refused');
+    if (verdict.needsRehash) await rehash(flows, user, password, asker);
+  });
+  const { user_id: userId, organization, totp_state, access } = user!;
+  if (totp_state !== 'enrolled') return startSession(flows, { userId, organization: organization ?? undefined, assurance: 'password', access }, asker);
+  const { token, digest } = newSessionToken();
+  const expiresAt = await signIns.addChallenge(digest, userId, asker.now);
+  return { challenge: token, expiresAt: expiresAt.toISOString() };
+}
+
+async function verifyMfa(flows: Flows, { challenge, code }: IdentityArgs<'verify-mfa'>, asker: Asker): Promise<IdentityResult<'verify-mfa'>> {
+  const { signIns, users, guard } = flows;
+  const digest = sessionDigest(challenge);
+  const invalid = (): IdentityFault => new IdentityFault('CHALLENGE_INVALID', 'sign in again', { field: 'challenge' });
+  const userId = await signIns.tryChallenge(digest, asker.now);
+  const user = userId === undefined ? undefined : await users.credentials(userId);
+  if (user === undefined || user.state !== 'active') throw invalid();
+  return guard.run({ what: 'factor', account: user.user_id, userId }, asker, async () => {
+    const useUp = await checkSecondFactor(flows, user, code, asker);
+    return startSession(flows, {
+      userId: user.user_id,
+      organization: user.organization ?? undefined,
+      assurance: 'mfa',
+      access: user.access,
+      along: async (client) => {
+        if (!(await takeChallenge(client, digest))) throw invalid();
+        await useUp(client);
+      },
+    }, asker);
+  });
+}
+
+/** The password is known in clear only now: it gets today's work factor and pepper. */
+async function rehash({ passwords, store, tenant }: Flows, user: CredentialsRow, password: string, { cause, context }: Asker): Promise<void> {
+  const { user_id: userId } = user;
+  const { ip, userAgent } = context;
+  const hashed = await passwords.hash(password);
+  await store.execute(userAggregate, {
+    tenant,
+    id: userId,
+    command: { type: 'rehash-password', userId, origin: { subject: userId, ip, userAgent } },
+    ...cause,
+    actor: { type: 'user', id: userId },
+    retriesMax: 3,
+    project: (client) => replacePassword(client, userId, { from: user.password, to: hashed }),
+  });
+}

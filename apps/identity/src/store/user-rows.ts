@@ -1,0 +1,170 @@
+import type { HeldRole } from '@countersign/contracts';
+import type { StoredBackupCode } from '@countersign/credentials';
+import type { RecordedEvent } from '@countersign/event-store';
+import type { Pool, PoolClient } from '@countersign/postgres';
+import { IdentityFault } from '../domain/identity-fault.js';
+
+const UNIQUE_VIOLATION = '23505';
+/** Passwords that are not taken again, the present one included (requirement I2). */
+export const PASSWORDS_REMEMBERED = 5;
+/** Serialises whatever could leave the platform without an administrator. */
+const ADMINISTRATORS_LOCK = 0x49444d41;
+
+export interface UserRow {
+  readonly user_id: string;
+  readonly state: 'active' | 'disabled';
+  readonly organization: string | null;
+  readonly email_index: string;
+  readonly email: string;
+  readonly name: string;
+  readonly created_at: Date;
+  readonly totp_state: 'none' | 'pending' | 'enrolled';
+  readonly access: string;
+  readonly roles: readonly HeldRole[];
+}
+
+/** What proves who somebody is. */
+export interface CredentialsRow {
+  readonly user_id: string;
+  readonly state: 'active' | 'disabled';
+  readonly organization: string | null;
+  readonly password: string;
+  readonly totp_state: UserRow['totp_state'];
+  readonly totp: string | null;
+  readonly totp_step: string;
+  readonly access: string;
+}
+
+export interface NewUser {
+  readonly userId: string;
+  readonly organization: string | undefined;
+  readonly emailIndex: string;
+  /** Every index that the address has or had: it is taken if any row has one of them. */
+  readonly emailIndexes: readonly string[];
+  readonly sealedEmail: string;
+  readonly sealedName: string;
+  readonly password: string;
+  readonly roles: readonly HeldRole[];
+}
+
+export const ROLES_SQL = `coalesce((SELECT json_agg(CASE WHEN r.organization = '' THEN json_build_object('role', r.role)
+  ELSE json_build_object('role', r.role, 'organization', r.organization) END ORDER BY r.organization, r.role) FROM user_roles r WHERE r.user_id = u.user_id), '[]')`;
+const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.created_at, u.totp_state, u.access, ${ROLES_SQL} AS roles FROM users u`;
+const CREDENTIALS_SQL = 'SELECT user_id, state, organization, password, totp_state, totp, totp_step, access FROM users';
+
+export class UserRows {
+  constructor(readonly pool: Pool) {}
+
+  async find(userId: string): Promise<UserRow | undefined> {
+    return (await this.pool.query<UserRow>(`${USER_SQL} WHERE u.user_id = $1`, [userId])).rows[0];
+  }
+
+  /** By id, those after `after`. With `organization` only those that it keeps or that are its members. */
+  async page(after: string, limit: number, organization: string | undefined): Promise<UserRow[]> {
+    const { rows } = await this.pool.query<UserRow>(
+      `${USER_SQL} WHERE u.user_id > $1
+       AND ($3::text IS NULL OR u.organization = $3 OR EXISTS (SELECT FROM user_roles r WHERE r.user_id = u.user_id AND r.organization = $3))
+       ORDER BY u.user_id LIMIT $2`,
+      [after, limit, organization ?? null],
+    );
+    return rows;
+  }
+
+  async credentialsByEmail(indexes: readonly string[]): Promise<CredentialsRow | undefined> {
+    return (await this.pool.query<CredentialsRow>(`${CREDENTIALS_SQL} WHERE email_index = ANY($1)`, [indexes])).rows[0];
+  }
+
+  async credentials(userId: string): Promise<CredentialsRow | undefined> {
+    return (await this.pool.query<CredentialsRow>(`${CREDENTIALS_SQL} WHERE user_id = $1`, [userId])).rows[0];
+  }
+
+  /** The last passwords, the present one first. */
+  async passwords(userId: string): Promise<string[]> {
+    const { rows } = await this.pool.query<{ password: string }>('SELECT password FROM user_passwords WHERE user_id = $1 ORDER BY set_at DESC LIMIT $2', [userId, PASSWORDS_REMEMBERED]);
+    return rows.map(({ password }) => password);
+  }
+
+  /** Those that were not used. */
+  async backupCodes(userId: string): Promise<StoredBackupCode[]> {
+    const { rows } = await this.pool.query<{ id: string; hash: string }>('SELECT code_id AS id, hash FROM backup_codes WHERE user_id = $1', [userId]);
+    return rows.map((row) => ({ ...row, isUsed: false }));
+  }
+}
+
+/** Uses up a step of the authenticator. Throws CODE_REFUSED if it, or a later one, was used before. */
+export async function takeTotpStep(client: PoolClient, userId: string, step: number): Promise<void> {
+  const { rowCount } = await client.query('UPDATE users SET totp_step = $2 WHERE user_id = $1 AND totp_step < $2', [userId, step]);
+  if (rowCount !== 1) throw new IdentityFault('CODE_REFUSED', 'the code was used before', { field: 'code' });
+}
+
+/** Throws EMAIL_TAKEN. */
+export async function insertUser(client: PoolClient, user: NewUser, now: Date): Promise<void> {
+  const taken = await client.query('SELECT FROM users WHERE email_index = ANY($1)', [user.emailIndexes]);
+  if (taken.rowCount !== 0) throw emailTaken();
+  try {
+    await client.query(
+      `INSERT INTO users (user_id, state, organization, email_index, email, name, created_at, password, password_at) VALUES ($1, 'active', $2, $3, $4, $5, $6, $7, $6)`,
+      [user.userId, user.organization ?? null, user.emailIndex, user.sealedEmail, user.sealedName, now, user.password],
+    );
+  } catch (error) {
+    if ((error as { code?: string }).code === UNIQUE_VIOLATION) throw emailTaken();
+    throw error;
+  }
+  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3)', [user.userId, now, user.password]);
+  for (const role of user.roles) await insertRole(client, user.userId, role);
+}
+
+/** What events say about roles, state and second factors. Whatever may change what the user may do counts his access on. */
+export async function applyUserEvents(client: PoolClient, userId: string, events: readonly RecordedEvent[]): Promise<void> {
+  for (const { type, data } of events) {
+    const role = data as unknown as HeldRole;
+    const what = type.slice('identity.user.'.length);
+    if (what === 'role-granted') await insertRole(client, userId, role);
+    if (what === 'role-revoked') await client.query('DELETE FROM user_roles WHERE user_id = $1 AND organization = $2 AND role = $3', [userId, role.organization ?? '', role.role]);
+    if (what === 'disabled' || what === 'enabled') await client.query('UPDATE users SET state = $2 WHERE user_id = $1', [userId, what === 'disabled' ? 'disabled' : 'active']);
+    if (what === 'totp-enrolled') await client.query(`UPDATE users SET totp_state = 'enrolled' WHERE user_id = $1`, [userId]);
+    if (what === 'backup-code-used') await client.query('DELETE FROM backup_codes WHERE user_id = $1 AND code_id = $2', [userId, data?.['codeId']]);
+  }
+  if (events.every(({ type }) => type === 'identity.user.backup-code-used')) return;
+  await client.query('UPDATE users SET access = access + 1 WHERE user_id = $1', [userId]);
+}
+
+async function insertRole(client: PoolClient, userId: string, { role, organization }: HeldRole): Promise<void> {
+  await client.query('INSERT INTO user_roles (user_id, organization, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [userId, organization ?? '', role]);
+}
+
+/** The present password and the memory of earlier ones. */
+export async function setPassword(client: PoolClient, userId: string, password: string, now: Date): Promise<void> {
+  await client.query('UPDATE users SET password = $2, password_at = $3 WHERE user_id = $1', [userId, password, now]);
+  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3) ON CONFLICT (user_id, set_at) DO NOTHING', [userId, now, password]);
+  await client.query(
+    'DELETE FROM user_passwords WHERE user_id = $1 AND set_at NOT IN (SELECT set_at FROM user_passwords WHERE user_id = $1 ORDER BY set_at DESC LIMIT $2)',
+    [userId, PASSWORDS_REMEMBERED],
+  );
+}
+
+/** The same password under another hash, unless it was changed meanwhile. */
+export async function replacePassword(client: PoolClient, userId: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+  await client.query('UPDATE users SET password = $3 WHERE user_id = $1 AND password = $2', [userId, from, to]);
+  await client.query('UPDATE user_passwords SET password = $3 WHERE user_id = $1 AND password = $2', [userId, from, to]);
+}
+
+export async function setPendingTotp(client: PoolClient, userId: string, sealed: string): Promise<void> {
+  await client.query(`UPDATE users SET totp_state = 'pending', totp = $2, totp_step = -1 WHERE user_id = $1`, [userId, sealed]);
+}
+
+export async function insertBackupCodes(client: PoolClient, userId: string, codes: readonly StoredBackupCode[]): Promise<void> {
+  await client.query('DELETE FROM backup_codes WHERE user_id = $1', [userId]);
+  await client.query('INSERT INTO backup_codes (user_id, code_id, hash) SELECT $1, id, hash FROM unnest($2::text[], $3::text[]) AS c (id, hash)', [userId, codes.map(({ id }) => id), codes.map(({ hash }) => hash)]);
+}
+
+/** Owners of the platform who can act. Holds back everybody else who would change their number. */
+export async function countAdministrators(client: PoolClient): Promise<number> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [ADMINISTRATORS_LOCK]);
+  const { rows } = await client.query<{ count: string }>(
+    `SELECT count(*) FROM user_roles r JOIN users u USING (user_id) WHERE r.role = 'owner' AND r.organization = '' AND u.state = 'active'`,
+  );
+  return Number(rows[0]?.count);
+}
+
+const emailTaken = (): IdentityFault => new IdentityFault('EMAIL_TAKEN', 'the address belongs to an account', { field: 'email' });
