@@ -135,6 +135,7 @@ describe('authorisation', () => {
     ['operator', 'import-signing-key', { origin: 'x' }, 'none'],
     ['ledger', 'import-signing-key', { origin: 'x' }, 'KEY_PURPOSE_FORBIDDEN'],
     ['edge', 'report-uses', {}, 'none'],
+    ['edge', 'report-refusals', {}, 'none'],
     ['nobody', 'list', {}, 'KEY_PURPOSE_FORBIDDEN'],
   ])('of %s for %s with %j: %s', (service, operation, args, code) => {
     expect(codeOf(() => authorise(askedOf(service, operation, args), undefined))).toBe(code);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyPurposeSchema, KEY_STATES, keyIdSchema, KEYS_BATCH_MAX, KEYS_FAULT_CODES, purposeSchema } from './keys.js';
+import { anyPurposeSchema, FIELD_REFUSAL_CODES, KEY_STATES, keyIdSchema, KEYS_BATCH_MAX, KEYS_FAULT_CODES, purposeSchema, REFUSAL_KINDS_MAX } from './keys.js';
 import { tenantSchema } from './ledger-http.js';
 
 /**
@@ -169,6 +169,15 @@ export const KEYS_OPERATIONS = {
     args: z.strictObject({
       since: time,
       uses: z.array(z.strictObject({ tenant: tenantSchema, keyId: keyIdSchema, operation: z.enum(['encrypt', 'decrypt']), count: z.number().int().positive() })).min(1).max(KEYS_BATCH_MAX),
+    }),
+    result: z.strictObject({}),
+  },
+  /** What a service refused by itself with cached keys, counted: fields that were altered, cut short or moved to another place. */
+  'report-refusals': {
+    sealed: false,
+    args: z.strictObject({
+      since: time,
+      refusals: z.array(z.strictObject({ tenant: tenantSchema.optional(), keyId: keyIdSchema.optional(), code: z.enum(FIELD_REFUSAL_CODES), count: z.number().int().positive() })).min(1).max(REFUSAL_KINDS_MAX),
     }),
     result: z.strictObject({}),
   },

@@ -77,6 +77,22 @@ export const KEYS_FAULT_CODES = [
 ] as const;
 export type KeysFaultCode = (typeof KEYS_FAULT_CODES)[number];
 
+/** Why a service refuses a field with the key at hand, or a value to be encrypted (libs/envelope has the same codes). */
+export const FIELD_REFUSAL_CODES = [
+  'FIELD_MALFORMED',
+  'FIELD_VERSION_UNKNOWN',
+  'FIELD_VERSION_RESERVED',
+  'FIELD_TOO_LARGE',
+  'FIELD_KEY_MISMATCH',
+  'FIELD_NOT_AUTHENTIC',
+  'KEY_EXHAUSTED',
+  'KEY_MALFORMED',
+  'CONTEXT_MALFORMED',
+] as const;
+export type FieldRefusalCode = (typeof FIELD_REFUSAL_CODES)[number];
+/** Kinds of them in one report. */
+export const REFUSAL_KINDS_MAX = 100;
+
 export const KEY_STATES = ['active', 'decrypt-only', 'destroyed'] as const;
 export type KeyState = (typeof KEY_STATES)[number];
 

@@ -1,6 +1,7 @@
 import { fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
 import type { KeyClient } from './key-client.js';
 import { LeaseCache } from './lease-cache.js';
+import type { RefusalCounter } from './refusal-counter.js';
 import type { UseCounter } from './use-counter.js';
 
 /** Where a value lies, beside its tenant. */
@@ -22,6 +23,7 @@ export class FieldCipher {
   constructor(
     private readonly client: KeyClient,
     private readonly uses: UseCounter,
+    private readonly refusals: RefusalCounter,
     options: { readonly entriesMax: number; readonly monotonicMs: () => number },
   ) {
     this.#cache = new LeaseCache<Leased>({
@@ -35,15 +37,27 @@ export class FieldCipher {
   async seal(tenant: string, purpose: string, place: FieldPlace, bytes: Uint8Array): Promise<string> {
     const { table, column, row } = place;
     const key = this.#cache.fresh(sealingName(tenant, purpose))?.key ?? (await this.sealingKey(tenant, purpose));
-    return sealField(key, { tenant, table, column, row }, bytes);
+    try {
+      return sealField(key, { tenant, table, column, row }, bytes);
+    } catch (error) {
+      this.refusals.count(error, tenant, key.keyId);
+      throw error;
+    }
   }
 
   /** Throws KeyClientError, EnvelopeFault. */
   async open(tenant: string, purpose: string, place: FieldPlace, text: string): Promise<Buffer> {
     const { table, column, row } = place;
-    const field = parseField(text);
-    const key = this.#cache.fresh(openingName(tenant, purpose, field.keyId))?.key ?? (await this.openingKey(tenant, purpose, field.keyId));
-    return openField(key, { tenant, table, column, row }, field);
+    let keyId: string | undefined;
+    try {
+      const field = parseField(text);
+      ({ keyId } = field);
+      const key = this.#cache.fresh(openingName(tenant, purpose, keyId))?.key ?? (await this.openingKey(tenant, purpose, keyId));
+      return openField(key, { tenant, table, column, row }, field);
+    } catch (error) {
+      this.refusals.count(error, tenant, keyId);
+      throw error;
+    }
   }
 
   /** The active key, for whoever seals many values in a row without waiting. Use it at once: its lease ends. */

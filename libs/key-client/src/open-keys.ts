@@ -4,6 +4,7 @@ import type { FieldKey } from '@countersign/envelope';
 import { BusSigner } from './bus-signer.js';
 import { FieldCipher } from './field-cipher.js';
 import { KeyClient, type KeyClientOptions } from './key-client.js';
+import { RefusalCounter } from './refusal-counter.js';
 import { SubjectCipher } from './subject-cipher.js';
 import { UseCounter } from './use-counter.js';
 
@@ -29,7 +30,7 @@ export interface Keys {
   readonly fields: FieldCipher;
   readonly subjects: SubjectCipher;
   readonly signer: BusSigner;
-  /** Reports counted uses now. */
+  /** Reports counted uses and refusals now. */
   report(): Promise<void>;
   /** Reports what was counted (2 s at most) and forgets every key. The bus stays open. Never rejects. */
   close(): Promise<void>;
@@ -42,8 +43,9 @@ export function openKeys(options: KeysOptions): Keys {
   const onError = options.onError ?? (() => undefined);
   const monotonicMs = options.monotonicMs ?? (() => performance.now());
   const uses = new UseCounter(client, () => new Date(clock()).toISOString(), onError);
-  const fields = new FieldCipher(client, uses, { entriesMax: options.dataKeysMax ?? DATA_KEYS_MAX, monotonicMs });
-  const subjects = new SubjectCipher(client, uses, { entriesMax: options.subjectKeysMax ?? SUBJECT_KEYS_MAX, monotonicMs });
+  const refusals = new RefusalCounter(client, () => new Date(clock()).toISOString(), onError);
+  const fields = new FieldCipher(client, uses, refusals, { entriesMax: options.dataKeysMax ?? DATA_KEYS_MAX, monotonicMs });
+  const subjects = new SubjectCipher(client, uses, refusals, { entriesMax: options.subjectKeysMax ?? SUBJECT_KEYS_MAX, monotonicMs });
   const live = (): [string, FieldKey][] => [...fields.live(), ...subjects.live()];
   uses.start(options.reportIntervalMs ?? REPORT_INTERVAL_MS, live);
   const erasures = options.bus.subscribe(
@@ -60,10 +62,14 @@ export function openKeys(options: KeysOptions): Keys {
     fields,
     subjects,
     signer: new BusSigner(client),
-    report: () => uses.report(live()),
+    async report() {
+      await refusals.report();
+      await uses.report(live());
+    },
     async close() {
       erasures.unsubscribe();
-      await Promise.race([uses.stop(live()).catch(onError), sleep(LAST_REPORT_MS_MAX, undefined, { ref: false })]);
+      const told = Promise.all([uses.stop(live()).catch(onError), refusals.stop().catch(onError)]);
+      await Promise.race([told, sleep(LAST_REPORT_MS_MAX, undefined, { ref: false })]);
       fields.clear();
       subjects.clear();
     },

@@ -4,6 +4,7 @@ import type { FieldPlace, Leased } from './field-cipher.js';
 import { KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
 import { LeaseCache } from './lease-cache.js';
+import type { RefusalCounter } from './refusal-counter.js';
 import type { UseCounter } from './use-counter.js';
 
 /** A value that cannot be had, now or ever: the code says which. */
@@ -60,6 +61,7 @@ export class SubjectCipher {
   constructor(
     private readonly client: KeyClient,
     private readonly uses: UseCounter,
+    private readonly refusals: RefusalCounter,
     private readonly options: { readonly entriesMax: number; readonly monotonicMs: () => number },
   ) {
     const dropped = ({ tenant, key }: Leased): void => this.uses.count(tenant, key);
@@ -115,16 +117,29 @@ export class SubjectCipher {
 
   /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
   async openAll(items: readonly OpenItem[]): Promise<({ readonly bytes: Buffer } | ItemFault)[]> {
-    const ids = items.map(({ text }) => keyIdOf(text));
+    const ids = items.map(({ tenant, text }) => this.#locally(tenant, undefined, () => parseField(text).keyId));
     const byTenant = new Map<string, ReadonlyMap<string, FieldKey | string>>();
     for (const tenant of new Set(items.map((item) => item.tenant))) {
-      byTenant.set(tenant, await this.#openingKeys(tenant, ids.filter((id, at): id is string => id !== undefined && items[at]!.tenant === tenant)));
+      byTenant.set(tenant, await this.#openingKeys(tenant, ids.filter((id, at): id is string => typeof id === 'string' && items[at]!.tenant === tenant)));
     }
     return items.map((item, at) => {
-      const id = ids[at];
-      const key = id === undefined ? 'FIELD_MALFORMED' : byTenant.get(item.tenant)!.get(id);
-      return typeof key === 'string' ? { fault: key } : openWith(key, item);
+      const id = ids[at]!;
+      if (typeof id !== 'string') return id;
+      const key = byTenant.get(item.tenant)!.get(id) ?? 'KEY_UNKNOWN';
+      if (typeof key === 'string') return { fault: key };
+      return this.#locally(item.tenant, id, () => ({ bytes: openField(key, { tenant: item.tenant, ...item.context }, item.text) }));
     });
+  }
+
+  /** What this process refuses itself is counted: the key service would not hear of it otherwise. */
+  #locally<T>(tenant: string, keyId: string | undefined, work: () => T): T | ItemFault {
+    try {
+      return work();
+    } catch (error) {
+      this.refusals.count(error, tenant, keyId);
+      if (error instanceof EnvelopeFault) return { fault: error.code };
+      throw error;
+    }
   }
 
   /** Forgets the subject's key now: it was destroyed. */
@@ -189,25 +204,6 @@ export class SubjectCipher {
       this.#asking.set(name, running);
     }
     return running;
-  }
-}
-
-function openWith(key: FieldKey | undefined, { tenant, context, text }: OpenItem): { readonly bytes: Buffer } | ItemFault {
-  if (key === undefined) return { fault: 'KEY_UNKNOWN' };
-  try {
-    return { bytes: openField(key, { tenant, ...context }, text) };
-  } catch (error) {
-    if (error instanceof EnvelopeFault) return { fault: error.code };
-    throw error;
-  }
-}
-
-function keyIdOf(text: string): string | undefined {
-  try {
-    return parseField(text).keyId;
-  } catch (error) {
-    if (error instanceof EnvelopeFault) return undefined;
-    throw error;
   }
 }
 

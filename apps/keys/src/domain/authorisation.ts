@@ -34,7 +34,7 @@ export const GRANTS: readonly Grant[] = [
 ];
 
 /** Everybody's duty: what is reported about is checked where it is stored, and what is told is about the asker's own. */
-const DUTIES: readonly KeysOperation[] = ['report-uses', 'held-versions'];
+const DUTIES: readonly KeysOperation[] = ['report-uses', 'report-refusals', 'held-versions'];
 
 /** What an operation touches, for {@link authorise}. */
 export interface Asked {
@@ -71,12 +71,11 @@ export function askedOf(service: string, operation: KeysOperation, args: object)
  * @param tenants tenants that this deployment confines the service to; undefined: all
  */
 export function authorise(asked: Asked, tenants: readonly string[] | undefined, grants: readonly Grant[] = GRANTS): void {
-  const allowed =
-    DUTIES.includes(asked.operation) ||
-    grants.some(({ service, purpose, operations }) => service === asked.service && operations.includes(asked.operation) && covers(purpose, asked.purpose));
+  if (DUTIES.includes(asked.operation)) return;
+  const allowed = grants.some(({ service, purpose, operations }) => service === asked.service && operations.includes(asked.operation) && covers(purpose, asked.purpose));
   if (!allowed) throw new KeysFault('KEY_PURPOSE_FORBIDDEN', `${asked.service} may not use ${asked.operation} with keys of this purpose`, { field: 'purpose' });
   // One who is confined may not ask about everybody either.
-  if (tenants !== undefined && !DUTIES.includes(asked.operation) && (asked.tenant === undefined || !tenants.includes(asked.tenant))) {
+  if (tenants !== undefined && (asked.tenant === undefined || !tenants.includes(asked.tenant))) {
     throw new KeysFault('TENANT_FORBIDDEN', `${asked.service} may not act for this tenant`, { field: 'tenant' });
   }
 }

@@ -20,7 +20,7 @@ interface OverviewDependencies {
 }
 
 /** What people and services are told about keys; never their bytes. */
-export function overviewHandlers({ store, rows, subjectPool, roller, now, log }: OverviewDependencies): Pick<Handlers, 'list' | 'show' | 'rewrap-status' | 'report-uses' | 'roll-epoch'> {
+export function overviewHandlers({ store, rows, subjectPool, roller, now, log }: OverviewDependencies): Pick<Handlers, 'list' | 'show' | 'rewrap-status' | 'report-uses' | 'report-refusals' | 'roll-epoch'> {
   return {
     list: async ({ after, tenant, limit }, asker) => {
       const keys = await rows.list(after, tenant, limit);
@@ -49,6 +49,11 @@ export function overviewHandlers({ store, rows, subjectPool, roller, now, log }:
       const counted: Record<string, Record<string, number>> = {};
       for (const { keyId, operation, count } of uses) (counted[keyId] ??= {})[operation] = count + ((counted[keyId] ?? {})[operation] ?? 0);
       await record(store, asker, 'keys.cached-key.used', { since, until: now().toISOString(), uses: counted });
+      return { result: {} };
+    },
+    'report-refusals': async ({ since, refusals }, asker) => {
+      const counted = refusals.map(({ tenant, keyId, code, count }) => ({ code, count, ...(tenant === undefined ? {} : { tenant }), ...(keyId === undefined ? {} : { keyId }) }));
+      await record(store, asker, 'keys.cached-key.refused', { since, until: now().toISOString(), refusals: counted }, { severity: 'warning', outcome: 'denied' });
       return { result: {} };
     },
     'roll-epoch': async (_args, asker) => {
