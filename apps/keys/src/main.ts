@@ -1,15 +1,16 @@
 import 'reflect-metadata';
-import { ConfigError, gracefulShutdown } from '@countersign/runtime';
+import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { readConfig } from './config.js';
 import { startKeys } from './service.js';
 
 const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
+  keepMemoryPrivate({ log: createLogger({ service: 'keys', level: 'fatal' }) });
   const keys = await startKeys(readConfig(process.env));
   gracefulShutdown({ log: keys.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: keys.shutdown });
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`keys: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MemoryExposedError ? 78 : 1);
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { ConfigError, gracefulShutdown } from '@countersign/runtime';
+import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { SecretFault } from '@countersign/secrets';
 import { readConfig } from './config.js';
 import { startLedger } from './service.js';
@@ -7,11 +7,12 @@ import { startLedger } from './service.js';
 const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
+  keepMemoryPrivate({ log: createLogger({ service: 'ledger', level: 'fatal' }) });
   const ledger = await startLedger(readConfig(process.env));
   gracefulShutdown({ log: ledger.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: ledger.shutdown });
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);
-  const isSettled = error instanceof ConfigError || (error instanceof SecretFault && error.code !== 'SECRET_PROVIDER_UNAVAILABLE');
+  const isSettled = error instanceof ConfigError || error instanceof MemoryExposedError || (error instanceof SecretFault && error.code !== 'SECRET_PROVIDER_UNAVAILABLE');
   process.exit(isSettled ? 78 : 1);
 }

@@ -1,0 +1,42 @@
+import { writeFileSync } from 'node:fs';
+import type { Logger } from './logger.js';
+
+/** Which memory a core dump holds: core(5), "Controlling which mappings are written to the core dump". */
+const COREDUMP_FILTER = '/proc/self/coredump_filter';
+/** Options of Node that write memory to a file. */
+const TELLING = /--(heapsnapshot-|heap-prof)[a-z-]*/;
+
+/** An option that would let memory out. Its code is for alerts and tests. */
+export class MemoryExposedError extends Error {
+  override readonly name = 'MemoryExposedError';
+  readonly code = 'MEMORY_EXPOSED';
+}
+
+export interface KeepMemoryPrivateOptions {
+  readonly log: Pick<Logger, 'fatal'>;
+  /** Arguments of Node itself, and `NODE_OPTIONS`. Default: this process's. */
+  readonly nodeArguments?: readonly string[];
+  readonly exit?: (code: number) => void;
+}
+
+/**
+ * Whoever has keys or facts about persons in memory leaves neither when it crashes:
+ * - a core dump, wherever the machine sends it, holds none of this process's memory (Linux; elsewhere, and for the registers,
+ *   the deployment forbids core dumps);
+ * - Node writes no diagnostic report, whatever its options say;
+ * - an error that nobody caught is logged by what errors may tell, not with all its fields: a database's error carries the row
+ *   that it stumbled over.
+ * Call it first. Throws MEMORY_EXPOSED for options of Node that write memory to files.
+ */
+export function keepMemoryPrivate({ log, nodeArguments = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''], exit = (code) => process.exit(code) }: KeepMemoryPrivateOptions): void {
+  const telling = TELLING.exec(nodeArguments.join(' '));
+  if (telling !== null) throw new MemoryExposedError(`${telling[0]} writes the memory of this process to a file, and keys lie in it: take it from Node's options`);
+  if (process.platform === 'linux') writeFileSync(COREDUMP_FILTER, '0');
+  Object.assign(process.report, { reportOnFatalError: false, reportOnSignal: false, reportOnUncaughtException: false, excludeEnv: true, excludeNetwork: true });
+  const crash = (what: string) => (error: unknown): void => {
+    log.fatal({ err: error }, what);
+    exit(1);
+  };
+  process.on('uncaughtException', crash('uncaught exception'));
+  process.on('unhandledRejection', crash('unhandled rejection'));
+}
