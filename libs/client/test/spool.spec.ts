@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { openEmitter } from '../src/open-emitter.js';
@@ -44,6 +44,21 @@ function frameStarts(bytes: Buffer): number[] {
   const last = starts.at(-1) ?? 0;
   return [...starts, last + 32 + bytes.readUInt32LE(last + 12)];
 }
+
+describe('the files of a spool', () => {
+  it('are for their owner alone: events lie in them in the clear', async () => {
+    const folder = path.join(await temporaryFolder(), 'spool');
+    const ledger = new FakeLedger();
+    ledger.connected = false;
+    const emitter = await openEmitter(quickOptions(folder, ledger));
+    await emitter.emit(sampleEvent());
+    const modes = async (): Promise<[string, number][]> =>
+      Promise.all((await readdir(folder)).filter((name) => name.endsWith('.seg') || name === 'refused').map(async (name) => [name, (await stat(path.join(folder, name))).mode & 0o777] as [string, number]));
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    expect(Object.fromEntries(await modes())).toMatchObject({ refused: 0o700, '0000000001.seg': 0o600 });
+    await emitter.close({ drainTimeoutMs: 0 });
+  });
+});
 
 describe('spool after a crash', () => {
   it('a commit torn at any byte is as if it never was, and its number is given again', async () => {

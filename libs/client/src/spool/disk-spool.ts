@@ -52,7 +52,8 @@ export class DiskSpool implements Spool {
    * Throws EmitError SPOOL_LOCKED, SPOOL_FOREIGN; file system errors as they come.
    */
   static async open(folder: string, settings: EmitterSettings, pool: ChunkPool): Promise<{ spool: DiskSpool; recovery: Recovery }> {
-    await mkdir(folder, { recursive: true });
+    // Events lie here in the clear, facts about persons too, until the ledger has them.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = await lockSpool(folder);
     try {
       const recovery = await recoverSpool(folder, settings.residentBytesMax, pool, settings.log);

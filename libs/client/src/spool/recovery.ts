@@ -127,10 +127,10 @@ const LINE_FEED = 0x0a;
 /** Events in the range cannot be trusted any more, yet people may still read them there. */
 async function setDamageAside(folder: string, number: number, buffer: Buffer, scan: FrameScan, log: Log): Promise<void> {
   const aside = path.join(folder, 'damaged');
-  await mkdir(aside, { recursive: true });
+  await mkdir(aside, { recursive: true, mode: 0o700 });
   for (const { from, to } of scan.damage) {
     const file = path.join(aside, `${String(number).padStart(10, '0')}-${from}.bin`);
-    await writeFile(file, buffer.subarray(from, to), { flush: true });
+    await writeFile(file, buffer.subarray(from, to), { flush: true, mode: 0o600 });
     log.error({ file, segment: number, from, to }, 'spool damaged: events in this range will not be sent');
   }
   await syncFolder(aside);

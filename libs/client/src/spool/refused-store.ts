@@ -23,7 +23,7 @@ export class RefusedStore {
 
   static async open(folder: string): Promise<RefusedStore> {
     const store = new RefusedStore(folder);
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(folder)) {
       const match = /^refused-(\d{6})\.jsonl$/.exec(name);
       if (match === null) continue;
@@ -45,7 +45,7 @@ export class RefusedStore {
       this.#fileBytes = 0;
     }
     const file = path.join(this.folder, `refused-${String(this.#fileNumber).padStart(6, '0')}.jsonl`);
-    const handle = await open(file, 'a');
+    const handle = await open(file, 'a', 0o600);
     try {
       await handle.appendFile(text);
       await handle.datasync();

@@ -113,7 +113,7 @@ export async function prepareSegment(folder: string, number: number, bytes: numb
 }
 
 async function fillWithZeros(file: string, bytes: number): Promise<void> {
-  const handle = await open(file, 'w');
+  const handle = await open(file, 'w', 0o600);
   try {
     for (let at = 0; at < bytes; at += ZEROS.length) {
       await handle.write(ZEROS, 0, Math.min(ZEROS.length, bytes - at), at);
