@@ -5,6 +5,8 @@ export { natsServerProgram } from './nats-binary.js';
 export { natsConfig, type NatsConfig } from './nats-config.js';
 export { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
 export { guardFolder, startTestStack } from './test-stack.js';
+export { PERSONAL_CANARIES, personalOf } from './canary-person.js';
+export { CanaryScan, spellings, tablesWith, type Canaries, type Queryable } from './canary.js';
 export { choosePort } from './free-port.js';
 export { commandLine, endProcess, processesIn } from './process-file.js';
 export { LedgerBook, type BookedEvent } from './ledger-book.js';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Event, Receipt } from '@countersign/chain';
 import type { LedgerView, PartView, RecordedEvent, RefusedEvent } from '@countersign/contracts';
-import { spellings, tablesWith } from '../fixture/canary.js';
+import { spellings, tablesWith } from '@countersign/devstack';
 import type { KeysProcess } from '../fixture/keys-process.js';
 import { makeEvent, makeEvents } from '../fixture/ledger-fixture.js';
 import { ServiceProcess } from '../fixture/service-process.js';
