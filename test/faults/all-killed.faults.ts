@@ -1,12 +1,12 @@
 import { processesIn } from '@countersign/devstack';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
-import type { LedgerProcess } from './harness/ledger-process.js';
+import type { ServiceProcess } from './harness/service-process.js';
 import { rest } from './harness/resting.js';
 
 const KILLS = 3;
 
-let ledger: LedgerProcess;
+let ledger: ServiceProcess;
 
 faultSuite(
   'the machine falls over',

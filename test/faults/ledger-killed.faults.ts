@@ -1,7 +1,7 @@
 import { APPEND_MOMENTS } from './harness/append-moments.js';
 import { audit } from './harness/audit.js';
 import { faultSuite, type FaultCase } from './harness/fault-suite.js';
-import type { LedgerProcess } from './harness/ledger-process.js';
+import type { ServiceProcess } from './harness/service-process.js';
 import { rest } from './harness/resting.js';
 import { within } from './harness/waiting.js';
 import type { Moment, WireTap } from './harness/wire-tap.js';
@@ -10,7 +10,7 @@ const MOMENT_LIMIT_MS = 60_000;
 const RANDOM_KILLS = 50;
 const KILLS_A_CHECK = 25;
 
-let ledger: LedgerProcess;
+let ledger: ServiceProcess;
 let taps: { readonly postgres: WireTap; readonly nats: WireTap };
 
 /** One case for each step of an append, at which `then` happens to the ledger. */

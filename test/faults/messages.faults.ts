@@ -4,7 +4,7 @@ import type { RefusedEvent } from '@countersign/contracts';
 import { audit } from './harness/audit.js';
 import type { Dice } from './harness/dice.js';
 import { faultSuite } from './harness/fault-suite.js';
-import type { LedgerProcess } from './harness/ledger-process.js';
+import type { ServiceProcess } from './harness/service-process.js';
 import type { Stand } from './harness/stand.js';
 import { until } from './harness/waiting.js';
 
@@ -14,7 +14,7 @@ const RECEIPTS_LIMIT_MS = 60_000;
 const SOURCE = 'sender';
 const KIB = 1024;
 
-let ledger: LedgerProcess;
+let ledger: ServiceProcess;
 
 const eventOf = (tenant: string, change: object = {}): Record<string, unknown> => ({
   id: randomUUID(),

@@ -2,13 +2,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
-import type { LedgerProcess } from './harness/ledger-process.js';
+import type { ServiceProcess } from './harness/service-process.js';
 import { rest } from './harness/resting.js';
 
 const KILLS = 8;
 const LOSSES = 3;
 
-let ledger: LedgerProcess;
+let ledger: ServiceProcess;
 
 faultSuite(
   'nats-server is killed',

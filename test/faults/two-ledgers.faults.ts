@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
-import type { LedgerProcess } from './harness/ledger-process.js';
+import type { ServiceProcess } from './harness/service-process.js';
 import { rest } from './harness/resting.js';
 import { until, within } from './harness/waiting.js';
 import type { WireTap } from './harness/wire-tap.js';
@@ -13,8 +13,8 @@ const NEW_LEDGERS = 8;
 const FROZEN_MS = 35_000;
 const OTHER_GOES_ON_LIMIT_MS = 60_000;
 
-let one: LedgerProcess;
-let two: LedgerProcess;
+let one: ServiceProcess;
+let two: ServiceProcess;
 let tap: WireTap;
 
 faultSuite(
@@ -103,7 +103,7 @@ faultSuite(
   },
 );
 
-async function sizeOf(ledger: LedgerProcess, [tenant]: readonly string[]): Promise<number> {
+async function sizeOf(ledger: ServiceProcess, [tenant]: readonly string[]): Promise<number> {
   const answer = await fetch(`${ledger.url}/ledgers/${tenant}`);
   return answer.ok ? ((await answer.json()) as { treeSize: number }).treeSize : 0;
 }

@@ -7,25 +7,28 @@ import { openEmitter } from '@countersign/client';
 import { parseCheckpoint } from '@countersign/chain';
 import type { LedgerView, Verdict } from '@countersign/contracts';
 import pg from 'pg';
-import type { LedgerProcess } from './ledger-process.js';
+import { auditClearText, auditKeyEvents, auditReadBack, keysRelayed } from './audit-keys.js';
 import { CLI_MAIN } from './places.js';
 import type { Producer } from './producer-process.js';
 import { readStoredLedger, type StoredLedger } from './recorded-ledger.js';
+import type { ServiceProcess } from './service-process.js';
 import type { Stand } from './stand.js';
 import { until, within } from './waiting.js';
 
 const run = promisify(execFile);
 const RECEIPT_LIMIT_MS = 120_000;
-const CHECKPOINT_LIMIT_MS = 20_000;
+const CHECKPOINT_LIMIT_MS = 60_000;
 const VERDICTS_LIMIT_MS = 60_000;
 const BUSY = 429;
 const SYSTEM = 'system';
 
 export interface AuditOptions {
   /** Asked over HTTP; default the stand's first ledger. */
-  readonly ledger?: LedgerProcess;
+  readonly ledger?: ServiceProcess;
   readonly tenants: readonly string[];
   readonly producers: readonly Producer[];
+  /** Subjects that were erased: their parts are read as such. */
+  readonly erased?: readonly string[];
 }
 
 /**
@@ -34,11 +37,14 @@ export interface AuditOptions {
  * 2. Every promised event is recorded exactly once, as it was sent; nothing is missing between two numbers of a producer.
  * 3. No gap, no fork: one chain, one tree, and every checkpoint and receipt ever seen speaks of that tree.
  * 4. The service's own full verification and `fsck` find nothing, and no verification ever found a break.
+ * 5. With the key service: no personal part is stored in the clear, what was sent is read back, and whatever the key service
+ *    has on record is in the ledger.
  */
 export async function audit(stand: Stand, options: AuditOptions): Promise<StoredLedger[]> {
   const ledger = options.ledger ?? stand.ledgers[0];
   if (ledger === undefined) throw new Error('the stand has no ledger');
   await ledger.ready();
+  await stand.keys?.process.ready();
   await Promise.all(options.producers.map((producer) => producer.drain()));
   for (const tenant of options.tenants) await recordOneMore(stand, tenant);
   for (const tenant of options.tenants) await caughtUp(ledger, tenant);
@@ -47,12 +53,18 @@ export async function audit(stand: Stand, options: AuditOptions): Promise<Stored
   for (const tenant of options.tenants) verdicts.push(await verifyAll(ledger, tenant));
   expect(verdicts).toEqual(options.tenants.map((tenant) => expect.objectContaining({ tenant, verdict: 'intact', kind: 'full' })));
   await verdictsRecorded(stand);
+  if (stand.keys !== undefined) await keysRelayed(stand);
   const views = await Promise.all([...options.tenants, SYSTEM].map((tenant) => caughtUp(ledger, tenant)));
   for (const view of views) await fsck(stand, view);
   const stored = await readAll(stand, [...options.tenants, SYSTEM]);
   for (const one of stored) checkTree(stand, one);
   for (const one of stored) checkReceipts(stand, one);
   checkPromises(stored, options.producers);
+  if (stand.keys !== undefined) {
+    await auditClearText(stand);
+    await auditKeyEvents(stand, stored);
+    for (const producer of options.producers) await auditReadBack(ledger, producer.promised(), stored, options.erased);
+  }
   expect(stand.witness.broken).toEqual([]);
   expect(stored.map(({ tenant, parked }) => ({ tenant, parked }))).toEqual(stored.map(({ tenant }) => ({ tenant, parked: 0 })));
   return stored;
@@ -69,7 +81,7 @@ async function recordOneMore(stand: Stand, tenant: string): Promise<void> {
   }
 }
 
-async function caughtUp(ledger: LedgerProcess, tenant: string): Promise<LedgerView> {
+async function caughtUp(ledger: ServiceProcess, tenant: string): Promise<LedgerView> {
   let view = await ask<LedgerView>(`${ledger.url}/ledgers/${tenant}`);
   await until(`ledger ${tenant} signs a checkpoint over all of its ${view.treeSize} entries (has ${view.checkpoint?.treeSize})`, CHECKPOINT_LIMIT_MS, async () => {
     view = await ask<LedgerView>(`${ledger.url}/ledgers/${tenant}`);
@@ -99,7 +111,7 @@ async function withAdmin<T>(stand: Stand, work: (client: pg.Client) => Promise<T
   }
 }
 
-async function verifyAll(ledger: LedgerProcess, tenant: string): Promise<Verdict> {
+async function verifyAll(ledger: ServiceProcess, tenant: string): Promise<Verdict> {
   let answer: Response | undefined;
   await until(`the verification of ${tenant} is not refused for being busy`, VERDICTS_LIMIT_MS, async () => {
     answer = await fetch(`${ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(VERDICTS_LIMIT_MS) });

@@ -1,17 +1,22 @@
 import { afterAll, describe, it } from '@jest/globals';
 import { diceFor, runSeed, type Dice } from './dice.js';
-import { Stand } from './stand.js';
+import { Stand, type LedgerKeys } from './stand.js';
 
 export interface FaultCase {
   readonly stand: Stand;
   readonly dice: Dice;
 }
 
+/** As `npm start` has it, unless `FAULT_KEYS` says otherwise. */
+function ledgerKeys(): LedgerKeys {
+  return process.env['FAULT_KEYS'] === 'sealed-file' ? 'sealed-file' : 'service';
+}
+
 /**
  * Declares cases that share one stand. A case that fails leaves its stand's folder behind, names it with the seed, and
  * the next case gets a new stand.
  */
-export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<void>, cases: Readonly<Record<string, (context: FaultCase) => Promise<void>>>): void {
+export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<void>, cases: Readonly<Record<string, (context: FaultCase) => Promise<void>>>, keys: LedgerKeys = ledgerKeys()): void {
   describe(subject, () => {
     let stand: Stand | undefined;
     process.stderr.write(`${subject}: seed ${runSeed()}\n`);
@@ -19,7 +24,7 @@ export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<v
     it.each(Object.keys(cases))('%s', async (name) => {
       try {
         if (stand === undefined) {
-          stand = await Stand.open();
+          stand = await Stand.open(keys);
           await prepare(stand);
         }
         await (cases[name] as (context: FaultCase) => Promise<void>)({ stand, dice: diceFor(`${subject}: ${name}`) });

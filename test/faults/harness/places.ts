@@ -6,5 +6,7 @@ export const PROGRAMS = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(PROGRAMS, '../../..');
 
 export const LEDGER_MAIN = join(ROOT, 'apps/ledger/dist/main.js');
-export const PROVISION_MAIN = join(ROOT, 'apps/ledger/dist/provision-main.js');
+export const LEDGER_PROVISION = join(ROOT, 'apps/ledger/dist/provision-main.js');
+export const KEYS_MAIN = join(ROOT, 'apps/keys/dist/main.js');
+export const KEYS_PROVISION = join(ROOT, 'apps/keys/dist/provision-main.js');
 export const CLI_MAIN = join(ROOT, 'apps/cli/dist/main.js');

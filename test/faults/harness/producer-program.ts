@@ -1,6 +1,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openEmitter } from '@countersign/client';
+import { personalOf } from '@countersign/devstack';
 import type { ProducerConfig } from './producer-process.js';
 
 /**
@@ -24,7 +25,7 @@ async function emitUntilStopped(): Promise<void> {
   while (!stopping) {
     const n = at++;
     const tenant = config.tenants[n % config.tenants.length] as string;
-    const personal = n % 5 === 0 ? [{ subject: `subject-${n % 7}`, data: { ip: `192.0.2.${n % 250}` } }] : undefined;
+    const personal = personalOf(n);
     const input = { tenant, type: `${config.source}.thing.happened`, actor: { type: 'service' as const, id: 'faults' }, data: { n, text: 'x'.repeat((n * 37) % config.textMax) }, personal };
     try {
       const { id, sequence } = await emitter.emit(input);

@@ -5,9 +5,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort, guardFolder, removePostgres, startNats, startPostgres, type NatsServer, type PostgresServer } from '@countersign/devstack';
-import { LedgerProcess } from './ledger-process.js';
-import { PROVISION_MAIN } from './places.js';
+import { KeyService } from './key-service.js';
+import { LEDGER_MAIN, LEDGER_PROVISION } from './places.js';
 import { Producer, type ProducerConfig } from './producer-process.js';
+import { ServiceProcess } from './service-process.js';
 import { Witness } from './witness.js';
 import { startWireTap, type WireTap } from './wire-tap.js';
 
@@ -15,18 +16,23 @@ const DATABASE = 'ledger';
 const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'];
 export const ORIGIN_PREFIX = 'faults.localhost';
 
+/** Whose keys the ledgers of a stand work with, as `LEDGER_KEYS` names them. */
+export type LedgerKeys = 'service' | 'sealed-file';
+
 export interface InstanceOptions {
   /** Between the ledger and a server, instead of a direct connection. */
   readonly postgresTap?: WireTap;
   readonly natsTap?: WireTap;
   /** A state folder of its own instead of the shared one; keys are always shared. */
   readonly ownState?: boolean;
+  /** Another database than the stand's, such as one put back from a snapshot. */
+  readonly database?: string;
 }
 
-/** Real servers with fsync on, the real ledger, real producers: everything under one temporary folder. */
+/** Real servers with fsync on, the real key service and ledger, real producers: everything under one temporary folder. */
 export class Stand {
   readonly producers: Producer[] = [];
-  readonly ledgers: LedgerProcess[] = [];
+  readonly ledgers: ServiceProcess[] = [];
   readonly taps: WireTap[] = [];
   readonly stateDirs = new Set<string>();
   #postgres: PostgresServer;
@@ -38,20 +44,26 @@ export class Stand {
     postgres: PostgresServer,
     nats: NatsServer,
     readonly witness: Witness,
+    /** Undefined when the ledgers' keys lie in sealed files. */
+    readonly keys: KeyService | undefined,
   ) {
     this.#postgres = postgres;
     this.#nats = nats;
   }
 
-  static async open(): Promise<Stand> {
+  static async open(ledgerKeys: LedgerKeys): Promise<Stand> {
     const folder = await mkdtemp(join(tmpdir(), 'countersign-faults-'));
     // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
     await chmod(folder, 0o711);
     const dismissGuard = guardFolder(folder);
     const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), startNats({ dir: join(folder, 'nats') })]);
     const witness = await Witness.open(nats.url, nats.users.services);
-    const stand = new Stand(folder, dismissGuard, postgres, nats, witness);
+    const place = { folder, adminUrl: postgres.superuserUrl, natsUrl: nats.url, nats, httpPort: await choosePort() };
+    const keys = ledgerKeys === 'service' ? KeyService.provision(place) : undefined;
+    const stand = new Stand(folder, dismissGuard, postgres, nats, witness, keys);
     stand.#provision();
+    await keys?.process.start();
+    keys?.process.keepRunning();
     return stand;
   }
 
@@ -72,17 +84,23 @@ export class Stand {
     for (const role of ROLES) writeFileSync(this.#secret(`roles/${role}`), randomBytes(18).toString('base64url'), { mode: 0o600 });
     writeFileSync(this.#secret('admin-url'), this.#postgres.superuserUrl, { mode: 0o600 });
     const env = { PATH: process.env['PATH'], LEDGER_ADMIN_DATABASE_URL_FILE: this.#secret('admin-url'), LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: this.#secret('roles') };
-    const done = spawnSync(process.execPath, [PROVISION_MAIN], { env, encoding: 'utf8' });
+    const done = spawnSync(process.execPath, [LEDGER_PROVISION], { env, encoding: 'utf8' });
     if (done.status !== 0) throw new Error(`provisioning failed: ${done.stderr}`);
   }
 
   /** Connection URL of the ledger's database as its superuser. */
   get adminUrl(): string {
-    return Object.assign(new URL(this.#postgres.superuserUrl), { pathname: `/${DATABASE}` }).href;
+    return this.databaseUrl(DATABASE);
   }
 
-  #roleUrlFile(role: string, port: number, instance: string): string {
+  /** The same of any database. */
+  databaseUrl(database: string): string {
+    return Object.assign(new URL(this.#postgres.superuserUrl), { pathname: `/${database}` }).href;
+  }
+
+  #roleUrlFile(role: string, port: number, instance: string, database = DATABASE): string {
     const url = new URL(this.adminUrl);
+    url.pathname = `/${database}`;
     url.username = role;
     // The password is in the file that provisioning read.
     url.password = readFileSync(this.#secret(`roles/${role}`), 'utf8');
@@ -111,24 +129,25 @@ export class Stand {
   }
 
   /** Another instance of the ledger on the same database, stream and keys. Not started yet. */
-  async addLedger(name: string, options: InstanceOptions = {}): Promise<LedgerProcess> {
+  async addLedger(name: string, options: InstanceOptions = {}): Promise<ServiceProcess> {
     const databasePort = options.postgresTap?.port ?? this.#postgres.port;
     const natsPort = options.natsTap?.port ?? this.#nats.port;
     const stateDir = join(this.folder, options.ownState === true ? `state-${name}` : 'state');
     this.stateDirs.add(stateDir);
     const port = await choosePort();
-    const ledger = new LedgerProcess({
-      name,
+    const ledger = new ServiceProcess({
+      name: `ledger ${name}`,
+      program: LEDGER_MAIN,
       folder: this.folder,
       url: `http://127.0.0.1:${port}`,
       logFile: join(this.folder, `ledger-${name}.log`),
       env: {
-        LEDGER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_runtime', databasePort, name),
-        LEDGER_READER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_reader', databasePort, name),
+        LEDGER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_runtime', databasePort, name, options.database),
+        LEDGER_READER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_reader', databasePort, name, options.database),
         LEDGER_NATS_URL: `nats://127.0.0.1:${natsPort}`,
         LEDGER_NATS_SEED_FILE: this.#nats.users.ledger,
         LEDGER_STATE_DIR: stateDir,
-        LEDGER_KEYS: 'sealed-file',
+        ...(this.keys === undefined ? { LEDGER_KEYS: 'sealed-file' } : { LEDGER_KEYS: 'service', LEDGER_KEYS_PUBLIC_KEY_FILE: this.keys.publicKeyFile }),
         LEDGER_KEYS_DIR: join(this.folder, 'keys'),
         LEDGER_ORIGIN_PREFIX: ORIGIN_PREFIX,
         LEDGER_HTTP_PORT: String(port),
@@ -174,6 +193,8 @@ export class Stand {
     await Promise.all(this.producers.map((producer) => producer.kill()));
     await this.#postgres.kill('SIGCONT').catch(() => undefined);
     await Promise.all(this.ledgers.map((ledger) => ledger.stop()));
+    await this.keys?.close();
+    await this.keys?.process.stop();
     await this.witness.close();
     for (const tap of this.taps) await tap.close();
     await this.#nats.stop();

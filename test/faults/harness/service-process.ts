@@ -1,11 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { LEDGER_MAIN } from './places.js';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { until } from './waiting.js';
 
-export interface LedgerOptions {
+export interface ServiceOptions {
+  /** As messages name it. */
   readonly name: string;
+  /** The program that ships. */
+  readonly program: string;
   /** Named in the command line, so that the stand's guard finds the process. */
   readonly folder: string;
   readonly url: string;
@@ -16,13 +19,13 @@ export interface LedgerOptions {
 const READY_LIMIT_MS = 90_000;
 const RESTART_MS = 250;
 
-/** One instance of the ledger service, the program that ships. */
-export class LedgerProcess {
+/** One instance of a service, in a process of its own. */
+export class ServiceProcess {
   #child: ChildProcess | undefined;
   #isKept = false;
   starts = 0;
 
-  constructor(readonly options: LedgerOptions) {}
+  constructor(readonly options: ServiceOptions) {}
 
   get url(): string {
     return this.options.url;
@@ -34,9 +37,17 @@ export class LedgerProcess {
 
   /** Starts the process; does not wait until it is ready. */
   launch(): void {
-    const { folder, env, logFile } = this.options;
+    const { program, folder, env, logFile } = this.options;
+    const cores = join(folder, 'cores');
+    mkdirSync(cores, { recursive: true });
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [LEDGER_MAIN, folder], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', log, log] });
+    // As careless as a deployment can be: core dumps and Node's reports are on. The shell becomes the program, with its id.
+    const options = `--report-uncaught-exception --report-on-fatalerror --report-directory=${cores}`;
+    const child = spawn('/bin/sh', ['-c', 'ulimit -c unlimited; exec "$0" "$@"', process.execPath, program, folder], {
+      env: { PATH: process.env['PATH'], NODE_OPTIONS: options, ...env },
+      stdio: ['ignore', log, log],
+      cwd: cores,
+    });
     closeSync(log);
     this.#child = child;
     this.starts += 1;
@@ -61,7 +72,7 @@ export class LedgerProcess {
   }
 
   async ready(): Promise<void> {
-    await until(`ledger ${this.options.name} is ready; its log ends:\n${this.logTail()}`, READY_LIMIT_MS, () => this.isReady());
+    await until(`${this.options.name} is ready; its log ends:\n${this.logTail()}`, READY_LIMIT_MS, () => this.isReady());
   }
 
   async isReady(): Promise<boolean> {
