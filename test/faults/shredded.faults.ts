@@ -9,7 +9,7 @@ import { countersign } from './harness/cli.js';
 import { faultSuite, type FaultCase } from './harness/fault-suite.js';
 import type { ServiceProcess } from './harness/service-process.js';
 import type { Stand } from './harness/stand.js';
-import { until, within } from './harness/waiting.js';
+import { until } from './harness/waiting.js';
 
 const TENANT = 'clinic';
 const PEOPLE: Readonly<Record<string, string>> = { 'patient-1': 'Wilhelmina Ostrakova 71-3', 'patient-2': 'Bartholomew Fitch 44-8', 'patient-3': 'Ximena Dunlevy 10-5' };
@@ -139,15 +139,15 @@ faultSuite(
       await stand.keys!.process.stop();
 
       // All three from the snapshot: no epoch key is left for it, and the service does not start.
-      const [old, lost] = [(name: string) => [`ALTER DATABASE ${name} RENAME TO ${name}_lost`, `CREATE DATABASE ${name} TEMPLATE ${name}_before OWNER keys_owner`], 'keys_subjects_lost'];
-      await alone(stand, [...old('keys'), ...old('keys_subjects')]);
+      const putBack = (name: string): string[] => [`ALTER DATABASE ${name} RENAME TO ${name}_lost`, `CREATE DATABASE ${name} TEMPLATE ${name}_before OWNER keys_owner`];
+      await alone(stand, [...putBack('keys'), ...putBack('keys_subjects')]);
       stand.keys!.process.launch();
-      await within('the key service refuses the snapshot', LIMIT_MS, until('it ends', LIMIT_MS, () => stand.keys!.process.pid === undefined));
+      await until('the key service refuses the snapshot', LIMIT_MS, () => stand.keys!.process.pid === undefined);
       expect(stand.keys!.process.logTail()).toContain('the key of epoch');
       expect(await openable(stand, 'keys_subjects_before')).toEqual({ rows: Object.keys(PEOPLE).length, underKeysThatAreLeft: 0 });
 
       // By the rule: the subjects' keys of this epoch, all else from the snapshot.
-      await alone(stand, ['DROP DATABASE keys_subjects', `ALTER DATABASE ${lost} RENAME TO keys_subjects`]);
+      await alone(stand, ['DROP DATABASE keys_subjects', 'ALTER DATABASE keys_subjects_lost RENAME TO keys_subjects']);
       await stand.keys!.process.start();
       const restored = await stand.addLedger('restored', { database: 'ledger_before', ownState: true });
       await restored.start();

@@ -49,6 +49,7 @@ const erase = (subject: string) => keys.operator.client.ask('destroy-subject', {
 async function requireNoClearText(...canaries: string[]): Promise<void> {
   expect(await tablesWith(ledger.admin, canaries.flatMap(spellings))).toEqual([]);
   for (const database of ['keys', 'keys_subjects'] as const) expect(await ledger.tablesOf(database, canaries.flatMap(spellings))).toEqual([]);
+  expect(await ledger.filesWith(canaries)).toEqual([]);
 }
 
 describe('personal parts with keys of the key service', () => {
@@ -67,6 +68,7 @@ describe('personal parts with keys of the key service', () => {
     const open = await recorded(makeEvent('acme', { id: randomUUID(), data: { note: ANA } }));
     expect(open.index).toBe(1);
     expect(await tablesWith(ledger.admin, spellings(ANA))).toEqual(['public.entries']);
+    expect((await ledger.filesWith([ANA])).length).toBeGreaterThan(0);
     // The same again is the same event, although it is sealed anew.
     expect((await recorded(both)).index).toBe(0);
   });
