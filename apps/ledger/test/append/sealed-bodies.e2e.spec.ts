@@ -6,7 +6,7 @@ import { sealClearBodies } from '../../src/append/clear-bodies.js';
 import type { WaitingPlace } from '../../src/append/intake-service.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { PgKeptBodies } from '../../src/store/pg-kept-bodies.js';
-import { spellings, tablesWith } from '../fixture/canary.js';
+import { spellings, tablesWith } from '@countersign/devstack';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 import { asAttacker, checkedEntries, FIELDS, holdHead, SEALER, sealerOver, storeOf } from './append-stand.js';
 import { IntakeStand, boundOf as bound, delivery, eventsOn, sealedPart } from './intake-stand.js';
