@@ -68,6 +68,7 @@ describe('a field is refused by the service that holds the key, and that is in t
     ['FIELD_MALFORMED', 'a truncated tag', () => open(changed(text, 3, (tag) => tag.slice(0, 16)))],
     ['FIELD_VERSION_UNKNOWN', 'another version', () => open(changed(text, 0, () => 'v9'))],
     ['FIELD_VERSION_RESERVED', 'the reserved version', () => open(changed(text, 0, () => 'v3'))],
+    ['FIELD_MALFORMED', 'neither a field nor a tenant', () => codeOf(identity.fields.open('No Tenant', PURPOSE, PLACE, 'rubbish'))],
     ['FIELD_TOO_LARGE', 'a value too large', () => codeOf(identity.fields.seal('acme', PURPOSE, PLACE, Buffer.alloc(2 ** 21)))],
   ])('%s: %s', async (code, _what, work) => {
     const before = await countOf(code);
@@ -103,7 +104,7 @@ describe('a field is refused by the service that holds the key, and that is in t
 
   it('is reported once the key service is there again', async () => {
     const before = await countOf('FIELD_NOT_AUTHENTIC');
-    const hasty = await fixture.as('identity', { timeoutMs: 500 });
+    const hasty = await fixture.as('identity', { timeoutMs: 2_000 });
     await hasty.fields.open('acme', PURPOSE, PLACE, text);
     await fixture.stop();
     expect(await codeOf(hasty.fields.open('acme', PURPOSE, { ...PLACE, row: '99' }, text))).toBe('FIELD_NOT_AUTHENTIC');

@@ -1,4 +1,4 @@
-import { REFUSAL_KINDS_MAX, type FieldRefusalCode } from '@countersign/contracts';
+import { REFUSAL_KINDS_MAX, tenantSchema, type FieldRefusalCode } from '@countersign/contracts';
 import { EnvelopeFault } from '@countersign/envelope';
 import type { KeyClient } from './key-client.js';
 
@@ -8,7 +8,7 @@ const REPORT_AFTER_MS = 1_000;
 const RETRY_AFTER_MS = 10_000;
 
 interface Refused {
-  /** Absent where more kinds came than are told apart. */
+  /** Absent where more kinds came than are told apart, and where a caller's is no tenant at all. */
   readonly tenant?: string;
   readonly keyId?: string;
   readonly code: FieldRefusalCode;
@@ -20,6 +20,7 @@ export class RefusalCounter {
   #since: string;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #reporting: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly client: KeyClient,
@@ -32,12 +33,25 @@ export class RefusalCounter {
   /** Counts an EnvelopeFault; of other errors whoever made them knows. */
   count(error: unknown, tenant: string, keyId: string | undefined): void {
     if (!(error instanceof EnvelopeFault)) return;
-    this.#add({ tenant, ...(keyId === undefined ? {} : { keyId }), code: error.code }, 1);
+    // A report that the key service takes for malformed would never be taken, nor what is counted after it.
+    this.#add({ ...(tenantSchema.safeParse(tenant).success ? { tenant } : {}), ...(keyId === undefined ? {} : { keyId }), code: error.code }, 1);
     this.#reportIn(REPORT_AFTER_MS);
   }
 
   /** Reports now. What cannot be reported stays and is reported later. */
-  async report(): Promise<void> {
+  report(): Promise<void> {
+    // One after the other: what an earlier report could not bring is in this one.
+    this.#reporting = this.#reporting.catch(() => undefined).then(() => this.#send());
+    return this.#reporting;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.report();
+  }
+
+  async #send(): Promise<void> {
     const counted = [...this.#pending.values()];
     if (counted.length === 0) return;
     const since = this.#since;
@@ -53,18 +67,12 @@ export class RefusalCounter {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    await this.report();
-  }
-
   #add(refused: Refused, count: number): void {
     const kind = JSON.stringify([refused.tenant, refused.keyId, refused.code]);
     const known = this.#pending.get(kind);
     if (known !== undefined) known.count += count;
     // Room is left for what is counted without its tenant: one kind a code.
-    else if (refused.tenant === undefined || this.#pending.size < REFUSAL_KINDS_MAX / 2) this.#pending.set(kind, { refused, count });
+    else if ((refused.tenant === undefined && refused.keyId === undefined) || this.#pending.size < REFUSAL_KINDS_MAX / 2) this.#pending.set(kind, { refused, count });
     else this.#add({ code: refused.code }, count);
   }
 

@@ -3,8 +3,8 @@ import type { Logger } from './logger.js';
 
 /** Which memory a core dump holds: core(5), "Controlling which mappings are written to the core dump". */
 const COREDUMP_FILTER = '/proc/self/coredump_filter';
-/** Options of Node that write memory to a file. */
-const TELLING = /--(heapsnapshot-|heap-prof)[a-z-]*/;
+/** Options of Node that write memory to a file; Node takes an underscore for a hyphen. */
+const TELLING = /--heap(snapshot[-_]|[-_]prof)[a-z_-]*/;
 
 /** An option that would let memory out. Its code is for alerts and tests. */
 export class MemoryExposedError extends Error {

@@ -50,7 +50,7 @@ describe('what a crash leaves', () => {
 });
 
 describe('options of Node that write memory to a file', () => {
-  it.each([['--heapsnapshot-signal=SIGUSR2'], ['--heapsnapshot-near-heap-limit=2'], ['--heap-prof']])('%s is refused: MEMORY_EXPOSED', (option) => {
+  it.each([['--heapsnapshot-signal=SIGUSR2'], ['--heapsnapshot-near-heap-limit=2'], ['--heap-prof'], ['--heap_prof_dir=/tmp'], ['--heapsnapshot_signal=SIGUSR2']])('%s is refused: MEMORY_EXPOSED', (option) => {
     const start = (): void => keepMemoryPrivate({ log: { fatal: () => undefined }, nodeArguments: ['--max-old-space-size=512', option] });
     expect(start).toThrow(MemoryExposedError);
     expect(start).toThrow(expect.objectContaining({ code: 'MEMORY_EXPOSED' }));
