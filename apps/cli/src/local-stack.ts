@@ -10,6 +10,9 @@ export interface LocalStack {
   readonly command: string;
   readonly ledgerUrl: string;
   readonly natsUrl: string;
+  /** The public API, and the certificate by which this stack's is known. */
+  readonly edgeUrl: string;
+  readonly edgeCertFile: string;
   /** nkey seed of the bus user `services`. */
   readonly servicesSeedFile: string;
   /** nkey seed of the bus user `operator`, who manages keys. */

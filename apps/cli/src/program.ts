@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { adminCommand } from './commands/admin.js';
 import { benchCommand } from './commands/bench.js';
 import { checkpointCommand } from './commands/checkpoint.js';
 import { emitCommand } from './commands/emit.js';
@@ -21,13 +22,13 @@ Exit codes:
   0  done; what was verified holds
   1  wrong arguments, unreadable input, or something on this machine is not as it must be
   2  a verification ran and found a fault
-  3  the ledger, the bus, the key service or a provider of secrets did not answer, or not in time
-  4  an event, or what was asked of the key service, was refused
+  3  the ledger, the bus, the key service, identity or a provider of secrets did not answer, or not in time
+  4  an event, or what was asked of the key service or identity, was refused
 
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL,
 COUNTERSIGN_NATS_SEED_FILE, COUNTERSIGN_OPERATOR_SEED_FILE and COUNTERSIGN_KEYS_PUBLIC_KEY, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [upCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, secretsCommand, benchCommand];
+const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, secretsCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -15,7 +15,7 @@ export type { HashingOptions, PasswordHasher, Peppers, Verdict } from './passwor
 export { ITERATIONS_DEFAULT, ITERATIONS_MAX, ITERATIONS_MIN } from './password-record.js';
 export { admitPassword, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN } from './password-text.js';
 export { newSessionToken, sessionDigest, type SessionToken } from './session-token.js';
-export { newTotpSecret, TOTP_SECRET_BYTES, TOTP_STEP_SECONDS, totpCode, totpSecretText, totpUri, type TotpVerdict, verifyTotp } from './totp.js';
+export { newTotpSecret, TOTP_SECRET_BYTES, TOTP_STEP_SECONDS, totpCode, totpSecretFrom, totpSecretText, totpUri, type TotpVerdict, verifyTotp } from './totp.js';
 
 /** Passwords that wait for a core: at some 140 ms each the last of them waits two seconds on two cores. */
 const QUEUE_MAX = 32;

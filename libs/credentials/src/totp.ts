@@ -15,6 +15,15 @@ export const newTotpSecret = (): Buffer => randomBytes(TOTP_SECRET_BYTES);
 /** As it is typed into an app when no picture can be taken: base32 without padding (RFC 4648 §6). */
 export const totpSecretText = (secret: Uint8Array): string => base32.encode(admitSecret(secret), { padding: false });
 
+/** What was typed. @throws CredentialFault TOTP_SECRET_MALFORMED */
+export function totpSecretFrom(text: string): Uint8Array {
+  try {
+    return admitSecret(base32.decode(text));
+  } catch {
+    throw new CredentialFault('TOTP_SECRET_MALFORMED', 'a TOTP secret is 32 characters of base32');
+  }
+}
+
 /** `otpauth://totp/…`, for a QR code. It holds the secret. */
 export function totpUri(secret: Uint8Array, { issuer, account }: { readonly issuer: string; readonly account: string }): string {
   return generateURI({ issuer, label: account, secret: totpSecretText(secret), period: TOTP_STEP_SECONDS, digits: 6, algorithm: 'sha1' });

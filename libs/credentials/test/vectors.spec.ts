@@ -11,6 +11,7 @@ import {
   sessionDigest,
   type StoredBackupCode,
   totpCode,
+  totpSecretFrom,
   totpSecretText,
   totpUri,
   verifyApiKey,
@@ -56,6 +57,7 @@ function uri({ secret, issuer, account }: Of<'totp-uri'>): unknown {
   const parsed = new URL(totpUri(hex(secret), { issuer, account }));
   expect(`${parsed.protocol}//${parsed.host}`).toBe('otpauth://totp');
   expect(decodeURIComponent(parsed.pathname)).toContain(account);
+  expect(Buffer.from(totpSecretFrom(totpSecretText(hex(secret)))).toString('hex')).toBe(secret);
   return { text: totpSecretText(hex(secret)), secret: parsed.searchParams.get('secret'), issuer: parsed.searchParams.get('issuer') };
 }
 

@@ -4,6 +4,7 @@ import { progressFor, run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { STATE_FOLDER } from '../local-stack.js';
 import type { Output } from '../output.js';
+import { accountRound } from '../demo/account-round.js';
 import { sendWorkload } from '../demo/send-workload.js';
 import { summaryLines } from '../demo/summary.js';
 import type { Summary } from '../demo/summary.js';
@@ -26,8 +27,8 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export function upCommand(io: Io, ended: Ended): Command {
   const command = new Command('up')
-    .description('run a whole stack on this machine: PostgreSQL, nats-server, the key service and the ledger, until Ctrl-C')
-    .option('--demo', 'send a workload of several services, wait for receipts, verify everything, print a summary')
+    .description('run a whole stack on this machine: PostgreSQL, nats-server and all services, until Ctrl-C')
+    .option('--demo', 'send a workload of several services, wait for receipts, make and change an account, verify everything, print a summary')
     .option('--events <n>', 'events of the demonstration', String(EVENTS_DEFAULT))
     .option('--exit', 'stop after the summary; exit code 0 only if everything verified')
     .option('--state-dir <dir>', 'where everything is kept between starts', STATE_FOLDER)
@@ -41,7 +42,7 @@ async function up(options: Options, io: Io, output: Output): Promise<void> {
   const stop = stopSignal();
   const startedMs = performance.now();
   const note = (line: string): void => output.note(line);
-  note(`starting PostgreSQL, nats-server, the key service and the ledger in ${options.stateDir}`);
+  note(`starting PostgreSQL, nats-server, the key service, the ledger, identity and the edge in ${options.stateDir}`);
   const stack = await startStack({ stateDir: options.stateDir, env: io.env, log: note });
   try {
     const work = demonstrate(stack, options, events, output);
@@ -63,13 +64,14 @@ async function up(options: Options, io: Io, output: Output): Promise<void> {
 }
 
 /** With a demonstration or an end in sight everything is verified; a stack that just runs is left to verify itself. */
-async function demonstrate(stack: RunningStack, options: Options, events: number, output: Output): Promise<Pick<Summary, 'sent' | 'ledgers'>> {
-  if (options.demo !== true) return { sent: undefined, ledgers: options.exit === true ? await verifyEverything(stack) : undefined };
+async function demonstrate(stack: RunningStack, options: Options, events: number, output: Output): Promise<Pick<Summary, 'sent' | 'round' | 'ledgers'>> {
+  if (options.demo !== true) return { sent: undefined, round: undefined, ledgers: options.exit === true ? await verifyEverything(stack) : undefined };
   const sent = await sendWorkload(stack, events, SEED, progressFor(output, 'events', 'receipts'));
   if (sent.refused > 0) throw new CliError(EXIT.refused, 'EVENTS_REFUSED', `the ledger refused ${sent.refused} events`);
+  const round = await accountRound(stack);
   const ledgers = await verifyEverything(stack);
   await verifySample(stack, sent.sample);
-  return { sent, ledgers };
+  return { sent, round, ledgers };
 }
 
 /** From now on, signals no longer end the process: whoever started servers must stop them first. */
@@ -85,7 +87,7 @@ function stopSignal(): { readonly asked: Promise<void>; dispose(): void } {
   };
 }
 
-function documentOf({ sent, ledgers, stack, seconds }: Summary): object {
-  const { ledgerUrl, natsUrl, stateDir } = stack;
-  return { ok: true, ledgerUrl, natsUrl, stateDir, sent, ledgers, seconds: Number(seconds.toFixed(3)) };
+function documentOf({ sent, round, ledgers, stack, seconds }: Summary): object {
+  const { ledgerUrl, natsUrl, edgeUrl, edgeCertFile, stateDir } = stack;
+  return { ok: true, edgeUrl, edgeCertFile, ledgerUrl, natsUrl, stateDir, sent, round, ledgers, seconds: Number(seconds.toFixed(3)) };
 }

@@ -1,25 +1,29 @@
 import { count } from '../progress.js';
 import type { RunningStack } from '../stack/start-stack.js';
+import type { AccountRound } from './account-round.js';
 import type { SentWorkload } from './send-workload.js';
 import type { VerifiedLedger } from './verify-everything.js';
 
 export interface Summary {
   /** Absent without a demonstration. */
   readonly sent: SentWorkload | undefined;
+  readonly round: AccountRound | undefined;
   /** Absent when nothing was verified. */
   readonly ledgers: readonly VerifiedLedger[] | undefined;
-  readonly stack: Pick<RunningStack, 'ledgerUrl' | 'natsUrl' | 'stateDir'>;
+  readonly stack: Pick<RunningStack, 'ledgerUrl' | 'natsUrl' | 'stateDir' | 'edgeUrl' | 'edgeCertFile'>;
   readonly seconds: number;
 }
 
 /** What a visitor sees first. */
-export function summaryLines({ sent, ledgers, stack, seconds }: Summary): string[] {
+export function summaryLines({ sent, round, ledgers, stack, seconds }: Summary): string[] {
   return [
     '',
     ...(sent === undefined ? [] : [sentLine(sent)]),
+    ...(round === undefined ? [] : roundLines(round)),
     ...tableOf(ledgers ?? []),
     `${verdictOf(ledgers)}; ${seconds.toFixed(1)} s since the start`,
     '',
+    `  api     ${stack.edgeUrl}/docs (its certificate: ${stack.edgeCertFile})`,
     `  ledger  ${stack.ledgerUrl}/ledgers`,
     `  metrics ${stack.ledgerUrl}/metrics`,
     `  bus     ${stack.natsUrl}`,
@@ -32,6 +36,13 @@ export function summaryLines({ sent, ledgers, stack, seconds }: Summary): string
 function sentLine({ sent, receipted, recovered, seconds }: SentWorkload): string {
   const earlier = recovered === 0 ? '' : ` (${count(recovered)} left by an earlier run)`;
   return `${count(sent)} events sent by 3 services, ${count(receipted)} receipts${earlier}, none refused, ${seconds.toFixed(1)} s`;
+}
+
+function roundLines({ registered, role, index, provenIn }: AccountRound): string[] {
+  return [
+    `an account was registered, its administrator signed in with a second factor and gave it the role ${role}, over HTTPS`,
+    `  user ${registered}: the change is entry ${count(index)} of the ledger "system", proven here in a signed tree of ${count(provenIn)}`,
+  ];
 }
 
 function verdictOf(ledgers: Summary['ledgers']): string {

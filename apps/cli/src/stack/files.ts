@@ -17,6 +17,8 @@ export interface StackFiles {
   readonly ports: string;
   readonly verifier: string;
   readonly keys: KeysFiles;
+  readonly identity: IdentityFiles;
+  readonly edge: EdgeFiles;
 }
 
 /** Where a local stack keeps what belongs to its key service. */
@@ -34,8 +36,26 @@ export interface KeysFiles {
   readonly log: string;
 }
 
+/** Where a local stack keeps what belongs to identity. */
+export interface IdentityFiles {
+  readonly passwordsDir: string;
+  readonly adminUrl: string;
+  readonly databaseUrl: string;
+  readonly pid: string;
+  readonly log: string;
+}
+
+/** Where a local stack keeps what belongs to its edge. */
+export interface EdgeFiles {
+  /** The certificate that clients of this stack are given to trust, and its key. */
+  readonly tlsDir: string;
+  readonly pid: string;
+  readonly log: string;
+}
+
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
 const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
+const IDENTITY_ROLES = ['identity_owner', 'identity_runtime'] as const;
 /** On one machine they share the bus user `services`; in production each has its own. */
 const SHARED_USER = ['retention', 'edge'];
 const PASSWORD_BYTES = 24;
@@ -54,6 +74,8 @@ export function stackFiles(stateDir: string): StackFiles {
     ports: join(ledger, 'ports.json'),
     verifier: join(stateDir, 'verifier'),
     keys: keysFiles(stateDir),
+    identity: identityFiles(stateDir),
+    edge: { tlsDir: join(stateDir, 'edge', 'tls'), pid: join(stateDir, 'edge', 'pid'), log: join(stateDir, 'log', 'edge.log') },
   };
 }
 
@@ -73,12 +95,24 @@ function keysFiles(stateDir: string): KeysFiles {
   };
 }
 
+function identityFiles(stateDir: string): IdentityFiles {
+  const identity = join(stateDir, 'identity');
+  return {
+    passwordsDir: join(identity, 'passwords'),
+    adminUrl: join(identity, 'admin-url'),
+    databaseUrl: join(identity, 'database-url'),
+    pid: join(identity, 'pid'),
+    log: join(stateDir, 'log', 'identity.log'),
+  };
+}
+
 /** Makes folders for this user alone, and a random password for each role that has none. */
 export async function prepareFiles(files: StackFiles): Promise<void> {
-  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, join(files.stateDir, 'log')];
+  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.edge.tlsDir, join(files.stateDir, 'log')];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
-  for (const folder of ['ledger', 'keys']) chmodSync(join(files.stateDir, folder), 0o700);
-  const roles = [...DATABASE_ROLES.map((role) => join(files.passwordsDir, role)), ...KEYS_ROLES.map((role) => join(files.keys.passwordsDir, role))];
+  for (const folder of ['ledger', 'keys', 'identity', 'edge']) chmodSync(join(files.stateDir, folder), 0o700);
+  const inFolder = (folder: string, roles: readonly string[]): string[] => roles.map((role) => join(folder, role));
+  const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES)];
   for (const file of roles) if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
 }
 
@@ -99,6 +133,11 @@ export async function writeKeysFiles(files: KeysFiles, devstack: Devstack): Prom
   await writeFileDurably(files.publicKey, `${keys}\n`);
 }
 
+/** The same for identity. */
+export async function writeIdentityUrl(files: IdentityFiles, databaseUrl: string): Promise<void> {
+  await writeUrl(files.databaseUrl, databaseUrl, 'identity_runtime', files.passwordsDir);
+}
+
 async function writeUrl(file: string, databaseUrl: string, role: string, passwordsDir: string): Promise<void> {
   const url = new URL(databaseUrl);
   url.username = role;
@@ -106,13 +145,13 @@ async function writeUrl(file: string, databaseUrl: string, role: string, passwor
   await writeFileDurably(file, url.href);
 }
 
-/** The HTTP port of the last start, so that addresses stay the same. */
-export function rememberedPort(files: StackFiles): number | undefined {
+/** The ports of the last start, so that addresses stay the same. */
+export function rememberedPorts(files: StackFiles): { readonly ledger?: number; readonly edge?: number } {
   try {
-    const { ledger } = JSON.parse(readFileSync(files.ports, 'utf8')) as { ledger?: unknown };
-    return typeof ledger === 'number' ? ledger : undefined;
+    const { ledger, edge } = JSON.parse(readFileSync(files.ports, 'utf8')) as { ledger?: unknown; edge?: unknown };
+    return { ...(typeof ledger === 'number' ? { ledger } : {}), ...(typeof edge === 'number' ? { edge } : {}) };
   } catch {
-    // Losing the file costs only the wish for the same port.
-    return undefined;
+    // Losing the file costs only the wish for the same ports.
+    return {};
   }
 }

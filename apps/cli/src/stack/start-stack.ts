@@ -7,8 +7,10 @@ import { CliError, EXIT } from '../exit-code.js';
 import { isRunning, localStackFile } from '../local-stack.js';
 import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
-import { prepareFiles, rememberedPort, stackFiles, writeKeysFiles, writeUrls } from './files.js';
+import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
+import { startLocalEdge } from './start-edge.js';
+import { startLocalIdentity } from './start-identity.js';
 import { startLocalKeys } from './start-keys.js';
 import { endOrphan, provisionService, startServiceProcess } from './service-process.js';
 import type { ServiceProcess } from './service-process.js';
@@ -28,12 +30,12 @@ export interface StackOptions {
 export interface RunningStack extends LocalStack {
   readonly stateDir: string;
   readonly files: StackFiles;
-  /** Ends ledger, key service, bus and database, in this order. Calling it again is fine. */
+  /** Ends edge, identity, ledger, key service, bus and database, in this order. Calling it again is fine. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts PostgreSQL, nats-server, the key service and the ledger on one state folder, durable, on the ports of the last start when they
+ * Starts PostgreSQL, nats-server and all services on one state folder, durable, on the ports of the last start when they
  * are free, and leaves `local.json` for other commands. Throws CliError; what had started is stopped again.
  */
 export async function startStack(options: StackOptions): Promise<RunningStack> {
@@ -41,36 +43,42 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const files = stackFiles(stateDir);
   mkdirSync(stateDir, { recursive: true });
   refuseSecond(stateDir);
+  await endOrphan('edge', files.edge.pid);
+  await endOrphan('identity', files.identity.pid);
   await endOrphan('ledger', files.ledgerPid);
   await endOrphan('keys', files.keys.pid);
   const devstack = await startServers(stateDir, options.log);
-  let ledger: ServiceProcess | undefined;
-  let keys: ServiceProcess | undefined;
+  const started: ServiceProcess[] = [];
   const stop = async (): Promise<void> => {
     rmSync(localStackFile(stateDir), { force: true });
-    await ledger?.stop();
-    await keys?.stop();
+    for (const service of started.toReversed()) await service.stop();
     await devstack.stop();
   };
   try {
-    const port = await choosePort(rememberedPort(files));
+    const ports = rememberedPorts(files);
+    const port = await choosePort(ports.ledger);
     const url = `http://${LOOPBACK}:${port}`;
     await prepareDatabase(files, devstack, options);
     await writeKeysFiles(files.keys, devstack);
-    keys = await startLocalKeys(files.keys, devstack, options);
-    ledger = await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url });
+    started.push(await startLocalKeys(files.keys, devstack, options));
+    started.push(await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url }));
+    started.push(await startLocalIdentity(files, devstack, options));
+    const edge = await startLocalEdge(files.edge, devstack, { ...options, ledgerUrl: url, wishedPort: ports.edge });
+    started.push(edge.process);
     const local: LocalStack = {
       pid: process.pid,
       command: commandLine(process.pid) ?? '',
       ledgerUrl: url,
       natsUrl: devstack.nats.url,
+      edgeUrl: edge.url,
+      edgeCertFile: edge.certFile,
       servicesSeedFile: devstack.nats.users.services,
       operatorSeedFile: devstack.nats.users.operator,
       keysPublicKeyFile: files.keys.publicKey,
       readerUrlFile: files.readerUrl,
       startedAt: new Date().toISOString(),
     };
-    await writeFileDurably(files.ports, `${JSON.stringify({ ledger: port })}\n`);
+    await writeFileDurably(files.ports, `${JSON.stringify({ ledger: port, edge: edge.port })}\n`);
     await writeFileDurably(localStackFile(stateDir), `${JSON.stringify(local, null, 2)}\n`);
     return { ...local, stateDir, files, stop };
   } catch (error) {
