@@ -22,8 +22,18 @@ export type ServiceName = 'ledger' | 'keys' | 'identity' | 'edge';
 
 const LABEL: Readonly<Record<ServiceName, string>> = { ledger: 'the ledger', keys: 'the key service', identity: 'identity', edge: 'the edge' };
 const FAULT = { ledger: 'LEDGER_NOT_STARTED', keys: 'KEYS_NOT_STARTED', identity: 'IDENTITY_NOT_STARTED', edge: 'EDGE_NOT_STARTED' } as const satisfies Readonly<Record<ServiceName, string>>;
-const mainOf = (service: ServiceName): string => join(WORKSPACE, `apps/${service}/dist/main.js`);
-const provisionMainOf = (service: ServiceName): string => join(WORKSPACE, `apps/${service}/dist/provision-main.js`);
+const MAIN: Readonly<Record<ServiceName, string>> = {
+  ledger: join(WORKSPACE, 'apps/ledger/dist/main.js'),
+  keys: join(WORKSPACE, 'apps/keys/dist/main.js'),
+  identity: join(WORKSPACE, 'apps/identity/dist/main.js'),
+  edge: join(WORKSPACE, 'apps/edge/dist/main.js'),
+};
+/** The edge has no database. */
+const PROVISION_MAIN: Readonly<Record<Exclude<ServiceName, 'edge'>, string>> = {
+  ledger: join(WORKSPACE, 'apps/ledger/dist/provision-main.js'),
+  keys: join(WORKSPACE, 'apps/keys/dist/provision-main.js'),
+  identity: join(WORKSPACE, 'apps/identity/dist/provision-main.js'),
+};
 
 export interface ServiceProcessOptions {
   readonly service: ServiceName;
@@ -43,8 +53,8 @@ export interface ServiceProcess {
 }
 
 /** Makes or updates a service's databases in a process of its own, which alone gets the superuser's URL. Throws CliError. */
-export async function provisionService(options: Pick<ServiceProcessOptions, 'service' | 'env' | 'config' | 'logFile'>): Promise<void> {
-  const child = launch(provisionMainOf(options.service), options);
+export async function provisionService(options: Pick<ServiceProcessOptions, 'env' | 'config' | 'logFile'> & { readonly service: keyof typeof PROVISION_MAIN }): Promise<void> {
+  const child = launch(PROVISION_MAIN[options.service], options);
   const code = await new Promise<number | null>((done, fail) => child.once('exit', done).once('error', fail));
   if (code !== 0) throw failed(options.service, `its database could not be made (exit code ${code})`, options.logFile);
 }
@@ -66,7 +76,7 @@ export async function startServiceProcess(options: ServiceProcessOptions): Promi
 /** Ends a service whose `up` was killed: it would come back as a second instance. */
 export async function endOrphan(service: ServiceName, pidFile: string): Promise<void> {
   const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0;
-  if (pid > 0 && commandLine(pid)?.includes(mainOf(service)) === true) await endProcess(pid, STOP_STEPS);
+  if (pid > 0 && commandLine(pid)?.includes(MAIN[service]) === true) await endProcess(pid, STOP_STEPS);
   rmSync(pidFile, { force: true });
 }
 
@@ -86,7 +96,7 @@ class Supervisor implements ServiceProcess {
   }
 
   start(): void {
-    const child = launch(mainOf(this.options.service), this.options);
+    const child = launch(MAIN[this.options.service], this.options);
     this.child = child;
     if (child.pid !== undefined) writeFileSync(this.options.pidFile, String(child.pid));
     const startedMs = performance.now();
