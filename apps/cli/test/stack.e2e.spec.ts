@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { removePostgres } from '@countersign/devstack';
 import { withClient } from '@countersign/postgres';
+import { EdgeApi } from '../src/demo/edge-api.js';
+import { CliError } from '../src/exit-code.js';
 import { countersign, temporaryFolder } from './terminal.js';
 import type { Ran } from './terminal.js';
 
@@ -85,6 +87,38 @@ describe('a stack on this machine', () => {
   it('has sent, receipted and verified the demonstration', () => {
     expect(stack.out()).toContain('400 events sent by 3 services, 400 receipts, none refused');
     expect(stack.out()).toContain('everything verified, by the ledger and offline');
+  });
+
+  it('has made an account over HTTPS, changed its role, and proven the recorded change', () => {
+    expect(stack.out()).toMatch(/user \S+: the change is entry \d+ of the ledger "system", proven here in a signed tree of \d+/);
+  });
+
+  it('refuses a second first administrator, and says which field of one is wrong', async () => {
+    const password = join(folder, 'password');
+    writeFileSync(password, 'a long enough passphrase\n');
+    const create = (email: string) => cliJson('admin', 'create', '--email', email, '--name', 'Ana', '--password-file', password);
+    expect(await create('ana@example.com')).toMatchObject({ exitCode: 4, error: { code: 'ADMIN_EXISTS' } });
+    expect(await create('ana')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+  });
+
+  it('lets nobody see or do over HTTPS what is not theirs', async () => {
+    const { edgeUrl, edgeCertFile } = JSON.parse(readFileSync(join(stateDir, 'local.json'), 'utf8')) as { edgeUrl: string; edgeCertFile: string };
+    const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: unknown) => (error instanceof CliError ? error.code : String(error)));
+    const [ben, elsewhere] = [new EdgeApi(edgeUrl, edgeCertFile), new EdgeApi(edgeUrl, edgeCertFile)];
+    const credentials = { email: 'ben@example.com', password: 'a long enough passphrase for ben' };
+    expect(await codeOf(ben.post('/v1/sign-in', credentials))).toBe('SIGN_IN_REFUSED');
+    await ben.post('/v1/register', { ...credentials, name: 'Ben' });
+    for (const api of [ben, elsewhere]) await api.post('/v1/sign-in', credentials);
+    const { userId } = await ben.get<{ userId: string }>('/v1/account/profile');
+    for (const path of ['/v1/ledgers/acme', '/v1/ledgers/system/events', '/v1/admin/users']) expect(await codeOf(ben.get(path))).toBe('FORBIDDEN');
+    expect(await codeOf(ben.post(`/v1/admin/users/${userId}/roles`, { role: 'owner' }))).toBe('FORBIDDEN');
+    expect(await codeOf(ben.post('/v1/account/sessions/revoke-all', { keepCurrent: true, role: 'owner' }))).toBe('REQUEST_INVALID');
+    await ben.post('/v1/account/sessions/revoke-all', { keepCurrent: true });
+    expect(await codeOf(elsewhere.get('/v1/account/profile'))).toBe('UNAUTHENTICATED');
+    expect(await codeOf(ben.get('/v1/account/profile'))).toBe('none');
+    await ben.post('/v1/sign-out');
+    expect(await codeOf(ben.get('/v1/account/profile'))).toBe('UNAUTHENTICATED');
+    for (const api of [ben, elsewhere]) api.close();
   });
 
   it('refuses a second one in the same folder', async () => {
