@@ -5,6 +5,7 @@ import { CanaryScan, PERSONAL_CANARIES, type Canaries } from '@countersign/devst
 import { asked } from './harness/audit-keys.js';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
+import { parkBodies, refuseBodies } from './harness/kept-bodies.js';
 import { keyMaterial, secrets } from './harness/key-material.js';
 import type { ServiceProcess } from './harness/service-process.js';
 import type { Stand } from './harness/stand.js';
@@ -44,6 +45,10 @@ function requireEmptyCores(stand: Stand): void {
   expect(files.filter((name) => statSync(join(folder, name)).size > CORE_BYTES_MAX)).toEqual([]);
 }
 
+function requireKinds(canaries: Canaries, kinds: readonly string[]): void {
+  expect(kinds.filter((kind) => !Object.keys(canaries).some((name) => name.startsWith(kind)))).toEqual([]);
+}
+
 const isAllowed = (find: string): boolean => ALLOWED.some(([where]) => where.test(find));
 
 faultSuite(
@@ -54,11 +59,12 @@ faultSuite(
     ledger.keepRunning();
   },
   {
-    'after a workload with planted canaries, crashes by SIGABRT under load, rotation, erasure and a roll of the epoch': async ({ stand }) => {
+    'after a workload with planted canaries, refused messages among it, crashes by SIGABRT under load, rotation, erasure and a roll of the epoch': async ({ stand }) => {
       if (stand.keys === undefined) throw new Error('this suite is about the key service');
       const producers = [stand.addProducer('planter', TENANTS, { lanes: 40 }), stand.addProducer('heavy', TENANTS, { lanes: 20, textMax: 4_000 })];
       for (const producer of producers) await producer.start();
       await producers[0]!.emits(2_000);
+      await refuseBodies(stand, TENANTS);
       const operator = await stand.keys.as('operator');
       for (const tenant of TENANTS) {
         await operator.client.ask('rotate', { tenant, purpose: 'tenant' });
@@ -75,8 +81,8 @@ faultSuite(
       }
       requireEmptyCores(stand);
       const canaries = { ...PERSONAL_CANARIES, ...(await keyMaterial(stand)), ...secrets(stand) };
-      const kinds = ['root key', 'tenant key', 'epoch key', 'subject key', 'signing.', 'secret secrets/', 'secret nats/store.key'];
-      expect(kinds.filter((kind) => !Object.keys(canaries).some((name) => name.startsWith(kind)))).toEqual([]);
+      const kinds = ['root key', 'tenant key', 'epoch key', 'subject key', 'signing.', 'secret secrets/', 'secret nats/store.key', 'ledger.quarantine '];
+      requireKinds(canaries, kinds);
       const { found, bytes } = await everyFind(stand, canaries);
       expect(found.filter((find) => !isAllowed(find))).toEqual([]);
       // It looks, and finds what is there.
@@ -86,8 +92,17 @@ faultSuite(
       expect((await everyFind(stand, { ...PERSONAL_CANARIES, ...(await keyMaterial(stand)) })).found.filter((find) => !isAllowed(find))).toEqual([]);
     },
 
+    'nor in what is kept for a ledger that has stopped, and taken up when it goes on': async ({ stand }) => {
+      const scan = async (): Promise<string[]> => {
+        const canaries = { ...PERSONAL_CANARIES, ...(await keyMaterial(stand)) };
+        requireKinds(canaries, ['ledger.parked ']);
+        return (await everyFind(stand, canaries)).found.filter((find) => !isAllowed(find));
+      };
+      await parkBodies(stand, ledger, async () => expect(await scan()).toEqual([]));
+      expect(await scan()).toEqual([]);
+    },
+
     'and a scan that could find nothing would be noticed: each kind of canary, in each spelling, is found where it is put': async ({ stand }) => {
-      requireEmptyCores(stand);
       const canaries = { ...PERSONAL_CANARIES, ...(await keyMaterial(stand)) };
       const folder = join(stand.folder, 'planted');
       mkdirSync(folder);
