@@ -14,6 +14,7 @@ import { PgKeptBodies } from './store/pg-kept-bodies.js';
 import { PgProducers } from './store/pg-producers.js';
 import { PgReadStore } from './store/pg-read-store.js';
 import { PgTileRows } from './store/pg-tile-rows.js';
+import { ROTATION_ROLE } from './store/provision.js';
 import { TileCache } from './store/tile-cache.js';
 import { threadRunner } from './verify/runner.js';
 import { VerdictStore } from './verify/verdict-store.js';
@@ -23,6 +24,7 @@ const CONNECTIONS_A_POOL_MAX = 8;
 // that another instance can go on. A batch takes milliseconds.
 const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
 const STATEMENT_MS_MAX = 30_000;
+const ROTATION_CONNECTIONS_MAX = 2;
 
 export type Registry = ReturnType<typeof createRegistry>;
 export type Stores = Awaited<ReturnType<typeof openStores>>;
@@ -74,6 +76,8 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
   await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });
   // Verification has connections of its own: a long pass must not keep a reader waiting for a proof.
   const verifier = createPool({ ...readers, applicationName: 'ledger-verifier' });
+  // No limit of time: the scan that proves that nothing is left reads whole tables.
+  const rotation = createPool({ url: () => asRole(databaseUrl(), ROTATION_ROLE), onRefused: databaseUrl.refused, max: ROTATION_CONNECTIONS_MAX, applicationName: 'ledger-rotation', onIdleError });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,
@@ -86,10 +90,18 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
     producers: new PgProducers(reader, runtime),
     read: new PgReadStore(reader),
     kept: new PgKeptBodies(runtime),
+    rotation,
     tiles: new TileCache(new PgTileRows(reader)),
     close: async () => {
       await runner.close();
-      await Promise.all([runtime.end(), reader.end(), verifier.end()]);
+      await Promise.all([runtime.end(), reader.end(), verifier.end(), rotation.end()]);
     },
   };
+}
+
+/** The same connection, with the rights of another role and no others. */
+function asRole(databaseUrl: string, role: string): string {
+  const url = new URL(databaseUrl);
+  url.searchParams.set('options', `-c role=${role}`);
+  return url.href;
 }

@@ -1,11 +1,13 @@
 import { publishIntake, PullLoop } from '@countersign/bus';
 import { intakeSubject, type Verdict } from '@countersign/contracts';
+import { startRotation, type Rotation } from '@countersign/rotation';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import { sealClearBodies } from './append/clear-bodies.js';
 import type { Ledger } from './append/head.js';
 import type { LedgerConfig } from './config.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
+import { KEPT_COLUMNS } from './keys/kept-columns.js';
 import { isKeysAway } from './keys/keys-away.js';
 import { Prover } from './prove/prover.js';
 import { SignedHeads } from './prove/signed-head.js';
@@ -18,6 +20,8 @@ import { BUSY_BACKLOG_BYTES, every } from './service-loops.js';
 import { openParts, type ServiceParts } from './service-parts.js';
 import { LEDGER_SOURCE, SYSTEM_TENANT, verdictEvent } from './verify/verdict-event.js';
 
+/** Bodies are large: re-encrypting them must not take the disk from appends. */
+const ROTATED_ROWS_PER_SECOND_MAX = 200;
 const VERDICT_SEND_PAUSE_MS = 2_000;
 const CLEAR_BODIES_PAUSE_MS = 5_000;
 const VERDICTS_A_ROUND_MAX = 100;
@@ -56,6 +60,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   verification.start();
   const verdictSender = sendVerdicts(parts, system);
   const bodySealer = sealLeftBodies(parts);
+  const rotation = rotateKept(parts);
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
   log.info({ url }, 'ledger is ready');
@@ -63,7 +68,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
     { name: 'stop pulling', run: () => Promise.all([pull.stop(), flows.waiting.stop()]) },
     { name: 'finish appends', run: () => intake.stop() },
     { name: 'sign last checkpoints', run: () => checkpointer.stop() },
-    { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), bodySealer.stop(), indexer.stop(), verification.stop()]) },
+    { name: 'stop loops', run: () => Promise.all([verdictSender.stop(), bodySealer.stop(), rotation?.stop(), indexer.stop(), verification.stop()]) },
     { name: 'close http', run: () => app.close() },
     { name: 'close bus', run: () => parts.keys.close().finally(() => bus.close()) },
     { name: 'close stores', run: () => stores.close().finally(() => parts.secrets.all.close()) },
@@ -142,6 +147,11 @@ function sealLeftBodies({ stores, keys, log }: ServiceParts): { stop(): Promise<
   return every(CLEAR_BODIES_PAUSE_MS, seal, (error) => {
     if (!isKeysAway(error)) log.warn({ err: error }, 'bodies in the clear could not be sealed, they are tried again');
   });
+}
+
+/** Keeps what lies beside the chain under the active versions of its keys. */
+function rotateKept({ stores, keys, registry, log }: ServiceParts): Rotation | undefined {
+  return keys.service && startRotation({ columns: KEPT_COLUMNS, pool: stores.rotation, keys: keys.service, registry, log, rowsPerSecondMax: ROTATED_ROWS_PER_SECOND_MAX });
 }
 
 async function storedVerdicts({ stores }: ServiceParts, tenant: string, limit: number): Promise<readonly Verdict[]> {

@@ -22,7 +22,8 @@ export interface SealedBody {
 /** What bodies are kept for; each has keys of its own in each tenant. */
 export type KeptFor = 'quarantine' | 'parked';
 
-const PLACES: Readonly<Record<KeptFor, { readonly purpose: string; readonly table: string }>> = {
+/** Where bodies lie, and the purpose of their keys. */
+export const KEPT: Readonly<Record<KeptFor, { readonly purpose: string; readonly table: string }>> = {
   quarantine: { purpose: 'ledger.quarantine', table: 'quarantine' },
   parked: { purpose: 'ledger.parked', table: 'parked_messages' },
 };
@@ -59,29 +60,29 @@ export class BodySealer {
   }
 
   private async sealChunks(keptFor: KeptFor, tenant: string, body: Uint8Array, digest: Buffer, isMasked: boolean): Promise<SealedBody> {
-    const { purpose } = PLACES[keptFor];
+    const { purpose } = KEPT[keptFor];
     const count = Math.max(1, Math.ceil(body.length / FIELD_BYTES_MAX));
     const chunks: string[] = [];
     for (let i = 0; i < count; i++) {
       const bytes = body.subarray(i * FIELD_BYTES_MAX, (i + 1) * FIELD_BYTES_MAX);
-      chunks.push(await this.fields.seal(tenant, purpose, placeOf(keptFor, { digest, isMasked }, i, count), bytes));
+      chunks.push(await this.fields.seal(tenant, purpose, keptPlace(keptFor, { digest, isMasked }, i, count), bytes));
     }
     return { digest, chunks, isMasked };
   }
 
   /** Rejects with KeyClientError, and EnvelopeFault FIELD_NOT_AUTHENTIC for a body that is not this row's, whole and in order. */
   async open(keptFor: KeptFor, tenant: string, sealed: SealedBody): Promise<Buffer> {
-    const { purpose } = PLACES[keptFor];
+    const { purpose } = KEPT[keptFor];
     const { chunks } = sealed;
     const opened: Buffer[] = [];
     for (const [i, text] of chunks.entries()) {
-      opened.push(await this.fields.open(tenant, purpose, placeOf(keptFor, sealed, i, chunks.length), text));
+      opened.push(await this.fields.open(tenant, purpose, keptPlace(keptFor, sealed, i, chunks.length), text));
     }
     return Buffer.concat(opened);
   }
 }
 
-// The count is bound too: a body that lost its end must not open.
-function placeOf(keptFor: KeptFor, { digest, isMasked }: Pick<SealedBody, 'digest' | 'isMasked'>, chunk: number, count: number): FieldPlace {
-  return { table: PLACES[keptFor].table, column: isMasked ? MASKED_COLUMN : COLUMN, row: `${digest.toString('hex')}/${chunk}/${count}` };
+/** Where one chunk of a body was sealed for. The count is bound too: a body that lost its end must not open. */
+export function keptPlace(keptFor: KeptFor, { digest, isMasked }: Pick<SealedBody, 'digest' | 'isMasked'>, chunk: number, count: number): FieldPlace {
+  return { table: KEPT[keptFor].table, column: isMasked ? MASKED_COLUMN : COLUMN, row: `${digest.toString('hex')}/${chunk}/${count}` };
 }

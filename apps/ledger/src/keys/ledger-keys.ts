@@ -28,6 +28,8 @@ export interface LedgerKeys {
   readonly bodies: BodySealer;
   /** Undefined when the keys lie in a sealed file: personal parts are salted only. */
   readonly personal: PersonalParts | undefined;
+  /** The key service, for whoever brings fields under newer versions of their keys; keys of a sealed file have none. */
+  readonly service: Keys | undefined;
   /** Has a log's keys made. Waits for nobody who may be away: until they are there, checkpoints wait. */
   prepare(origin: string): Promise<void>;
   /** Never rejects. */
@@ -53,7 +55,7 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
   if (config.keys === 'sealed-file') {
     const prepare = async (origin: string): Promise<void> => void (await local.vkeys(origin));
     const bodies = new BodySealer(localFields, contentDigestKey.key);
-    return { signer: local, contentDigestKey, bodies, personal: undefined, prepare, close: async () => undefined };
+    return { signer: local, contentDigestKey, bodies, personal: undefined, service: undefined, prepare, close: async () => undefined };
   }
   refuseOwnCheckpointKeys(config.keysDir);
   const service = openService(config, deps);
@@ -66,7 +68,7 @@ export async function openLedgerKeys(config: LedgerConfig, deps: LedgerKeysDepen
     });
   };
   const bodies = new BodySealer(new ServiceFields(service.fields, localFields), contentDigestKey.key);
-  return { signer, contentDigestKey, bodies, personal: new PersonalParts(service.subjects), prepare, close: () => service.close() };
+  return { signer, contentDigestKey, bodies, personal: new PersonalParts(service.subjects), service, prepare, close: () => service.close() };
 }
 
 /** Checkpoints that this ledger signed itself could not be verified by the key service's keys: it would look broken. */

@@ -5,6 +5,8 @@ export const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations', import.m
 
 /** The four roles of the ledger's database; no service runs as the owner. */
 export const LEDGER_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
+/** Seals kept bodies under newer versions of their keys. Nobody logs in as it: the service takes it on for a connection. */
+export const ROTATION_ROLE = 'ledger_rotation';
 export type LedgerRole = (typeof LEDGER_ROLES)[number];
 
 export interface ProvisionOptions {
@@ -19,6 +21,8 @@ export interface ProvisionOptions {
 export async function provisionLedger(options: ProvisionOptions): Promise<void> {
   await withClient(options.adminUrl, async (client) => {
     for (const name of LEDGER_ROLES) await ensureRole(client, { name, password: options.passwords[name] });
+    await ensureRole(client, { name: ROTATION_ROLE });
+    await client.query(`GRANT ${ROTATION_ROLE} TO ledger_runtime WITH INHERIT FALSE, SET TRUE`);
     await ensureDatabase(client, options.database, 'ledger_owner');
     const database = client.escapeIdentifier(options.database);
     await client.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
