@@ -1,8 +1,12 @@
 import { fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
+import { KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
 import { LeaseCache } from './lease-cache.js';
 import type { RefusalCounter } from './refusal-counter.js';
 import type { UseCounter } from './use-counter.js';
+
+/** Others may use up a lease before its asker has his turn. */
+const LEASES_ASKED_MAX = 3;
 
 /** Where a value lies, beside its tenant. */
 export interface FieldPlace {
@@ -36,13 +40,17 @@ export class FieldCipher {
   /** `v2:…` of the value. Throws KeyClientError, EnvelopeFault. */
   async seal(tenant: string, purpose: string, place: FieldPlace, bytes: Uint8Array): Promise<string> {
     const { table, column, row } = place;
-    const key = this.#cache.fresh(sealingName(tenant, purpose))?.key ?? (await this.sealingKey(tenant, purpose));
-    try {
-      return sealField(key, { tenant, table, column, row }, bytes);
-    } catch (error) {
-      this.refusals.count(error, tenant, key.keyId);
-      throw error;
+    for (let asked = 0; asked < LEASES_ASKED_MAX; asked++) {
+      const key = this.#cache.fresh(sealingName(tenant, purpose))?.key ?? (await this.sealingKey(tenant, purpose));
+      if (key.usesLeft === 0) continue;
+      try {
+        return sealField(key, { tenant, table, column, row }, bytes);
+      } catch (error) {
+        this.refusals.count(error, tenant, key.keyId);
+        throw error;
+      }
     }
+    throw new KeyClientError('LEASE_SPENT', `leases of ${purpose} are used up as fast as they come`);
   }
 
   /** Throws KeyClientError, EnvelopeFault. */

@@ -1,7 +1,7 @@
 import { KEYS_BATCH_MAX } from '@countersign/contracts';
 import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
 import type { FieldPlace, Leased } from './field-cipher.js';
-import { KeyClientError } from './key-client-error.js';
+import { isPassing, KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
 import { LeaseCache } from './lease-cache.js';
 import type { RefusalCounter } from './refusal-counter.js';
@@ -34,12 +34,14 @@ export class SubjectKeys {
     readonly faults: ReadonlyMap<string, string>,
   ) {}
 
-  /** Throws KeyClientError with the subject's fault, or KEY_NOT_ENSURED; EnvelopeFault. */
+  /** Throws KeyClientError with the subject's fault, KEY_NOT_ENSURED, or LEASE_SPENT: then ensure it again; EnvelopeFault. */
   seal(subject: string, place: FieldPlace, bytes: Uint8Array): string {
-    return sealField(this.#keyOf(subject), { tenant: this.tenant, ...place }, bytes);
+    const key = this.#keyOf(subject);
+    if (key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has no use left');
+    return sealField(key, { tenant: this.tenant, ...place }, bytes);
   }
 
-  /** Hex; tells the same value again for as long as the subject's key is there, and nothing of it afterwards. Throws as {@link seal}. */
+  /** Hex; tells the same value again for as long as the subject's key is there, and nothing of it afterwards. Throws as {@link seal}, never LEASE_SPENT. */
   digest(subject: string, place: FieldPlace, bytes: Uint8Array): string {
     return fieldDigest(this.#keyOf(subject), { tenant: this.tenant, ...place }, bytes);
   }
@@ -98,21 +100,28 @@ export class SubjectCipher {
         if (fresh === undefined) stale.push(subject);
       }
     }
-    if (stale.length > 0) this.#once(`refresh ${tenant}`, () => this.#fetch(tenant, stale, new Map(), new Map())).catch(() => undefined);
+    if (stale.length > 0) this.#once(`refresh ${tenant}`, () => this.#fetch(tenant, stale, new Map(), new Map())).catch((error: unknown) => this.#afterRefusal(tenant, stale, error));
     return { keys, missing };
   }
 
   /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
   async sealAll(items: readonly SealItem[]): Promise<({ readonly text: string } | ItemFault)[]> {
-    const byTenant = new Map<string, SubjectKeys>();
+    const sealed: ({ readonly text: string } | ItemFault)[] = [];
     for (const tenant of new Set(items.map((item) => item.tenant))) {
-      byTenant.set(tenant, await this.ensure(tenant, items.filter((item) => item.tenant === tenant).map(({ subject }) => subject)));
+      let rest = [...items.keys()].filter((at) => items[at]!.tenant === tenant);
+      while (rest.length > 0) {
+        const keys = await this.ensure(tenant, rest.map((at) => items[at]!.subject));
+        // A lease may end with its last use in the middle; the next one is then asked for.
+        const left = rest.filter((at) => {
+          const result = sealWith(keys, items[at]!);
+          if (result !== undefined) sealed[at] = result;
+          return result === undefined;
+        });
+        if (left.length === rest.length) throw new KeyClientError('LEASE_SPENT', 'leases of these keys are used up as fast as they come');
+        rest = left;
+      }
     }
-    return items.map(({ tenant, subject, context, bytes }) => {
-      const keys = byTenant.get(tenant)!;
-      const fault = keys.faults.get(subject);
-      return fault === undefined ? { text: keys.seal(subject, context, bytes) } : { fault };
-    });
+    return sealed;
   }
 
   /** In the order of `items`. A fault is for good; rejects with KeyClientError when trying again may help. */
@@ -197,6 +206,11 @@ export class SubjectCipher {
     return found;
   }
 
+  /** What is refused for good must not be served until its lease ends. */
+  #afterRefusal(tenant: string, subjects: readonly string[], error: unknown): void {
+    if (error instanceof KeyClientError && !isPassing(error.code)) for (const subject of subjects) this.#sealing.drop(`${tenant} ${subject}`);
+  }
+
   #once(name: string, work: () => Promise<unknown>): Promise<unknown> {
     let running = this.#asking.get(name);
     if (running === undefined) {
@@ -204,6 +218,18 @@ export class SubjectCipher {
       this.#asking.set(name, running);
     }
     return running;
+  }
+}
+
+/** Undefined: the lease of its key has no use left. */
+function sealWith(keys: SubjectKeys, { subject, context, bytes }: SealItem): { readonly text: string } | ItemFault | undefined {
+  const fault = keys.faults.get(subject);
+  if (fault !== undefined) return { fault };
+  try {
+    return { text: keys.seal(subject, context, bytes) };
+  } catch (error) {
+    if (error instanceof KeyClientError && error.code === 'LEASE_SPENT') return undefined;
+    throw error;
   }
 }
 

@@ -33,7 +33,10 @@ export class Round {
   /** Rejects with the first failure, after what could be done was done. */
   async run(): Promise<void> {
     const { metrics, isStopping } = this.deps;
-    const versions = (await this.#held()).filter(({ purpose }) => this.#columnsOf(purpose).length > 0);
+    const held = await this.#held();
+    const versions = held.filter(({ purpose }) => this.#columnsOf(purpose).length > 0);
+    metrics.unattended.reset();
+    for (const { purpose } of held) if (this.#columnsOf(purpose).length === 0) metrics.unattended.inc({ purpose });
     const remaining = new Map<string, { readonly purpose: string; readonly version: number; count: number }>();
     metrics.unreadable.reset();
     const failures: unknown[] = [];

@@ -26,7 +26,7 @@ export class PersonalParts implements PersonalSealer, PartOpener {
     const stored: SealedPersonal[] = [];
     // A lease may end with its last use in the middle of a message; the next one is then asked for.
     for (let before = -1; stored.length < parts.length; ) {
-      if (stored.length === before) throw new KeyClientError('KEY_EXHAUSTED', 'a key was leased without uses');
+      if (stored.length === before) throw new KeyClientError('LEASE_SPENT', 'leases of these keys are used up as fast as they come');
       before = stored.length;
       const rest = before === 0 ? parts : parts.slice(before);
       const keys = await this.keysOf(tenant, rest.map(({ subject }) => subject));
@@ -86,7 +86,7 @@ function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], store
       stored.push({ text, digest: keys.digest(subject, placeOf(eventId), bytes), isErased: false });
     }
   } catch (error) {
-    if (!(error instanceof EnvelopeFault && error.code === 'KEY_EXHAUSTED')) throw error;
+    if (!(error instanceof KeyClientError && error.code === 'LEASE_SPENT')) throw error;
   }
 }
 

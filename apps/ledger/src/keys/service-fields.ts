@@ -20,7 +20,9 @@ export class ServiceFields implements FieldSealer {
 
   /** Throws KeyClientError, EnvelopeFault. */
   async seal(tenant: string, purpose: string, place: FieldPlace, bytes: Uint8Array): Promise<string> {
-    return sealField(await this.keyAtHand(tenant, purpose), { tenant, ...place }, bytes);
+    const key = await this.keyAtHand(tenant, purpose);
+    if (key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', `the lease of ${purpose} has no use left`);
+    return sealField(key, { tenant, ...place }, bytes);
   }
 
   /** Throws KeyClientError, EnvelopeFault. */
