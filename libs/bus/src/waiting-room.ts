@@ -25,8 +25,8 @@ export interface WaitingMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly ack: () => void;
-  /** It goes on waiting. */
-  readonly nak: () => void;
+  /** It goes on waiting. For longer than a second: because of something of its own, which says nothing about the others. */
+  readonly nak: (delayMs?: number) => void;
 }
 
 export interface WaitingRoomOptions {
@@ -98,7 +98,7 @@ export class WaitingRoom {
       try {
         const { taken, settled } = await this.#round(size);
         await this.#tellState();
-        // While nothing is settled the wait is not over, and one message asks for all.
+        // While nothing is settled the wait is not over, and one message asks for all. Messages that wait for something of their own are passed by.
         size = settled > 0 ? Math.min(ROUND_MESSAGES_MAX, size * 4) : 1;
         if (taken > 0 && settled === 0) await this.#pause();
       } catch (error) {
@@ -117,7 +117,7 @@ export class WaitingRoom {
     return { taken: outcomes.length, settled };
   }
 
-  /** Whether it need not wait any more. */
+  /** Whether it need not wait any more, or waits for something of its own. */
   #handOver(message: JsMsg): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     // waiting.<name>.<rest of the intake's subject>
@@ -126,9 +126,9 @@ export class WaitingRoom {
       message.ack();
       resolve(true);
     };
-    const nak = (): void => {
-      message.nak(PAUSE_MS);
-      resolve(false);
+    const nak = (delayMs: number = PAUSE_MS): void => {
+      message.nak(delayMs);
+      resolve(delayMs > PAUSE_MS);
     };
     const hand = async (): Promise<void> => this.#options.onMessage({ subject, data: message.data, ack, nak });
     hand().catch((error: unknown) => {

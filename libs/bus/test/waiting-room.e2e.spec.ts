@@ -56,6 +56,19 @@ describe('the waiting room', () => {
     await room.keep('intake.shop.acme', Buffer.alloc(40_000), 'first');
   });
 
+  it('passes by messages that wait for something of their own', async () => {
+    const settled: string[] = [];
+    const room = await open(({ subject, ack, nak }) => {
+      if (subject === 'intake.shop.stuck') return nak(600_000);
+      settled.push(subject);
+      ack();
+    });
+    for (let n = 0; n < 300; n++) await room.keep('intake.shop.stuck', Buffer.from('x'), `s${n}`);
+    await room.keep('intake.shop.acme', Buffer.from('x'), 'd');
+    await until(() => settled.length > 0);
+    expect(settled).toEqual(['intake.shop.acme']);
+  });
+
   it('takes up after a restart of its owner and of the server what was kept before', async () => {
     const first = await open(({ nak }) => nak());
     await first.keep('intake.shop.acme', Buffer.from('kept'), 'd');

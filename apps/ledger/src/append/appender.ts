@@ -189,8 +189,8 @@ export class Appender {
     if (this.lookups > 0) this.lookups -= 1;
     if (this.lookups === 0 && this.lookedUp.size > 0) this.lookedUp = new Map();
     for (const { message, settlement } of built.settled) {
-      if (settlement.isPutOff) message.putBack();
-      else message.ack();
+      if (settlement.putOff === undefined) message.ack();
+      else message.putBack(settlement.putOff.why);
     }
     this.deps.onCommitted(this.ledger, built.next, built.settled);
   }

@@ -7,6 +7,7 @@ export interface IntakeMetrics {
   readonly refused: Counter<'tenant' | 'source' | 'code'>;
   readonly parked: Counter<'tenant'>;
   readonly deferred: Counter;
+  readonly stuck: Counter<'tenant' | 'code'>;
   readonly waitingMessages: Gauge;
   readonly waitingBytes: Gauge;
   readonly waitingBytesMax: Gauge;
@@ -25,6 +26,7 @@ export function intakeMetrics(registry: Registry): IntakeMetrics {
     refused: counter('events_refused_total', 'Events refused and quarantined', ['tenant', 'source', 'code']),
     parked: counter('messages_parked_total', 'Messages kept for a ledger that has stopped', ['tenant']),
     deferred: counter('messages_deferred_total', 'Messages sent to wait for keys', []),
+    stuck: counter('messages_stuck_total', 'Tries of messages whose key is refused, or that do not open: no waiting mends that', ['tenant', 'code']),
     waitingMessages: gauge('waiting_messages', 'Messages that wait for keys'),
     waitingBytes: gauge('waiting_bytes', 'Bytes of messages that wait for keys'),
     waitingBytesMax: gauge('waiting_bytes_max', 'Bytes that may wait for keys before the intake holds up others too'),

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChainFault, type Address, type Receipt } from '@countersign/chain';
 import { receiptSubject, refusedSubject, type Refusal } from '@countersign/contracts';
-import { KeyClientError } from '@countersign/key-client';
 import type { Logger } from '@countersign/runtime';
 import type { AppendStore } from './append-store.js';
 import { Appender, type Settled } from './appender.js';
@@ -18,9 +17,14 @@ import { ParkedMessages, type OpenedMessage } from './parked-messages.js';
 import type { Settle, Unreplayed } from './parked-replay.js';
 import { sealMessage, SealedParts, type PersonalSealer } from './sealed-parts.js';
 import type { PendingMessage } from './settle.js';
-import { isKeysAway } from '../keys/keys-away.js';
+import { StuckMessages } from './stuck-messages.js';
+import { lastingKeyFault } from '../keys/keys-away.js';
 
 const MESSAGE_RETRY_DELAY_MS = 1_000;
+/** Of a message that waits for a key which is refused: long enough that such messages leave the others their turn. */
+const STUCK_RETRY_DELAY_MS = 60_000;
+/** Of a message that belongs to no ledger. */
+const NO_TENANT = 'none';
 const RECEIPTS_A_MESSAGE_MAX = 500;
 /** Of a subject that is none, as much is kept as an index of the quarantine takes. */
 const SUBJECT_CHARS_MAX = 256;
@@ -70,9 +74,11 @@ export class IntakeService {
   private telling: Promise<void> = Promise.resolve();
 
   private readonly parked: ParkedMessages;
+  private readonly stuck: StuckMessages;
 
   constructor(private readonly deps: IntakeDependencies) {
     this.parked = new ParkedMessages(deps.store, deps.sealer);
+    this.stuck = new StuckMessages({ metrics: deps.metrics, log: deps.log, monotonicMs: () => performance.now() });
   }
 
   /** Takes one message from the bus. Acks it once it is committed, quarantined, parked or waits elsewhere; naks what could not be begun. */
@@ -80,12 +86,12 @@ export class IntakeService {
     return this.begin(message, () => this.sendToWait(message));
   }
 
-  /** The same of a message that has waited for keys: while they are away it goes on waiting where it is. */
+  /** The same of a message that has waited for keys: while they are away, or refused, it goes on waiting where it is. */
   receiveWaiting(message: BusMessage): Promise<void> {
-    return this.begin(message, () => message.nak(MESSAGE_RETRY_DELAY_MS));
+    return this.begin(message, (why) => message.nak(lastingKeyFault(why) === undefined ? MESSAGE_RETRY_DELAY_MS : STUCK_RETRY_DELAY_MS));
   }
 
-  private async begin(message: BusMessage, putBack: () => void): Promise<void> {
+  private async begin(message: BusMessage, putBack: (why?: unknown) => void): Promise<void> {
     const { subject, data, redelivered } = message;
     try {
       const address = this.addressOf(subject);
@@ -99,11 +105,10 @@ export class IntakeService {
         throw error;
       }
     } catch (error) {
-      // That the key service is away is logged once, by who asks it.
-      if (!isKeysAway(error)) this.deps.log.warn({ err: error, subject }, 'message put back: it could not be begun');
       // Who needs no key goes on, whatever is wrong with a key.
-      if (error instanceof KeyClientError) putBack();
-      else message.nak(MESSAGE_RETRY_DELAY_MS);
+      if (this.stuck.note(this.addressOf(subject)?.tenant ?? NO_TENANT, error)) return putBack(error);
+      this.deps.log.warn({ err: error, subject }, 'message put back: it could not be begun');
+      message.nak(MESSAGE_RETRY_DELAY_MS);
     }
   }
 
@@ -194,7 +199,7 @@ export class IntakeService {
       rowBuffers: this.rowBuffers,
       sealer: this.deps.sealer,
       onPutOff: (_, error) => {
-        if (!isKeysAway(error)) this.deps.log.error({ err: error, tenant: ledger.tenant }, 'refusals could not be sealed: their messages come again');
+        if (!this.stuck.note(ledger.tenant, error)) this.deps.log.error({ err: error, tenant: ledger.tenant }, 'refusals could not be sealed: their messages come again');
       },
       onCommitted: (_, head, settled) => this.committed(ledger, head, settled),
       onBroken: (_, fault) => this.deps.onBroken(ledger, fault),
@@ -207,7 +212,7 @@ export class IntakeService {
 
   private unreplayed({ tenant }: Ledger, problem: Unreplayed): void {
     if ('error' in problem) this.deps.log.warn({ err: problem.error, tenant }, 'parked messages not worked off, they are tried again');
-    else this.deps.log.error({ tenant, parkedId: problem.parkedId, code: problem.fault }, 'a parked message does not open, and stays parked');
+    else this.stuck.tell(tenant, problem.fault, { parkedId: problem.parkedId });
   }
 
   /** @param parts of a message that was masked: sealed before */
@@ -228,9 +233,9 @@ export class IntakeService {
         this.unsettledBytes -= message.data.length;
         message.ack();
       },
-      putBack: () => {
+      putBack: (why) => {
         this.unsettledBytes -= message.data.length;
-        message.putBack();
+        message.putBack(why);
       },
     };
   }

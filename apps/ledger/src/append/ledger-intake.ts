@@ -3,7 +3,7 @@ import { ArrivalOrder } from './arrival-order.js';
 import type { Ledger } from './head.js';
 import { PARKED_BATCH, ParkedReplay, type ParkedReplayDependencies, type Replayed } from './parked-replay.js';
 import type { PendingMessage } from './settle.js';
-import { isKeysAway } from '../keys/keys-away.js';
+import { isKeysAway, lastingKeyFault } from '../keys/keys-away.js';
 
 export interface LedgerIntakeDependencies extends ParkedReplayDependencies {
   readonly newAppender: () => Appender;
@@ -111,8 +111,8 @@ export class LedgerIntake {
     }
     if (replayed === 'stopped' || this.closed) return;
     this.appender = appender;
-    // While the key service is away nothing but the parked messages waits for it.
-    if (replayed === 'postponed') this.replay.postpone(appender);
+    // While keys are away, or refused, nothing but the parked messages waits for them.
+    this.replay.postpone(appender, replayed);
   }
 
   private async parkHandedBack(): Promise<void> {
@@ -120,9 +120,9 @@ export class LedgerIntake {
       try {
         await this.parkOne(message);
       } catch (error) {
-        // The bus keeps what cannot be sealed now.
-        if (!isKeysAway(error)) throw error;
-        message.putBack();
+        // The bus keeps what cannot be sealed now, or what nobody can seal until somebody mends its key.
+        if (!isKeysAway(error) && lastingKeyFault(error) === undefined) throw error;
+        message.putBack(error);
       }
       this.unparked.shift();
     }

@@ -1,6 +1,4 @@
-import { EnvelopeFault } from '@countersign/envelope';
-import { KeyClientError } from '@countersign/key-client';
-import { isKeysAway } from '../keys/keys-away.js';
+import { lastingKeyFault } from '../keys/keys-away.js';
 import type { AppendStore, ParkedRow } from './append-store.js';
 import type { BodySealer } from './body-sealer.js';
 import type { Ledger } from './head.js';
@@ -54,9 +52,9 @@ export class ParkedMessages {
       const opened = await this.sealer.open('parked', ledger.tenant, body);
       return { parkedId, subject, ...(body.isMasked ? unmaskMessage(opened) : { body: opened, parts: undefined }) };
     } catch (error) {
-      const isForGood = error instanceof EnvelopeFault || (error instanceof KeyClientError && !isKeysAway(error));
-      if (!isForGood) throw error;
-      return { parkedId, fault: error.code };
+      const fault = lastingKeyFault(error);
+      if (fault === undefined) throw error;
+      return { parkedId, fault };
     }
   }
 }

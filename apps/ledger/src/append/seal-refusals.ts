@@ -9,17 +9,16 @@ import type { Settlement } from './settle.js';
  */
 export async function sealRefusals(tenant: string, settlements: readonly Settlement[], sealer: BodySealer, onPutOff: (error: unknown) => void): Promise<SealedQuarantineRow[]> {
   const sealed: SealedQuarantineRow[] = [];
-  let failed = false;
+  let failure: { readonly why: unknown } | undefined;
   for (const settlement of settlements) {
     if (settlement.quarantine.length === 0) continue;
     try {
       // After the first failure nobody waits again.
-      const rows = failed ? undefined : await sealAll(tenant, settlement, sealer);
-      if (rows === undefined) putOff(settlement);
-      else sealed.push(...rows);
+      if (failure === undefined) sealed.push(...(await sealAll(tenant, settlement, sealer)));
+      else putOff(settlement, failure);
     } catch (error) {
-      failed = true;
-      putOff(settlement);
+      failure = { why: error };
+      putOff(settlement, failure);
       onPutOff(error);
     }
   }
@@ -35,8 +34,8 @@ async function sealAll(tenant: string, { quarantine }: Settlement, sealer: BodyS
   return rows;
 }
 
-function putOff(settlement: Settlement): void {
-  settlement.isPutOff = true;
+function putOff(settlement: Settlement, failure: { readonly why: unknown }): void {
+  settlement.putOff = failure;
   settlement.refusals.length = 0;
   settlement.quarantine.length = 0;
 }

@@ -21,8 +21,8 @@ export interface PendingMessage {
   admit(): Iterable<Admission>;
   /** Tells the bus that it need not send this again. */
   ack(): void;
-  /** Gives it back, to come again later: something of it could not be settled now. */
-  putBack(): void;
+  /** Gives it back, to come again later: something of it could not be settled now. `why` tells whether that is soon. */
+  putBack(why?: unknown): void;
 }
 
 /** What one message comes to once its batch is committed. */
@@ -32,8 +32,8 @@ export interface Settlement {
   readonly refusals: Refusal[];
   readonly quarantine: QuarantineRow[];
   readonly accounted: AccountedSequence[];
-  /** True: what it refuses could not be kept, so the message is not settled and comes again. */
-  isPutOff: boolean;
+  /** What it refuses could not be kept, and why: the message is not settled and comes again. */
+  putOff: { readonly why: unknown } | undefined;
 }
 
 /** Ids on record outside the batch being built: of the batch in flight, lately committed, or looked up. */
@@ -43,7 +43,7 @@ export type OnRecord = (eventId: string) => Recorded | undefined;
 const EVENTS_A_TURN = 100;
 
 export function emptySettlement(): Settlement {
-  return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [], isPutOff: false };
+  return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [], putOff: undefined };
 }
 
 /**

@@ -66,7 +66,7 @@ describe('refusals of a batch', () => {
       throw error;
     });
     expect(rows.map(({ body }) => body.digest)).toEqual(['a', 'b', 'c'].map((body) => SEALER.digest(Buffer.from(body))));
-    expect(settlements.map(({ isPutOff }) => isPutOff)).toEqual([false, false, false]);
+    expect(settlements.map(({ putOff }) => putOff)).toEqual([undefined, undefined, undefined]);
   });
 
   it('are put off, told to nobody and asked for once, when there is no key', async () => {
@@ -83,7 +83,7 @@ describe('refusals of a batch', () => {
     const errors: unknown[] = [];
     const rows = await sealRefusals('acme', settlements, away, (error) => errors.push(error));
     expect(rows.map(({ body }) => body.digest)).toEqual([away.digest(Buffer.from('a'))]);
-    expect(settlements.map(({ isPutOff, refusals, quarantine }) => [isPutOff, refusals.length, quarantine.length])).toEqual([[false, 1, 1], [true, 0, 0], [true, 0, 0]]);
+    expect(settlements.map(({ putOff, refusals, quarantine }) => [putOff !== undefined, refusals.length, quarantine.length])).toEqual([[false, 1, 1], [true, 0, 0], [true, 0, 0]]);
     expect(asked).toBe(2);
     expect(errors).toMatchObject([{ code: 'KEYS_UNAVAILABLE' }]);
   });

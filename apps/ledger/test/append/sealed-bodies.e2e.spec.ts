@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
-import { KeyClientError } from '@countersign/key-client';
+import { KeyClientError, type KeyClientErrorCode } from '@countersign/key-client';
 import type { SealedBody } from '../../src/append/body-sealer.js';
 import { sealClearBodies } from '../../src/append/clear-bodies.js';
 import type { WaitingPlace } from '../../src/append/intake-service.js';
@@ -37,9 +37,9 @@ describe('while no key can be had', () => {
   const CANARY = 'Ana Canary 82-1-07';
   /** Keys that are away until they are back, as the ledger meets them. */
   function keys() {
-    const state = { areAway: true };
+    const state = { areAway: true, code: 'KEYS_UNAVAILABLE' as KeyClientErrorCode };
     const answer = (): void => {
-      if (state.areAway) throw new KeyClientError('KEYS_UNAVAILABLE', 'away');
+      if (state.areAway) throw new KeyClientError(state.code, 'away');
     };
     const sealer = sealerOver({
       seal: async (...args) => (answer(), FIELDS.seal(...args)),
@@ -148,6 +148,49 @@ describe('while no key can be had', () => {
     while ((await parkedCount('reopened')) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await recordedIds('reopened')).toEqual(ids(fresh, ...parked));
     expect(second.intake.backlogBytes).toBe(0);
+  });
+
+  const badEvent = (tenant: string): Event => ({ ...makeEvent(tenant), severity: CANARY as 'info' });
+  const stuckOf = async (one: IntakeStand): Promise<string[]> => (await one.registry.metrics()).split('\n').filter((line) => line.startsWith('countersign_ledger_messages_stuck_total{'));
+  const told = (one: IntakeStand): number => one.logged.filter((line) => line.includes('a message is stuck')).length;
+
+  it('one whose key is refused waits for longer than the others, is counted each time, and told once in a while', async () => {
+    const { state, open } = keys();
+    state.code = 'KEY_PURPOSE_FORBIDDEN';
+    const one = open();
+    const personal = makeEvents('refused', 1, () => ({ personal: [{ subject: 'u-1', data: { name: CANARY } }] }));
+    expect(await bound(one).receive(eventsOn('refused', personal), eventsOn('refused', [badEvent('refused')]))).toEqual(['ack', 'ack']);
+    expect(one.waiting.size).toBe(2);
+    const delays: number[] = [];
+    const again = [...one.waiting.values()].map(({ subject, data }) => delivery(subject, data, true));
+    for (const message of again) await one.intake.receiveWaiting({ ...message, nak: (delayMs) => (delays.push(delayMs), message.nak(delayMs)) });
+    expect(await Promise.all(again.map(({ outcome }) => outcome))).toEqual(['nak', 'nak']);
+    expect(delays).toEqual([60_000, 60_000]);
+    expect(await stuckOf(one)).toEqual([expect.stringMatching(/tenant="refused",code="KEY_PURPOSE_FORBIDDEN".* 4$/)]);
+    expect(told(one)).toBe(1);
+    expect(one.intake.backlogBytes).toBe(0);
+  });
+
+  it('a parked message whose key is refused stays, is told, and holds up neither its ledger nor the others', async () => {
+    const first = stand();
+    first.stopped.add('forbidden');
+    const parked = [badEvent('forbidden'), ...makeEvents('forbidden', 1)];
+    for (const event of parked) await bound(first).receive(eventsOn('forbidden', [event]));
+    await first.intake.stop();
+    const refusing = sealerOver({ seal: () => Promise.reject(new KeyClientError('KEY_PURPOSE_FORBIDDEN', 'no')), open: FIELDS.open.bind(FIELDS) });
+    const second = new IntakeStand(storeOf(fixture), { sealer: refusing });
+    stands.push(second);
+    expect(await bound(second).receive(eventsOn('forbidden', makeEvents('forbidden', 1)))).toEqual(['ack']);
+    expect((await recordedIds('forbidden'))[0]).toBe(parked[1]!.id);
+    expect(await recordedIds('forbidden')).toHaveLength(2);
+    expect(await parkedCount('forbidden')).toBe(1);
+    expect(await stuckOf(second)).toEqual([expect.stringContaining('tenant="forbidden",code="KEY_PURPOSE_FORBIDDEN"')]);
+    await second.intake.stop();
+    // Once somebody has mended it, the ledger takes it up when it is started.
+    const third = stand();
+    await third.intake.openLedger('forbidden');
+    expect(await parkedCount('forbidden')).toBe(0);
+    expect((await quarantined('tenant', 'forbidden')).map(({ body }) => JSON.parse(body.toString()) as unknown)).toEqual([parked[0]]);
   });
 
   it('a parked message that somebody has changed stays, is told, and holds up no other', async () => {
