@@ -101,7 +101,7 @@ async function killedInTheMiddle(): Promise<void> {
   const { NODE_OPTIONS: _jest, ...env } = process.env;
   const { url, users, publicKeys } = fixture.stack.nats;
   const flags = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning', '--conditions=@countersign/source', '--import', HOOKS];
-  const args = [...flags, join(import.meta.dirname, 'fixture/rotation-child.ts'), app.rotationUrl, url, users.services, publicKeys.keys];
+  const args = [...flags, join(import.meta.dirname, 'fixture/rotation-child.ts'), app.rotationUrl, url, users.identity, publicKeys.keys];
   const child = spawn(process.execPath, args, { env: { ...env, IDENTITY_SEED: fixture.seedOf('identity') }, stdio: ['ignore', 'ignore', 'inherit'] });
   const before = await under(1);
   await until('some rows re-encrypted', async () => (await under(1)) < before - 200);

@@ -18,8 +18,8 @@ export async function startKeys(stack: Devstack, nodeArgs: readonly string[], ke
   const admin = writePrivate(join(dir, 'admin-url'), stack.postgres.superuserUrl);
   await provision('keys', dir, { KEYS_ADMIN_DATABASE_URL_FILE: admin, KEYS_ROLE_PASSWORDS_DIR: passwords }, logFile);
   rmSync(admin);
-  const { ledger, services, operator } = stack.nats.publicKeys;
-  const known = { ledger: { publicKey: ledger }, identity: { publicKey: services }, operator: { publicKey: operator } };
+  const { ledger, identity, operator } = stack.nats.publicKeys;
+  const known = { ledger: { publicKey: ledger }, identity: { publicKey: identity }, operator: { publicKey: operator } };
   const port = await choosePort();
   // The folder among the arguments lets whoever cleans up after a killed run find this process.
   const child = launch([...nodeArgs, program('keys'), dir], {

@@ -62,8 +62,8 @@ export async function startRotationStand(): Promise<RotationStand> {
       });
       return opened;
     };
-    const { ledger, services, operator } = devstack.nats.users;
-    const identity = await as('identity', services);
+    const { ledger, identity: identitySeed, operator } = devstack.nats.users;
+    const identity = await as('identity', identitySeed);
     const log = { info: () => undefined, warn: (details: object, message: string) => process.stderr.write(`${message}: ${JSON.stringify(details)}\n`) };
     return {
       pool,

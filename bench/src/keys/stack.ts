@@ -49,8 +49,8 @@ export async function startKeysStack(options: StackOptions): Promise<KeysStack> 
     started.push(() => clear.stop());
     const subjectPool = createPool({ url: devstack.databaseUrl(SUBJECTS_DATABASE), max: 1, applicationName: 'bench' });
     started.push(() => subjectPool.end());
-    const { ledger, services, operator } = devstack.nats.users;
-    return { ...base, keys, clear, subjectPool, identity: await asService('identity', services), operator: await asService('operator', operator), signing: await asService('ledger', ledger), stop };
+    const { ledger, identity, operator } = devstack.nats.users;
+    return { ...base, keys, clear, subjectPool, identity: await asService('identity', identity), operator: await asService('operator', operator), signing: await asService('ledger', ledger), stop };
   } catch (error) {
     await stop();
     throw error;
