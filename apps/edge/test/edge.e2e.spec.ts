@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -135,7 +136,7 @@ describe('who asks', () => {
 
   it('is told when identity is away, with a time to come again', async () => {
     // The bus says nothing of an importing account's lack of an answerer: the edge's own limit decides.
-    const [away, unchecked] = await Promise.all([signIn(CREDENTIALS), ask('GET', '/v1/account/profile', { headers: { cookie: `__Host-session=${'a'.repeat(43)}` } })]);
+    const [away, unchecked] = await Promise.all([signIn(CREDENTIALS), ask('GET', '/v1/account/profile', { headers: { cookie: `__Host-session=${randomBytes(32).toString('base64url')}` } })]);
     expect(brief(away)).toEqual({ status: 503, code: 'IDENTITY_UNAVAILABLE' });
     expect(away.headers['retry-after']).toBe('2');
     expect(brief(unchecked)).toEqual({ status: 503, code: 'IDENTITY_UNAVAILABLE' });
