@@ -21,6 +21,9 @@ export interface CheckpointSigner {
    * and throws ChainFault LEDGER_ROLLED_BACK or HISTORY_REWRITTEN when the tree does not extend it.
    */
   sign(head: TreeHead, timestampSeconds: number, prove: Prove): Promise<readonly NoteSignature[]>;
-  /** The last tree that it signed, as it remembers it itself; undefined when it remembers none, or cannot be asked now. */
-  lastSigned(origin: string): Promise<SignedTree | undefined>;
+  /**
+   * The last tree that it signed, as it remembers it itself; undefined when it remembers none, or cannot be asked now. Throws
+   * KeyClientError in that case when the answer `isNeeded`.
+   */
+  lastSigned(origin: string, isNeeded?: boolean): Promise<SignedTree | undefined>;
 }

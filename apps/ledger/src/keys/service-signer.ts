@@ -45,14 +45,14 @@ export class ServiceSigner implements CheckpointSigner {
     }
   }
 
-  /** Undefined while the key service cannot tell. Throws KeyClientError then, once it has refused a tree: what it signed instead must be known. */
-  async lastSigned(origin: string): Promise<SignedTree | undefined> {
+  /** Undefined while the key service cannot tell. Throws KeyClientError then, when it is needed, or a tree was refused: what was signed instead must be known. */
+  async lastSigned(origin: string, isNeeded = false): Promise<SignedTree | undefined> {
     try {
       const signed = await this.signer.lastSigned(origin);
       this.doubted.delete(origin);
       return signed;
     } catch (error) {
-      if (!(error instanceof KeyClientError) || this.doubted.has(origin)) throw error;
+      if (!(error instanceof KeyClientError) || isNeeded || this.doubted.has(origin)) throw error;
       return undefined;
     }
   }

@@ -30,6 +30,8 @@ export interface PassRequest {
   readonly fromIndex: number;
   /** Up to the last signed size when absent. */
   readonly toIndex?: number;
+  /** The ledger was broken: nobody who knows what was signed may be passed over before it is intact again. */
+  readonly wasBroken?: boolean;
   /** Told after each stretch that is verified without a gap from the start. */
   readonly onProgress?: (state: SavedState) => Promise<void>;
 }
@@ -88,7 +90,7 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
   if (signed instanceof ChainFault) return { toIndex: fromIndex, treeSize: 0, fault: toSegmentFault(signed, fromIndex) };
   // The signer's own memory, in another process and database: archive and database may have been put back together. Asked
   // before the database is read, which is then at least as long; by full passes only, since each asking is an event.
-  const remembered = request.kind === 'full' ? await deps.signer.lastSigned(ledger.origin) : undefined;
+  const remembered = request.kind === 'full' ? await deps.signer.lastSigned(ledger.origin, request.wasBroken) : undefined;
   const treeSize = Math.max(signed?.treeSize ?? 0, remembered?.treeSize ?? 0);
   const ends = await readEnds(deps.pool, ledger);
   const toIndex = Math.max(fromIndex, Math.min(request.toIndex ?? treeSize, treeSize));

@@ -156,11 +156,13 @@ export class Verification {
   /** From leaf 0; a pass that was interrupted goes on where it stopped, unless a fresh one is wanted. */
   private async full(watch: Watch, fresh: boolean): Promise<Verdict> {
     const startedMs = this.nowMs();
+    const wasBroken = watch.latest?.verdict === 'broken' || watch.isSuspect;
     const resume = fresh || watch.latest?.verdict === 'broken' ? undefined : watch.progress.full;
     const outcome = await runPass(
       {
         ledger: watch.ledger,
         kind: 'full',
+        wasBroken,
         start: resume,
         fromIndex: resume?.index ?? 0,
         onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
