@@ -104,6 +104,8 @@ describe('checkpoints with keys of the key service', () => {
     for (const tenant of ['acme', 'globex', 'initech']) {
       await ledger.receiptsOf(await ledger.send(tenant, 5));
       await signedUpTo(tenant, 5);
+      // The first pass over the whole ledger comes by itself, and would find what is signed elsewhere before anything is appended.
+      expect((await ledger.verify(tenant)).verdict).toBe('intact');
     }
     await signElsewhere('acme', 3);
     await signElsewhere('globex', 100);
@@ -126,8 +128,7 @@ describe('checkpoints with keys of the key service', () => {
     // Longer than the key service is waited for: without its memory nothing that was broken is found intact.
     await sleep(2 * KEYS_ASKED_MS_MAX);
     expect(await entriesOf('acme')).toBe(9);
-    const { verdicts } = (await ledger.get('ledgers/acme/verdicts')) as { verdicts: { verdict: string }[] };
-    expect(verdicts.map(({ verdict }) => verdict)).not.toContain('intact');
+    expect(await ledger.get('ledgers/acme/verdicts?limit=1')).toMatchObject({ verdicts: [{ verdict: 'broken' }] });
     expect(await (await fetch(`${ledger.url}/metrics`)).text()).toMatch(/^countersign_ledger_intact\{.*tenant="acme".*\} 0$/m);
   });
 });
