@@ -1,4 +1,4 @@
-import { parseConfig, type Environment } from '@countersign/runtime';
+import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { tenantSchema } from '@countersign/contracts';
 import { ITERATIONS_DEFAULT, ITERATIONS_MAX, ITERATIONS_MIN } from '@countersign/credentials';
@@ -21,9 +21,15 @@ const schema = z.object({
   IDENTITY_HOME_ORGANIZATION: tenantSchema.default('home'),
   /** Who may make an account: anybody, or administrators alone. */
   IDENTITY_REGISTRATION: z.enum(['open', 'closed']).default('closed'),
+  /** What browsers see: passkeys are bound to it, and mails lead there. */
+  IDENTITY_PUBLIC_ORIGIN: z.url({ protocol: /^https$/ }).refine((url) => new URL(url).origin === url.replace(/\/$/, ''), 'must be an origin').transform((url) => new URL(url).origin).default('https://localhost:8443'),
+  /** Domain of passkeys: the host of the origin, or one above it. Another one makes all of them useless. */
+  IDENTITY_PASSKEY_DOMAIN: z.string().optional(),
   /** Shown by authenticators beside the code. */
   IDENTITY_ISSUER: z.string().min(1).max(64).default('Countersign'),
   IDENTITY_PASSWORD_ITERATIONS: count(ITERATIONS_MIN, ITERATIONS_MAX).default(ITERATIONS_DEFAULT),
+  /** After so many days a password has to be changed; unset: never, as NIST SP 800-63B-4 §3.1.1.2 has it. */
+  IDENTITY_PASSWORD_DAYS_MAX: count(1, 3_650).optional(),
   /** Where lists of stolen passwords are asked, by the first five digits of a hash; `off`: nowhere. */
   IDENTITY_LEAKED_PASSWORDS: z.enum(['api', 'off']).default('api'),
   /** File of SHA-1 digests in order, asked instead of the network, or before it. */
@@ -47,7 +53,10 @@ export function readConfig(env: Environment) {
     homeOrganization: config.IDENTITY_HOME_ORGANIZATION,
     isRegistrationOpen: config.IDENTITY_REGISTRATION === 'open',
     issuer: config.IDENTITY_ISSUER,
+    publicOrigin: config.IDENTITY_PUBLIC_ORIGIN,
+    passkeyDomain: passkeyDomainOf(config.IDENTITY_PUBLIC_ORIGIN, config.IDENTITY_PASSKEY_DOMAIN),
     passwordIterations: config.IDENTITY_PASSWORD_ITERATIONS,
+    passwordDaysMax: config.IDENTITY_PASSWORD_DAYS_MAX,
     leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
     leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,
     httpHost: config.IDENTITY_HTTP_HOST,
@@ -55,6 +64,13 @@ export function readConfig(env: Environment) {
     logLevel: config.IDENTITY_LOG_LEVEL,
     allowFsyncOff: config.IDENTITY_ALLOW_FSYNC_OFF,
   });
+}
+
+function passkeyDomainOf(origin: string, domain: string | undefined): string {
+  const { hostname } = new URL(origin);
+  if (domain === undefined || domain === hostname) return hostname;
+  if (!domain.includes('.') || !hostname.endsWith(`.${domain}`)) throw new ConfigError([{ name: 'IDENTITY_PASSKEY_DOMAIN', problem: 'must be the host of IDENTITY_PUBLIC_ORIGIN, or a domain above it' }]);
+  return domain;
 }
 
 export type IdentityConfig = ReturnType<typeof readConfig>;

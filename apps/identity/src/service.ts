@@ -3,8 +3,12 @@ import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCh
 import { startRotation } from '@countersign/rotation';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import { changePasswordHandlers } from './account/change-password.js';
+import { profileHandlers } from './account/change-profile.js';
+import { factorHandlers } from './account/remove-factors.js';
 import { registerHandlers } from './account/register.js';
+import { setupHandlers } from './account/setup.js';
 import { totpHandlers } from './account/totp.js';
+import { mfaResetHandlers } from './administer/reset-mfa.js';
 import { roleHandlers } from './administer/roles.js';
 import { userHandlers } from './administer/users.js';
 import type { IdentityConfig } from './config.js';
@@ -13,6 +17,8 @@ import type { Readiness } from './http/deps.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
 import type { Flows } from './parts.js';
+import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
+import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
 import { Denials } from './request/denials.js';
 import { Receiver } from './request/receiver.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
@@ -21,10 +27,13 @@ import { serviceMetrics } from './service-metrics.js';
 import { closeParts, openParts, type ServiceParts } from './service-parts.js';
 import { sessionHandlers } from './session/sessions.js';
 import { Guard } from './sign-in/guard.js';
+import { passkeySignInHandlers } from './sign-in/passkey-sign-in.js';
 import { Passwords } from './sign-in/passwords.js';
 import { signInHandlers } from './sign-in/sign-in.js';
 import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
 import { LeaseRows } from './store/lease-rows.js';
+import { Links } from './store/link-rows.js';
+import { PasskeyRows } from './store/passkey-rows.js';
 import { SessionRows } from './store/session-rows.js';
 import { SignInRows } from './store/sign-in-rows.js';
 import { UserRows } from './store/user-rows.js';
@@ -71,6 +80,13 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...signInHandlers(flows),
       ...sessionHandlers(flows),
       ...totpHandlers(flows),
+      ...enrolPasskeyHandlers(flows),
+      ...keepPasskeyHandlers(flows),
+      ...passkeySignInHandlers(flows),
+      ...factorHandlers(flows),
+      ...profileHandlers(flows),
+      ...setupHandlers(flows),
+      ...mfaResetHandlers(flows),
       ...changePasswordHandlers(flows),
       ...userHandlers(flows),
       ...roleHandlers(flows),
@@ -107,6 +123,10 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     tenant, homeOrganization, isRegistrationOpen, issuer, store, keys, signIns, leases, revocations, newId,
     users: new UserRows(pool),
     sessions: new SessionRows(pool),
+    passkeys: new PasskeyRows(pool),
+    links: new Links(pool, config.publicOrigin),
+    passwordDaysMax: config.passwordDaysMax,
+    relyingParty: { id: config.passkeyDomain, name: issuer, origin: config.publicOrigin },
     columns: new PersonalColumns(keyService.subjects, tenant),
     fields: keyService.fields,
     passwords: new Passwords({ keys, admission, iterations: config.passwordIterations, leakCheck: await leakCheckOf(config) }),

@@ -1,107 +1,22 @@
 import { z } from 'zod';
-import { EDGE_LEASE_MS, secretTokenSchema, type IdentityAsker, type IdentityFaultCode } from './identity.js';
+import { EDGE_LEASE_MS, secretTokenSchema } from './identity.js';
+import { CREDENTIAL_OPERATIONS } from './identity-credentials.js';
+import { FACTOR_OPERATIONS } from './identity-factors.js';
+import { passkeyAnswerSchema } from './identity-passkeys.js';
+import {
+  challengedSchema, code, email, FAILED, heldRoleSchema, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, reason, sessionViewSchema,
+  startedSessionSchema, userViewSchema, type IdentityOperationContract,
+} from './identity-shapes.js';
+
+export {
+  ASSURANCES, challengedSchema, FAULTS_OF_ALL, FAULTS_OF_SESSIONS, heldRoleSchema, IDENTITY_DENIED_EVENT, PAGE_MAX, PASSWORD_CHARS_MAX, PASSWORD_DUE, principalSchema, sessionViewSchema,
+  startedSessionSchema, userViewSchema, type HeldRole, type IdentityOperationContract, type IdentityPrincipal, type StartedSession, type UserView,
+} from './identity-shapes.js';
 
 /**
  * Operations of identity: arguments, results, the faults of each beside {@link FAULTS_OF_ALL}, and the events that it leaves.
  * Who changes something leaves an event: an operation either `emits` or `reads`.
  */
-
-/** Code points. NIST SP 800-63B-4 §3.1.1.2 asks for at least 64 to be allowed; hashing a novel would serve an attacker. */
-export const PASSWORD_CHARS_MAX = 256;
-export const PAGE_MAX = 200;
-
-const time = z.iso.datetime();
-const opaqueId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -');
-/** Looked up in lower case; RFC 5321 §4.5.3.1.3. */
-const email = z.email().max(254).transform((text) => text.normalize('NFC').toLowerCase());
-const noControls = (text: string): boolean => !/\p{Cc}/u.test(text);
-const personName = z.string().trim().min(1).max(200).refine(noControls, 'must hold no control characters');
-/** Length is judged by identity, which says what is wrong with it. */
-const password = z.string().min(1).max(4 * PASSWORD_CHARS_MAX);
-const code = z.string().trim().min(6).max(64);
-const role = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a role');
-const organization = z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be 1 to 63 of a-z, 0-9 and hyphen');
-const reason = z.string().trim().min(1).max(256).refine(noControls, 'must hold no control characters');
-const nothing = z.strictObject({});
-
-export const ASSURANCES = ['password', 'mfa'] as const;
-
-/** A role, on the platform or in one organisation. */
-export const heldRoleSchema = z.strictObject({ role, organization: organization.optional() });
-export type HeldRole = z.output<typeof heldRoleSchema>;
-
-/** Somebody whose session was checked: what libs/access decides on, and what a page shows. */
-export const principalSchema = z.strictObject({
-  kind: z.literal('person'),
-  userId: opaqueId,
-  sessionId: opaqueId,
-  /** In which the session acts; absent: on the platform only. */
-  organization: organization.optional(),
-  roles: z.array(heldRoleSchema),
-  /** What he may do there, a set of libs/access, encoded. */
-  permissions: z.string(),
-  mfa: z.strictObject({ needed: z.boolean(), enrolled: z.boolean() }),
-  /** How he proved who he is, and when last. It decays: sensitive actions ask for a fresh one. */
-  assurance: z.strictObject({ level: z.enum(ASSURANCES), at: time }),
-  expiresAt: time,
-});
-export type IdentityPrincipal = z.output<typeof principalSchema>;
-
-export const startedSessionSchema = z.strictObject({
-  /** For the cookie; identity keeps only its hash. */
-  token: secretTokenSchema,
-  /** For the cookie that makes this device known; absent when it is already. */
-  device: secretTokenSchema.optional(),
-  principal: principalSchema,
-});
-export type StartedSession = z.output<typeof startedSessionSchema>;
-
-export const sessionViewSchema = z.strictObject({
-  sessionId: opaqueId,
-  startedAt: time,
-  seenAt: time,
-  expiresAt: time,
-  /** Of the sign-in; absent when their subject was erased. */
-  ip: z.string().optional(),
-  userAgent: z.string().optional(),
-  isCurrent: z.boolean(),
-});
-
-export const userViewSchema = z.strictObject({
-  userId: opaqueId,
-  /** Absent when their subject was erased. */
-  email: z.string().optional(),
-  name: z.string().optional(),
-  /** That keeps the account. */
-  organization: organization.optional(),
-  state: z.enum(['active', 'disabled']),
-  isMfaEnrolled: z.boolean(),
-  roles: z.array(heldRoleSchema),
-  createdAt: time,
-});
-export type UserView = z.output<typeof userViewSchema>;
-
-export interface IdentityOperationContract {
-  readonly asker: IdentityAsker;
-  /** `session`: of the context's token. */
-  readonly auth: 'none' | 'session';
-  readonly args: z.ZodType;
-  readonly result: z.ZodType;
-  readonly faults: readonly IdentityFaultCode[];
-  readonly emits?: readonly string[];
-  readonly reads?: true;
-}
-
-/** What any operation may be refused with; those with `auth: 'session'` also with {@link FAULTS_OF_SESSIONS}. */
-export const FAULTS_OF_ALL = ['REQUEST_MALFORMED', 'IDENTITY_OVERLOADED', 'IDENTITY_UNAVAILABLE', 'IDENTITY_INTERNAL'] as const;
-
-export const FAULTS_OF_SESSIONS = ['UNAUTHENTICATED', 'FORBIDDEN', 'TARGET_OUTRANKS', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'CONFLICT'] as const;
-
-/** What any operation leaves that somebody asked for without the right to it. */
-export const IDENTITY_DENIED_EVENT = 'identity.request.denied';
-
-const NEW_PASSWORD = ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG', 'PASSWORD_NOT_TEXT', 'PASSWORD_GUESSABLE', 'PASSWORD_LEAKED'] as const;
-const FAILED = ['identity.sign-in.failed', 'identity.sign-in.locked'] as const;
 
 export const IDENTITY_OPERATIONS = {
   /** The first administrator; refused as soon as there is one. */
@@ -124,17 +39,19 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'none',
     args: z.strictObject({ email, password }),
     /** With a second factor enrolled: a challenge to be answered by `verify-mfa`. */
-    result: z.union([startedSessionSchema, z.strictObject({ challenge: secretTokenSchema, expiresAt: time })]),
+    result: z.union([startedSessionSchema, challengedSchema]),
     faults: ['SIGN_IN_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
-    emits: ['identity.session.started', ...FAILED, 'identity.user.password-rehashed'],
+    emits: ['identity.session.started', ...FAILED, 'identity.user.password-rehashed', 'identity.user.password-due'],
   },
   /** `code`: of the authenticator, or a backup code. */
   'verify-mfa': {
     asker: 'edge', auth: 'none',
-    args: z.strictObject({ challenge: secretTokenSchema, code }),
+    args: z.strictObject({ challenge: secretTokenSchema, code: code.optional(), passkey: passkeyAnswerSchema.optional() }).refine(
+      (given) => (given.code === undefined) !== (given.passkey === undefined), { path: ['code'], message: 'must be a code, or else a passkey' },
+    ),
     result: startedSessionSchema,
-    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
-    emits: ['identity.session.started', 'identity.user.backup-code-used', ...FAILED],
+    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'PASSKEY_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
+    emits: ['identity.session.started', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED],
   },
   /** Who the session's token belongs to, and what he may do now. Renews the session at most once a day. */
   'session-check': {
@@ -148,10 +65,10 @@ export const IDENTITY_OPERATIONS = {
   /** Proves again who it is: with the second factor when one is enrolled, else with the password. */
   'step-up': {
     asker: 'edge', auth: 'session',
-    args: z.union([z.strictObject({ code }), z.strictObject({ password })]),
+    args: z.union([z.strictObject({ code }), z.strictObject({ password }), z.strictObject({ passkey: passkeyAnswerSchema })]),
     result: principalSchema,
-    faults: ['CODE_REFUSED', 'PASSWORD_WRONG', 'ATTEMPTS_LOCKED'],
-    emits: ['identity.session.stepped-up', 'identity.user.backup-code-used', ...FAILED],
+    faults: ['CODE_REFUSED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED', 'CHALLENGE_INVALID', 'ATTEMPTS_LOCKED'],
+    emits: ['identity.session.stepped-up', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED],
   },
   /** One's own, or those of `userId`. */
   'session-list': {
@@ -270,6 +187,8 @@ export const IDENTITY_OPERATIONS = {
     faults: [],
     reads: true,
   },
+  ...FACTOR_OPERATIONS,
+  ...CREDENTIAL_OPERATIONS,
 } as const satisfies Readonly<Record<string, IdentityOperationContract>>;
 
 export type IdentityOperation = keyof typeof IDENTITY_OPERATIONS;

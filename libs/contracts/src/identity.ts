@@ -32,12 +32,18 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - CODE_REFUSED: a wrong code, or one that was used before
  * - PASSWORD_WRONG: the current password is another one
  * - PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_NOT_TEXT, PASSWORD_GUESSABLE, PASSWORD_LEAKED, PASSWORD_REUSED: about a new password
+ * - PASSWORD_CHANGE_REQUIRED: the password was found stolen, or is too old: nothing else is done before it is changed
+ * - LINK_INVALID: a link that was used, is too old, was voided by a later one, or never was
  * - REGISTRATION_CLOSED: only administrators make accounts
  * - EMAIL_TAKEN: told to administrators and operators only
  * - ADMIN_EXISTS: the first administrator is there
  * - USER_UNKNOWN, SESSION_UNKNOWN, ROLE_UNKNOWN, ORGANIZATION_UNKNOWN
  * - LAST_ADMINISTRATOR: without this one nobody could administer
  * - TOTP_ENROLLED, TOTP_NOT_ENROLLED, TOTP_NOT_PENDING
+ * - MFA_NOT_ENROLLED: there is no second factor
+ * - LAST_FACTOR: a role that is held asks for one
+ * - PASSKEY_REFUSED: the answer does not prove what it should; the message says at what it failed
+ * - PASSKEY_UNKNOWN, PASSKEY_KNOWN, PASSKEYS_TOO_MANY
  * - LEASE_LOST: the edge was too late; everything that it has cached is void
  * - CONFLICT: somebody else changed the same thing; ask again
  * - IDENTITY_OVERLOADED: too much at once; `retryAfterMs`
@@ -63,6 +69,8 @@ export const IDENTITY_FAULT_CODES = [
   'PASSWORD_GUESSABLE',
   'PASSWORD_LEAKED',
   'PASSWORD_REUSED',
+  'PASSWORD_CHANGE_REQUIRED',
+  'LINK_INVALID',
   'REGISTRATION_CLOSED',
   'EMAIL_TAKEN',
   'ADMIN_EXISTS',
@@ -74,6 +82,12 @@ export const IDENTITY_FAULT_CODES = [
   'TOTP_ENROLLED',
   'TOTP_NOT_ENROLLED',
   'TOTP_NOT_PENDING',
+  'MFA_NOT_ENROLLED',
+  'LAST_FACTOR',
+  'PASSKEY_REFUSED',
+  'PASSKEY_UNKNOWN',
+  'PASSKEY_KNOWN',
+  'PASSKEYS_TOO_MANY',
   'LEASE_LOST',
   'CONFLICT',
   'IDENTITY_OVERLOADED',

@@ -6,3 +6,6 @@ export * from './keys.js';
 export * from './keys-operations.js';
 export * from './identity.js';
 export * from './identity-operations.js';
+export * from './identity-passkeys.js';
+export { profileChangeSchema } from './identity-credentials.js';
+export { passkeyViewSchema, type PasskeyView } from './identity-factors.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { IDENTITY_OPERATIONS } from '@countersign/contracts';
+import { IDENTITY_OPERATIONS, type IdentityArgsInput, type IdentityOperation, type IdentityResult } from '@countersign/contracts';
 import { IdentityClient, IdentityClientError } from '@countersign/identity-client';
 import { CliError, EXIT, usageError } from '../exit-code.js';
 import { run, withExamples, withJson } from '../io.js';
@@ -10,9 +10,12 @@ import { openBus } from '../send/open-sender.js';
 import { localStackOf } from '../target.js';
 import type { TargetOptions } from '../target.js';
 
-interface Options extends Pick<TargetOptions, 'stateDir' | 'natsUrl'> {
+interface LinkOptions extends Pick<TargetOptions, 'stateDir' | 'natsUrl'> {
   readonly json?: boolean;
   readonly operatorSeed?: string;
+}
+
+interface Options extends LinkOptions {
   readonly email: string;
   readonly name: string;
   readonly passwordFile: string;
@@ -43,7 +46,20 @@ export function adminCommand(io: Io, ended: Ended): Command {
         if (!output.json) output.note('they must enrol a second factor at their first sign-in before they can do anything');
       }),
     );
-  const command = new Command('admin').description('the first administrator').addCommand(withExamples(withJson(create), ["admin create --email ana@example.com --name 'Ana' --password-file -"]));
+  const link = new Command('setup-link')
+    .description('print a link by which somebody makes themselves the first administrator, once, within an hour; it voids the one before')
+    .option('--nats-url <url>', 'URL of the bus (env COUNTERSIGN_NATS_URL; default: the local stack)')
+    .option('--operator-seed <file>', "file with the operator's nkey seed (env COUNTERSIGN_OPERATOR_SEED_FILE)")
+    .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)')
+    .action((options: LinkOptions) =>
+      run(io, ended, options, async (output) => {
+        const { url: natsUrl, seed } = targetOf(options, io);
+        const { url, token, expiresAt } = await askAsOperator(natsUrl, seed, 'setup-link', {});
+        output.result({ ok: true, url, token, expiresAt }, () => [url]);
+        if (!output.json) output.note(`whoever opens it before ${expiresAt} owns this installation: hand it over as you would a password`);
+      }),
+    );
+  const command = new Command('admin').description('the first administrator').addCommand(withExamples(withJson(link), ['admin setup-link'])).addCommand(withExamples(withJson(create), ["admin create --email ana@example.com --name 'Ana' --password-file -"]));
   return command;
 }
 
@@ -51,10 +67,14 @@ export function adminCommand(io: Io, ended: Ended): Command {
 export async function createAdministrator(natsUrl: string, operatorSeedFile: string, who: FirstAdministrator): Promise<string> {
   const args = IDENTITY_OPERATIONS['admin-create'].args.safeParse(who);
   if (!args.success) throw usageError(`--${args.error.issues[0]!.path.join('.')}: ${args.error.issues[0]!.message}`);
+  return (await askAsOperator(natsUrl, operatorSeedFile, 'admin-create', args.data)).userId;
+}
+
+async function askAsOperator<O extends IdentityOperation>(natsUrl: string, operatorSeedFile: string, operation: O, args: IdentityArgsInput<O>): Promise<IdentityResult<O>> {
   const bus = await openBus({ url: natsUrl, nkeySeedFile: operatorSeedFile });
   try {
     const context = { ip: '127.0.0.1', userAgent: 'countersign', correlationId: randomUUID() };
-    return (await new IdentityClient({ bus }).ask('admin-create', context, args.data)).userId;
+    return await new IdentityClient({ bus }).ask(operation, context, args);
   } catch (error) {
     if (!(error instanceof IdentityClientError)) throw error;
     const isAway = error.code === 'IDENTITY_UNAVAILABLE' || error.code === 'IDENTITY_OVERLOADED';
@@ -64,7 +84,7 @@ export async function createAdministrator(natsUrl: string, operatorSeedFile: str
   }
 }
 
-function targetOf(options: Options, { env, cwd }: Io): { readonly url: string; readonly seed: string } {
+function targetOf(options: LinkOptions, { env, cwd }: Io): { readonly url: string; readonly seed: string } {
   const url = options.natsUrl ?? env['COUNTERSIGN_NATS_URL'];
   const seed = options.operatorSeed ?? env['COUNTERSIGN_OPERATOR_SEED_FILE'];
   if (url === undefined) {

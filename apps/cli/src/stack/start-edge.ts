@@ -13,16 +13,18 @@ export interface LocalEdge {
   readonly certFile: string;
 }
 
+/** What browsers see of it. */
+export const localEdgeOrigin = (port: number): string => `https://localhost:${port}`;
+
 /** Starts the public API over HTTPS with a certificate of this machine's own, and waits until it is ready. Throws CliError. */
 export async function startLocalEdge(
   files: EdgeFiles,
   devstack: Devstack,
-  { env, log, ledgerUrl, wishedPort }: Pick<ServiceProcessOptions, 'env' | 'log'> & { readonly ledgerUrl: string; readonly wishedPort: number | undefined },
+  { env, log, ledgerUrl, port }: Pick<ServiceProcessOptions, 'env' | 'log'> & { readonly ledgerUrl: string; readonly port: number },
 ): Promise<LocalEdge> {
   const { certFile, keyFile } = await localCertificate(files.tlsDir);
-  const port = await choosePort(wishedPort);
   const operationsPort = await choosePort(undefined);
-  const url = `https://localhost:${port}`;
+  const url = localEdgeOrigin(port);
   const config = {
     EDGE_NATS_URL: devstack.nats.url,
     EDGE_NATS_SEED_FILE: devstack.nats.users.services,

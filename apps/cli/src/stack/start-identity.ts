@@ -11,7 +11,7 @@ const LOOPBACK = '127.0.0.1';
 const DATABASE = 'identity';
 
 /** Makes or updates identity's database, starts it and waits until it is ready. Throws CliError. */
-export async function startLocalIdentity({ identity, keys }: StackFiles, devstack: Devstack, { env, log }: Pick<ServiceProcessOptions, 'env' | 'log'>): Promise<ServiceProcess> {
+export async function startLocalIdentity({ identity, keys }: StackFiles, devstack: Devstack, { env, log, publicOrigin }: Pick<ServiceProcessOptions, 'env' | 'log'> & { readonly publicOrigin: string }): Promise<ServiceProcess> {
   await writeIdentityUrl(identity, devstack.databaseUrl(DATABASE));
   await writeFileDurably(identity.adminUrl, devstack.databaseUrl('postgres'));
   try {
@@ -26,6 +26,7 @@ export async function startLocalIdentity({ identity, keys }: StackFiles, devstac
     IDENTITY_NATS_SEED_FILE: devstack.nats.users.identity,
     IDENTITY_NATS_URL: devstack.nats.url,
     IDENTITY_KEYS_PUBLIC_KEY_FILE: keys.publicKey,
+    IDENTITY_PUBLIC_ORIGIN: publicOrigin,
     IDENTITY_REGISTRATION: 'open',
     // A stack on one machine tells nobody else anything, not even five digits of a hash; set it to "api" to ask.
     IDENTITY_LEAKED_PASSWORDS: 'off',

@@ -9,7 +9,7 @@ import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
 import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
-import { startLocalEdge } from './start-edge.js';
+import { localEdgeOrigin, startLocalEdge } from './start-edge.js';
 import { startLocalIdentity } from './start-identity.js';
 import { startLocalKeys } from './start-keys.js';
 import { endOrphan, provisionService, startServiceProcess } from './service-process.js';
@@ -62,8 +62,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await writeKeysFiles(files.keys, devstack);
     started.push(await startLocalKeys(files.keys, devstack, options));
     started.push(await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url }));
-    started.push(await startLocalIdentity(files, devstack, options));
-    const edge = await startLocalEdge(files.edge, devstack, { ...options, ledgerUrl: url, wishedPort: ports.edge });
+    const edgePort = await choosePort(ports.edge);
+    started.push(await startLocalIdentity(files, devstack, { ...options, publicOrigin: localEdgeOrigin(edgePort) }));
+    const edge = await startLocalEdge(files.edge, devstack, { ...options, ledgerUrl: url, port: edgePort });
     started.push(edge.process);
     const local: LocalStack = {
       pid: process.pid,

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { ProblemCode } from '../http/fault-status.js';
 import type { Call, Route } from './route.js';
 
-const OF_SESSIONS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'CONFLICT'];
+const OF_SESSIONS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'CONFLICT'];
 
 type Given = Omit<Route, 'emits' | 'faults' | 'handle' | 'status' | 'answer'>;
 

@@ -1,4 +1,4 @@
-import { IDENTITY_OPERATIONS, principalSchema, type StartedSession } from '@countersign/contracts';
+import { challengedSchema, IDENTITY_OPERATIONS, principalSchema, type StartedSession } from '@countersign/contracts';
 import { z } from 'zod';
 import { clearSessionCookies, setSessionCookies } from '../http/cookies.js';
 import { identityRoute } from './identity-route.js';
@@ -29,7 +29,7 @@ export const SIGN_IN_ROUTES: readonly Route[] = [
     body: argsOf('sign-in'),
     args: ({ body }) => body as z.input<(typeof IDENTITY_OPERATIONS)['sign-in']['args']>,
     tell: {
-      schema: z.union([signedIn, z.strictObject({ challenge: z.string(), expiresAt: z.string() })]),
+      schema: z.union([signedIn, challengedSchema]),
       pick: (result) => ('token' in result ? startedOf(result) : result),
     },
     cookies: (reply, result) => {
@@ -38,7 +38,7 @@ export const SIGN_IN_ROUTES: readonly Route[] = [
   }),
   identityRoute('verify-mfa', {
     method: 'POST', path: '/v1/sign-in/verify', tag: 'sign-in', limit: 'guess',
-    summary: 'Answer the challenge with a code of the authenticator or a backup code.',
+    summary: 'Answer the challenge with a code of the authenticator, a backup code, or a passkey.',
     access: { kind: 'public', why: 'makes the session' },
     body: argsOf('verify-mfa'),
     args: ({ body }) => body as z.input<(typeof IDENTITY_OPERATIONS)['verify-mfa']['args']>,

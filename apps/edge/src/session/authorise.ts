@@ -19,7 +19,8 @@ const MESSAGES: Partial<Record<IdentityFaultCode, string>> = {
 };
 
 /** Lets a caller through, or throws IdentityClientError. Identity decides again for everything that it holds itself. */
-export function authorise({ access }: Caller, permission: PermissionId, target: Target, nowMs: number): void {
+export function authorise({ access, principal }: Caller, permission: PermissionId, target: Target, nowMs: number): void {
+  if (principal.passwordDue !== undefined) throw new IdentityClientError('PASSWORD_CHANGE_REQUIRED', 'change your password first: POST /v1/account/password');
   // What the target itself holds is known to identity alone.
   const decision = decide(access, permission, { ...target, assignments: 'judged-later' }, nowMs);
   if (decision.allowed) return;

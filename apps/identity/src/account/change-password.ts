@@ -21,9 +21,9 @@ async function changePassword(flows: Flows, { current, next }: IdentityArgs<'cha
   await guard.run({ what: 'factor', account: userId, userId }, asker, async () => {
     if (!(await passwords.verify(current, credentials.password)).isRight) throw new IdentityFault('PASSWORD_WRONG', 'the present password is another one', { field: 'current' });
   });
-  await passwords.admit(next, await calledBy(flows, user));
+  const isClean = await passwords.admit(next, await calledBy(flows, user));
   if (await passwords.matchesAny(next, await users.passwords(userId))) throw new IdentityFault('PASSWORD_REUSED', `the last ${PASSWORDS_REMEMBERED} passwords are not taken again`, { field: 'next' });
-  const hashed = await passwords.hash(next);
+  const hash = await passwords.hash(next);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
@@ -32,7 +32,7 @@ async function changePassword(flows: Flows, { current, next }: IdentityArgs<'cha
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
-      await setPassword(client, userId, hashed, asker.now);
+      await setPassword(client, userId, { hash, isClean }, asker.now);
       await endSessions(client, userId, session.session_id, asker.now);
     },
   });
@@ -41,7 +41,7 @@ async function changePassword(flows: Flows, { current, next }: IdentityArgs<'cha
 }
 
 /** What anybody would try first. */
-async function calledBy({ columns }: Flows, { user_id, email, name }: UserRow): Promise<string[]> {
+export async function calledBy({ columns }: Flows, { user_id, email, name }: UserRow): Promise<string[]> {
   const column = (which: string, sealed: string) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
   const opened = await columns.open([column('email', email), column('name', name)]);
   return opened.filter((text) => text !== undefined);

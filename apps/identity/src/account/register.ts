@@ -19,7 +19,7 @@ async function register(flows: Flows, args: IdentityArgs<'register'>, asker: Ask
   if (!flows.isRegistrationOpen) throw new IdentityFault('REGISTRATION_CLOSED', 'accounts are made by administrators');
   const roles = [{ role: 'member', organization: flows.homeOrganization }];
   try {
-    await create(flows, args, { by: 'open', organization: flows.homeOrganization, roles }, asker);
+    await createAccount(flows, args, { by: 'open', organization: flows.homeOrganization, roles }, asker);
   } catch (error) {
     if (!(error instanceof IdentityFault) || error.code !== 'EMAIL_TAKEN') throw error;
     // Told to the record, not to whoever asks.
@@ -30,10 +30,13 @@ async function register(flows: Flows, args: IdentityArgs<'register'>, asker: Ask
 }
 
 async function createAdministrator(flows: Flows, args: IdentityArgs<'admin-create'>, asker: Asker): Promise<IdentityResult<'admin-create'>> {
-  const userId = await create(flows, args, { by: 'operator', organization: undefined, roles: [{ role: 'owner' }] }, asker, async (client) => {
-    if ((await countAdministrators(client)) > 1) throw new IdentityFault('ADMIN_EXISTS', 'there is an administrator, who makes others');
-  });
+  const userId = await createAccount(flows, args, { by: 'operator', organization: undefined, roles: [{ role: 'owner' }] }, asker, onlyAdministrator);
   return { userId };
+}
+
+/** Whoever was made just now is the only one. Throws ADMIN_EXISTS, which rolls it back. */
+export async function onlyAdministrator(client: Client): Promise<void> {
+  if ((await countAdministrators(client)) > 1) throw new IdentityFault('ADMIN_EXISTS', 'there is an administrator, who makes others');
 }
 
 interface Creation {
@@ -43,13 +46,13 @@ interface Creation {
   readonly roles: readonly HeldRole[];
 }
 
-async function create(flows: Flows, { email, name, password }: IdentityArgs<'register'>, { by, organization, roles }: Creation, asker: Asker, along?: (client: Client) => Promise<void>): Promise<string> {
+export async function createAccount(flows: Flows, { email, name, password }: IdentityArgs<'register'>, { by, organization, roles }: Creation, asker: Asker, along?: (client: Client) => Promise<void>): Promise<string> {
   const { keys, passwords, columns, store, tenant, newId } = flows;
-  await passwords.admit(password, [email, name, ...name.split(' ')]);
+  const isClean = await passwords.admit(password, [email, name, ...name.split(' ')]);
   const userId = newId();
   const emailIndexes = await keys.emailIndexes(email);
   // Hashed in any case: how long it takes tells nobody whether the address is taken.
-  const hashed = await passwords.hash(password);
+  const hash = await passwords.hash(password);
   const column = (which: string, text: string) => ({ subject: userId, table: 'users', column: which, row: userId, text });
   const [sealedEmail, sealedName] = await columns.seal([column('email', email), column('name', name)]);
   if (sealedEmail === undefined || sealedName === undefined) throw new IdentityFault('IDENTITY_INTERNAL', 'a new subject cannot be erased');
@@ -58,9 +61,9 @@ async function create(flows: Flows, { email, name, password }: IdentityArgs<'reg
     id: userId,
     command: { type: 'register', userId, by, email, name, roles, origin: asker.origin === undefined ? undefined : { ...asker.origin, subject: userId } },
     ...asker.cause,
-    actor: by === 'open' ? { type: 'user', id: userId } : asker.cause.actor,
+    actor: by === 'open' || by === 'setup' ? { type: 'user', id: userId } : asker.cause.actor,
     project: async (client) => {
-      await insertUser(client, { userId, organization, emailIndex: emailIndexes[0], emailIndexes, sealedEmail, sealedName, password: hashed, roles }, asker.now);
+      await insertUser(client, { userId, organization, emailIndex: emailIndexes[0], emailIndexes, sealedEmail, sealedName, password: { hash, isClean }, roles }, asker.now);
       await along?.(client);
     },
   });

@@ -92,9 +92,10 @@ async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[]): Pro
     userId: row.user_id,
     email: texts[2 * at],
     name: texts[2 * at + 1],
+    locale: row.locale ?? undefined,
     organization: row.organization ?? undefined,
     state: row.state,
-    isMfaEnrolled: row.totp_state === 'enrolled',
+    isMfaEnrolled: row.is_mfa_enrolled,
     roles: [...row.roles],
     createdAt: row.created_at.toISOString(),
   }));

@@ -3,18 +3,17 @@ import type { HeldRole } from '@countersign/contracts';
 import { defineAggregate, type DomainEvent } from '@countersign/event-store';
 import { IdentityFault } from './identity-fault.js';
 import { from, type Origin } from './origin.js';
+import { decideFactor, evolveFactors, isFactorChange, NO_FACTORS, type FactorChange, type Factors } from './user-factors.js';
 
 /** Somebody with an account. What he is called, and what proves who he is, lies in the read tables. */
 export interface User {
   readonly state: 'active' | 'disabled';
   /** By {@link roleKey}. */
   readonly roles: ReadonlySet<string>;
-  readonly totp: 'none' | 'pending' | 'enrolled';
-  /** Ids of codes that have not been used. */
-  readonly backupCodes: ReadonlySet<string>;
+  readonly factors: Factors;
 }
 
-export type RegisteredBy = 'open' | 'invitation' | 'operator';
+export type RegisteredBy = 'open' | 'invitation' | 'operator' | 'setup';
 
 type Change =
   | { readonly type: 'register'; readonly by: RegisteredBy; readonly email: string; readonly name: string; readonly roles: readonly HeldRole[] }
@@ -23,12 +22,16 @@ type Change =
   | { readonly type: 'end-sessions'; readonly keptSessionId?: string }
   | { readonly type: 'change-password'; readonly keptSessionId: string }
   | { readonly type: 'rehash-password' }
+  | { readonly type: 'ask-password-reset' }
+  | { readonly type: 'reset-password' }
+  | { readonly type: 'require-password'; readonly why: 'leaked' | 'age' }
+  | { readonly type: 'change-profile'; readonly name?: string; readonly locale?: string }
+  | { readonly type: 'ask-email-change'; readonly email: string }
+  | { readonly type: 'change-email'; readonly email: string }
   | { readonly type: 'unlock' }
-  | { readonly type: 'begin-totp' }
-  | { readonly type: 'enrol-totp'; readonly backupCodeIds: readonly string[] }
-  | { readonly type: 'use-backup-code'; readonly codeId: string }
   | { readonly type: 'grant-role'; readonly role: HeldRole }
-  | { readonly type: 'revoke-role'; readonly role: HeldRole };
+  | { readonly type: 'revoke-role'; readonly role: HeldRole }
+  | FactorChange;
 
 export type UserCommand = Change & { readonly userId: string; readonly origin: Origin | undefined };
 
@@ -53,6 +56,7 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
     return [registered, ...command.roles.map((role) => happened('role-granted', { ...role }, { severity: 'notice' }))];
   }
   if (user === undefined) throw new IdentityFault('USER_UNKNOWN', 'there is no such user', { field: 'userId' });
+  if (isFactorChange(command)) return decideFactor(command, user.factors, command.userId).map(({ what, data, ...more }) => happened(what, data, more));
   switch (command.type) {
     case 'disable':
       return user.state === 'disabled' ? [] : [happened('disabled', { reason: command.reason }, { severity: 'notice' })];
@@ -64,38 +68,45 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
       return [happened('password-changed', kept(command.keptSessionId), { severity: 'notice' })];
     case 'rehash-password':
       return [happened('password-rehashed', {})];
+    case 'ask-password-reset':
+      return [happened('password-reset-asked', {})];
+    case 'reset-password':
+      return [happened('password-reset', {}, { severity: 'warning' })];
+    case 'require-password':
+      return [happened('password-due', { why: command.why }, { severity: command.why === 'leaked' ? 'warning' : 'notice' })];
+    case 'change-profile':
+    case 'ask-email-change':
+    case 'change-email':
+      return decideProfile(command);
     case 'unlock':
       return [happened('unlocked', {}, { severity: 'notice' })];
     case 'grant-role':
       return user.roles.has(roleKey(command.role)) ? [] : [happened('role-granted', { ...command.role }, { severity: 'notice' })];
     case 'revoke-role':
       return user.roles.has(roleKey(command.role)) ? [happened('role-revoked', { ...command.role }, { severity: 'notice' })] : [];
-    default:
-      return decideFactor(command, user);
   }
 }
 
-function decideFactor(command: Extract<UserCommand, { type: 'begin-totp' | 'enrol-totp' | 'use-backup-code' }>, user: User): readonly UserEvent[] {
-  switch (command.type) {
-    case 'begin-totp':
-      if (user.totp === 'enrolled') throw new IdentityFault('TOTP_ENROLLED', 'an authenticator is enrolled already');
-      return [happened('totp-begun', {})];
-    case 'enrol-totp':
-      if (user.totp === 'enrolled') throw new IdentityFault('TOTP_ENROLLED', 'an authenticator is enrolled already');
-      if (user.totp === 'none') throw new IdentityFault('TOTP_NOT_PENDING', 'no enrolment has been begun');
-      return [happened('totp-enrolled', { backupCodeIds: command.backupCodeIds }, { severity: 'notice' })];
-    case 'use-backup-code':
-      // The stream decides: two requests with one code meet here, and only one of them is first.
-      if (!user.backupCodes.has(command.codeId)) throw new IdentityFault('CODE_REFUSED', 'the code is wrong or has been used', { field: 'code' });
-      return [happened('backup-code-used', { codeId: command.codeId, left: user.backupCodes.size - 1 }, { severity: 'notice' })];
+type ProfileChange = Extract<UserCommand, { readonly type: 'change-profile' | 'ask-email-change' | 'change-email' }>;
+
+/** What changes is on record; what it changes to is about the user alone, but for the language. */
+function decideProfile(command: ProfileChange): readonly UserEvent[] {
+  const personal = (data: JsonObject): Pick<UserEvent, 'personal'> => ({ personal: [{ subject: command.userId, data }] });
+  if (command.type !== 'change-profile') {
+    const what = command.type === 'change-email' ? 'email-changed' : 'email-change-asked';
+    return [happened(what, {}, { severity: 'notice', ...personal({ email: command.email }) })];
   }
+  const { name, locale } = command;
+  if (name === undefined && locale === undefined) return [];
+  return [happened('profile-changed', locale === undefined ? {} : { locale }, name === undefined ? {} : personal({ name }))];
 }
 
-const NOBODY: User = { state: 'active', roles: new Set(), totp: 'none', backupCodes: new Set() };
+const NOBODY: User = { state: 'active', roles: new Set(), factors: NO_FACTORS };
 
 function evolve(before: User | undefined, { type, data }: Pick<UserEvent, 'type' | 'data'>): User {
   const user = before ?? NOBODY;
-  switch (type.slice('identity.user.'.length)) {
+  const what = type.slice('identity.user.'.length);
+  switch (what) {
     case 'disabled':
       return { ...user, state: 'disabled' };
     case 'enabled':
@@ -104,18 +115,12 @@ function evolve(before: User | undefined, { type, data }: Pick<UserEvent, 'type'
       return { ...user, roles: new Set([...user.roles, roleKey(data as unknown as HeldRole)]) };
     case 'role-revoked':
       return { ...user, roles: new Set([...user.roles].filter((key) => key !== roleKey(data as unknown as HeldRole))) };
-    case 'totp-begun':
-      return { ...user, totp: 'pending' };
-    case 'totp-enrolled':
-      return { ...user, totp: 'enrolled', backupCodes: new Set(data['backupCodeIds'] as readonly string[]) };
-    case 'backup-code-used':
-      return { ...user, backupCodes: new Set([...user.backupCodes].filter((id) => id !== data['codeId'])) };
     default:
-      return user;
+      return { ...user, factors: evolveFactors(user.factors, what, data) };
   }
 }
 
-function happened(what: string, data: JsonObject, more: Pick<DomainEvent, 'severity' | 'personal'> = {}): UserEvent {
+function happened(what: string, data: JsonObject, more: Pick<DomainEvent, 'severity' | 'personal' | 'outcome'> = {}): UserEvent {
   return { type: `identity.user.${what}`, data, ...more };
 }
 

@@ -28,7 +28,7 @@ export function signedInBy(session: CheckedSession): SignedIn {
   const assignments = session.roles.map(assignmentOf);
   const organization = session.organization ?? undefined;
   const permissions = permissionsIn(organization, assignments);
-  const mfa = { needed: rolesNeedMfa(session.roles.map(({ role }) => role)) || setNeedsMfa(permissions), enrolled: session.totp_state === 'enrolled' };
+  const mfa = { needed: rolesNeedMfa(session.roles.map(({ role }) => role)) || setNeedsMfa(permissions), enrolled: session.is_mfa_enrolled };
   const principal: Principal = {
     kind: 'person',
     userId: session.user_id,
@@ -45,6 +45,7 @@ export function signedInBy(session: CheckedSession): SignedIn {
     roles: [...session.roles],
     permissions: encodeSet(permissions),
     mfa,
+    passwordDue: session.password_due ?? undefined,
     assurance: { level: session.assurance, at: session.assurance_at.toISOString() },
     expiresAt: session.expires_at.toISOString(),
   };
@@ -62,9 +63,11 @@ export function signedIn({ signedIn }: Asker): SignedIn {
   return signedIn;
 }
 
-/** Throws UNAUTHENTICATED, FORBIDDEN, TARGET_OUTRANKS, MFA_ENROLLMENT_REQUIRED, STEP_UP_REQUIRED. */
+/** Throws UNAUTHENTICATED, PASSWORD_CHANGE_REQUIRED, FORBIDDEN, TARGET_OUTRANKS, MFA_ENROLLMENT_REQUIRED, STEP_UP_REQUIRED. */
 export function authorise(asker: Asker, permission: PermissionId, target: Target): SignedIn {
   const who = signedIn(asker);
+  // Also what needs no fresh proof: whoever signs in with a stolen password is to get nothing out of it.
+  if (who.session.password_due !== null && permission !== 'password.change') throw new IdentityFault('PASSWORD_CHANGE_REQUIRED', 'change the password first');
   const decision = decide(who.principal, permission, target, asker.now.getTime());
   if (!decision.allowed) throw new IdentityFault(FAULT_OF[decision.reason], `${permission}: ${decision.reason}`);
   return who;

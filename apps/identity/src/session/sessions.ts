@@ -5,7 +5,8 @@ import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { authorise, signedIn, signedInBy, targetOf } from '../request/authorise.js';
-import { checkSecondFactor } from '../sign-in/second-factor.js';
+import { checkPasskey } from '../passkeys/check-passkey.js';
+import { checkCode } from '../sign-in/second-factor.js';
 import { endSession, endSessions, holdAuthority, raiseAssurance, renewSession, type CheckedSession, type SessionRow } from '../store/session-rows.js';
 
 /** A session that is revoked while it is renewed, or renewed by two requests at once. */
@@ -42,13 +43,13 @@ async function stepUp(flows: Flows, args: IdentityArgs<'step-up'>, asker: Asker)
   const user = (await flows.users.credentials(session.user_id))!;
   const refused = (): IdentityFault => new IdentityFault('PASSWORD_WRONG', 'the password is wrong, or the second factor is asked for', { field: 'password' });
   await flows.guard.run({ what: 'factor', account: user.user_id, userId: user.user_id }, asker, async () => {
-    if ('code' in args) {
-      const useUp = await checkSecondFactor(flows, user, args.code, asker);
-      await raise(flows, session, 'mfa', asker, useUp);
-      return;
+    if ('code' in args) return raise(flows, session, 'mfa', asker, await checkCode(flows, user, args.code, asker));
+    if ('passkey' in args) {
+      const { useUp } = await checkPasskey(flows, args.passkey, { purpose: 'step-up', userId: user.user_id }, asker);
+      return raise(flows, session, 'mfa', asker, useUp);
     }
     // Where there is a second factor, a password proves too little.
-    const isRight = user.totp_state !== 'enrolled' && (await flows.passwords.verify(args.password, user.password)).isRight;
+    const isRight = !user.is_mfa_enrolled && (await flows.passwords.verify(args.password, user.password)).isRight;
     if (!isRight) throw refused();
     await raise(flows, session, 'password', asker);
   });

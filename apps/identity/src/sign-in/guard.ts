@@ -4,13 +4,14 @@ import type { EventStore } from '@countersign/event-store';
 import type { Counter } from 'prom-client';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { from } from '../domain/origin.js';
+import { PasskeyRefusal } from '../domain/passkey-refusal.js';
 import type { IndexKeys } from '../keys/index-keys.js';
 import type { Asker } from '../request/asker.js';
 import type { SignInRows } from '../store/sign-in-rows.js';
 
 const NETWORK = 'network:';
 /** What somebody gets wrong who guesses. Anything else is no attempt. */
-const WRONG = new Set(['SIGN_IN_REFUSED', 'CODE_REFUSED', 'PASSWORD_WRONG']);
+const WRONG = new Set(['SIGN_IN_REFUSED', 'CODE_REFUSED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED']);
 
 export interface GuardDependencies {
   readonly attempts: Attempts;
@@ -25,7 +26,8 @@ export interface GuardDependencies {
 export interface Guarded {
   /** Opaque name of what is guessed at: an account's blind index, somebody's second factor. */
   readonly account: string;
-  readonly what: 'password' | 'factor';
+  /** `reset`: mails that are asked for. */
+  readonly what: 'password' | 'factor' | 'reset';
   /** Whose it is, if anybody's. */
   readonly userId: string | undefined;
 }
@@ -39,30 +41,39 @@ export class Guard {
 
   /** Throws ATTEMPTS_LOCKED, and what `work` throws; a wrong guess is on record then. */
   async run<T>(guarded: Guarded, asker: Asker, work: () => Promise<T>): Promise<T> {
-    const { attempts, locked, newId } = this.deps;
-    const account = `${guarded.what}:${guarded.account}`;
-    const attempt: Attempt = { id: newId(), keys: await this.#keysOf(guarded, account, asker), atMs: asker.now.getTime() };
-    const begun = await attempts.begin(attempt);
-    if (begun.isLocked) {
-      // Counted, not recorded one by one: an attacker must not fill the ledger.
-      locked.inc({ what: guarded.what });
-      throw new IdentityFault('ATTEMPTS_LOCKED', 'too many failed attempts', { retryAfterMs: Math.max(1, Math.ceil(begun.retryAfterMs)) });
-    }
+    const { attempts } = this.deps;
+    const { attempt, begun } = await this.#begin(guarded, asker);
     try {
       const result = await work();
       // What strangers got wrong stays counted when the owner comes on a known device, and what a network did in any case.
       await attempts.succeed(attempt, attempt.keys.filter((key) => !key.startsWith(NETWORK)));
       return result;
     } catch (error) {
-      if (error instanceof IdentityFault && WRONG.has(error.code)) await this.#record(guarded, asker, error.code, begun);
+      if (error instanceof IdentityFault && WRONG.has(error.code)) await this.#record(guarded, asker, error, begun);
       else await attempts.succeed(attempt, []);
       throw error;
     }
   }
 
+  /** For what nobody gets right or wrong: so often, and no more. Throws ATTEMPTS_LOCKED. */
+  async count(guarded: Guarded, asker: Asker): Promise<void> {
+    await this.#begin(guarded, asker);
+  }
+
   /** Forgets what was got wrong at an account, by whomever. Throws when the common count cannot be reached. */
   async forget(guarded: readonly Pick<Guarded, 'what' | 'account'>[]): Promise<void> {
     for (const { what, account } of guarded) await this.deps.attempts.forget(`${what}:${account}`);
+  }
+
+  async #begin(guarded: Guarded, asker: Asker): Promise<{ readonly attempt: Attempt; readonly begun: Begun }> {
+    const { attempts, locked, newId } = this.deps;
+    const account = `${guarded.what}:${guarded.account}`;
+    const attempt: Attempt = { id: newId(), keys: await this.#keysOf(guarded, account, asker), atMs: asker.now.getTime() };
+    const begun = await attempts.begin(attempt);
+    if (!begun.isLocked) return { attempt, begun };
+    // Counted, not recorded one by one: an attacker must not fill the ledger.
+    locked.inc({ what: guarded.what });
+    throw new IdentityFault('ATTEMPTS_LOCKED', 'too many attempts', { retryAfterMs: Math.max(1, Math.ceil(begun.retryAfterMs)) });
   }
 
   async #keysOf({ userId }: Guarded, account: string, { context, now }: Asker): Promise<string[]> {
@@ -74,10 +85,10 @@ export class Guard {
     return [`${NETWORK}${await keys.networkIndex(networkOf(context.ip))}`, account];
   }
 
-  async #record({ what, userId }: Guarded, { cause, origin }: Asker, why: string, { reached }: Begun): Promise<void> {
+  async #record({ what, userId }: Guarded, { cause, origin }: Asker, refused: IdentityFault, { reached }: Begun): Promise<void> {
     const { store, tenant, newId } = this.deps;
     const resource = userId === undefined ? undefined : { type: 'user', id: userId };
-    const failed = { type: 'identity.sign-in.failed', outcome: 'failure' as const, severity: 'notice' as const, resource, data: { what, why } };
+    const failed = { type: 'identity.sign-in.failed', outcome: 'failure' as const, severity: 'notice' as const, resource, data: { what, why: refused.code, ...(refused instanceof PasskeyRefusal ? { doubt: refused.doubt } : {}) } };
     const locks = reached.map(({ key, step }) => ({
       type: 'identity.sign-in.locked',
       outcome: 'denied' as const,

@@ -1,8 +1,9 @@
-import { admitPassword, hashingAdmission, passwordHasher, type LeakCheck, type PasswordHasher, type Verdict } from '@countersign/credentials';
+import { admitPassword, hashingAdmission, passwordHasher, type LeakCheck, type LeakVerdict, type PasswordHasher, type Verdict } from '@countersign/credentials';
 import { IdentityFault } from '../domain/identity-fault.js';
 import type { IndexKeys } from '../keys/index-keys.js';
 
 const SERVICE_NAME = 'countersign';
+const AWAY_MS = 60_000;
 
 export interface PasswordsOptions {
   readonly keys: IndexKeys;
@@ -15,16 +16,25 @@ export interface PasswordsOptions {
 /** Passwords under the peppers of the key service: without it, and after its leases, nobody's password is verified. */
 export class Passwords {
   #hasher: { readonly active: number; readonly hasher: PasswordHasher } | undefined;
+  #awayUntilMs = 0;
   readonly #bytes = new Map<number, Buffer>();
 
   constructor(private readonly options: PasswordsOptions) {}
 
-  /** Refuses what no password may be. Throws CredentialFault PASSWORD_*, IdentityFault PASSWORD_LEAKED. */
-  async admit(password: string, expected: readonly string[]): Promise<void> {
+  /** Refuses what no password may be. True: in no list of stolen ones; false: nobody could be asked. Throws CredentialFault PASSWORD_*, IdentityFault PASSWORD_LEAKED. */
+  async admit(password: string, expected: readonly string[]): Promise<boolean> {
     admitPassword(password, [...expected, SERVICE_NAME]);
-    if ((await this.options.leakCheck(password)) === 'leaked') {
-      throw new IdentityFault('PASSWORD_LEAKED', 'the password is in a list of stolen ones', { field: 'password' });
-    }
+    const verdict = await this.options.leakCheck(password);
+    if (verdict === 'leaked') throw new IdentityFault('PASSWORD_LEAKED', 'the password is in a list of stolen ones', { field: 'password' });
+    return verdict === 'clean';
+  }
+
+  /** Looks a password up again. While nobody answers, whoever signs in does not wait for it each time. */
+  async lookUp(password: string, now: Date): Promise<LeakVerdict> {
+    if (now.getTime() < this.#awayUntilMs) return 'unknown';
+    const verdict = await this.options.leakCheck(password);
+    if (verdict === 'unknown') this.#awayUntilMs = now.getTime() + AWAY_MS;
+    return verdict;
   }
 
   /** Throws KeyClientError, CredentialFault HASHER_OVERLOADED. */

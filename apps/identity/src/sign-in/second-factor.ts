@@ -27,9 +27,10 @@ export async function checkTotp({ fields, tenant }: Flows, user: Pick<Credential
 }
 
 /** A code of the authenticator, or a backup code, which is used up at once. Throws CODE_REFUSED. */
-export async function checkSecondFactor(flows: Flows, user: CredentialsRow, code: string, asker: Asker): Promise<UseUp> {
-  if (user.totp_state !== 'enrolled') throw refused();
-  if (TOTP_CODE.test(code)) return checkTotp(flows, user, code, asker.now);
+export async function checkCode(flows: Flows, user: CredentialsRow, code: string, asker: Asker): Promise<UseUp> {
+  if (!user.is_mfa_enrolled) throw refused();
+  // One that was begun and never confirmed proves nothing.
+  if (TOTP_CODE.test(code)) return user.totp_state === 'enrolled' ? checkTotp(flows, user, code, asker.now) : Promise.reject(refused());
   await takeBackupCode(flows, user.user_id, code, asker);
   return async () => undefined;
 }

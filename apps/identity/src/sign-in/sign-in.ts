@@ -1,12 +1,16 @@
 import { newSessionToken, sessionDigest } from '@countersign/credentials';
-import type { IdentityArgs, IdentityResult } from '@countersign/contracts';
+import type { challengedSchema, IdentityArgs, IdentityResult } from '@countersign/contracts';
+import type { z } from 'zod';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
+import { checkPasskey } from '../passkeys/check-passkey.js';
+import { answerRequest } from '../passkeys/requests.js';
 import { takeChallenge } from '../store/sign-in-rows.js';
 import { replacePassword, type CredentialsRow } from '../store/user-rows.js';
-import { checkSecondFactor } from './second-factor.js';
+import { requireChange } from './require-change.js';
+import { checkCode, type UseUp } from './second-factor.js';
 import { startSession } from './start-session.js';
 
 export function signInHandlers(flows: Flows): Pick<Handlers, 'sign-in' | 'verify-mfa'> {
@@ -18,7 +22,7 @@ export function signInHandlers(flows: Flows): Pick<Handlers, 'sign-in' | 'verify
 
 /** The same answer, after the same work, for an account that is not there, one that is disabled, and a wrong password. */
 async function signIn(flows: Flows, { email, password }: IdentityArgs<'sign-in'>, asker: Asker): Promise<IdentityResult<'sign-in'>> {
-  const { keys, users, guard, passwords, signIns } = flows;
+  const { keys, users, guard, passwords } = flows;
   const indexes = await keys.emailIndexes(email);
   const user = await users.credentialsByEmail(indexes);
   await guard.run({ what: 'password', account: indexes[0], userId: user?.user_id }, asker, async () => {
@@ -26,14 +30,25 @@ async function signIn(flows: Flows, { email, password }: IdentityArgs<'sign-in'>
     if (!verdict.isRight || user === undefined) throw new IdentityFault('SIGN_IN_REFUSED', 'sign-in refused');
     if (verdict.needsRehash) await rehash(flows, user, password, asker);
   });
-  const { user_id: userId, organization, totp_state, access } = user!;
-  if (totp_state !== 'enrolled') return startSession(flows, { userId, organization: organization ?? undefined, assurance: 'password', access }, asker);
-  const { token, digest } = newSessionToken();
-  const expiresAt = await signIns.addChallenge(digest, userId, asker.now);
-  return { challenge: token, expiresAt: expiresAt.toISOString() };
+  const { user_id: userId, organization, is_mfa_enrolled } = user!;
+  const access = await requireChange(flows, user!, password, asker);
+  if (!is_mfa_enrolled) return startSession(flows, { userId, organization: organization ?? undefined, assurance: 'password', access }, asker);
+  return challenge(flows, user!, asker);
 }
 
-async function verifyMfa(flows: Flows, { challenge, code }: IdentityArgs<'verify-mfa'>, asker: Asker): Promise<IdentityResult<'verify-mfa'>> {
+async function challenge({ signIns, passkeys, relyingParty }: Flows, { user_id, totp_state }: CredentialsRow, { now }: Asker): Promise<z.output<typeof challengedSchema>> {
+  const { token, digest } = newSessionToken();
+  const [expiresAt, known] = await Promise.all([signIns.addChallenge(digest, user_id, now), passkeys.ofUser(user_id)]);
+  const passkey = known.length === 0 ? undefined : await answerRequest(passkeys, relyingParty, 'second-factor', user_id, known, now);
+  return {
+    challenge: token,
+    expiresAt: expiresAt.toISOString(),
+    factors: [...(totp_state === 'enrolled' ? (['totp'] as const) : []), ...(passkey === undefined ? [] : (['passkey'] as const)), 'backup-code'],
+    ...(passkey === undefined ? {} : { passkey }),
+  };
+}
+
+async function verifyMfa(flows: Flows, { challenge, code, passkey }: IdentityArgs<'verify-mfa'>, asker: Asker): Promise<IdentityResult<'verify-mfa'>> {
   const { signIns, users, guard } = flows;
   const digest = sessionDigest(challenge);
   const invalid = (): IdentityFault => new IdentityFault('CHALLENGE_INVALID', 'sign in again', { field: 'challenge' });
@@ -41,7 +56,7 @@ async function verifyMfa(flows: Flows, { challenge, code }: IdentityArgs<'verify
   const user = userId === undefined ? undefined : await users.credentials(userId);
   if (user === undefined || user.state !== 'active') throw invalid();
   return guard.run({ what: 'factor', account: user.user_id, userId }, asker, async () => {
-    const useUp = await checkSecondFactor(flows, user, code, asker);
+    const useUp = await proved(flows, user, { code, passkey }, asker);
     return startSession(flows, {
       userId: user.user_id,
       organization: user.organization ?? undefined,
@@ -53,6 +68,11 @@ async function verifyMfa(flows: Flows, { challenge, code }: IdentityArgs<'verify
       },
     }, asker);
   });
+}
+
+async function proved(flows: Flows, user: CredentialsRow, { code, passkey }: Pick<IdentityArgs<'verify-mfa'>, 'code' | 'passkey'>, asker: Asker): Promise<UseUp> {
+  if (passkey === undefined) return checkCode(flows, user, code!, asker);
+  return (await checkPasskey(flows, passkey, { purpose: 'second-factor', userId: user.user_id }, asker)).useUp;
 }
 
 /** The password is known in clear only now: it gets today's work factor and pepper. */

@@ -2,7 +2,7 @@ import type { HeldRole } from '@countersign/contracts';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import type { Assurance } from '../domain/session.js';
 import { IdentityFault } from '../domain/identity-fault.js';
-import { ROLES_SQL } from './user-rows.js';
+import { MFA_SQL, ROLES_SQL, type PasswordDue } from './user-rows.js';
 
 /** A valid session with what its user may do. */
 export interface CheckedSession {
@@ -13,7 +13,8 @@ export interface CheckedSession {
   readonly expires_at: Date;
   readonly assurance: Assurance;
   readonly assurance_at: Date;
-  readonly totp_state: 'none' | 'pending' | 'enrolled';
+  readonly is_mfa_enrolled: boolean;
+  readonly password_due: PasswordDue | null;
   readonly access: string;
   readonly roles: readonly HeldRole[];
 }
@@ -39,7 +40,7 @@ export interface NewSession {
   readonly access: string;
 }
 
-const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, u.totp_state, u.access, ${ROLES_SQL} AS roles
+const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, u.password_due, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles
   FROM sessions s JOIN users u USING (user_id) WHERE s.ended_at IS NULL AND s.expires_at > $1 AND u.state = 'active'`;
 /** Sessions of one user, most. */
 const LISTED_MAX = 500;

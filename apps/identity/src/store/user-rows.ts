@@ -1,4 +1,4 @@
-import type { HeldRole } from '@countersign/contracts';
+import type { HeldRole, PASSWORD_DUE } from '@countersign/contracts';
 import type { StoredBackupCode } from '@countersign/credentials';
 import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
@@ -10,6 +10,9 @@ export const PASSWORDS_REMEMBERED = 5;
 /** Serialises whatever could leave the platform without an administrator. */
 const ADMINISTRATORS_LOCK = 0x49444d41;
 
+/** Why a password has to be changed. */
+export type PasswordDue = (typeof PASSWORD_DUE)[number];
+
 export interface UserRow {
   readonly user_id: string;
   readonly state: 'active' | 'disabled';
@@ -17,8 +20,10 @@ export interface UserRow {
   readonly email_index: string;
   readonly email: string;
   readonly name: string;
+  readonly locale: string | null;
   readonly created_at: Date;
-  readonly totp_state: 'none' | 'pending' | 'enrolled';
+  /** Of any kind. */
+  readonly is_mfa_enrolled: boolean;
   readonly access: string;
   readonly roles: readonly HeldRole[];
 }
@@ -29,10 +34,21 @@ export interface CredentialsRow {
   readonly state: 'active' | 'disabled';
   readonly organization: string | null;
   readonly password: string;
-  readonly totp_state: UserRow['totp_state'];
+  readonly totp_state: 'none' | 'pending' | 'enrolled';
+  readonly is_mfa_enrolled: boolean;
   readonly totp: string | null;
   readonly totp_step: string;
+  readonly password_at: Date;
+  readonly password_due: PasswordDue | null;
+  /** Null: nobody could be asked yet. */
+  readonly leak_checked_at: Date | null;
   readonly access: string;
+}
+
+/** Hashed. `isClean`: in no list of stolen ones, rather than that nobody could be asked. */
+export interface NewPassword {
+  readonly hash: string;
+  readonly isClean: boolean;
 }
 
 export interface NewUser {
@@ -43,14 +59,16 @@ export interface NewUser {
   readonly emailIndexes: readonly string[];
   readonly sealedEmail: string;
   readonly sealedName: string;
-  readonly password: string;
+  readonly password: NewPassword;
   readonly roles: readonly HeldRole[];
 }
 
 export const ROLES_SQL = `coalesce((SELECT json_agg(CASE WHEN r.organization = '' THEN json_build_object('role', r.role)
   ELSE json_build_object('role', r.role, 'organization', r.organization) END ORDER BY r.organization, r.role) FROM user_roles r WHERE r.user_id = u.user_id), '[]')`;
-const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.created_at, u.totp_state, u.access, ${ROLES_SQL} AS roles FROM users u`;
-const CREDENTIALS_SQL = 'SELECT user_id, state, organization, password, totp_state, totp, totp_step, access FROM users';
+/** Whether a user `u` has a second factor. */
+export const MFA_SQL = `(u.totp_state = 'enrolled' OR EXISTS (SELECT FROM passkeys k WHERE k.user_id = u.user_id))`;
+const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.locale, u.created_at, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles FROM users u`;
+const CREDENTIALS_SQL = `SELECT user_id, state, organization, password, totp_state, totp, totp_step, password_at, password_due, leak_checked_at, access, ${MFA_SQL} AS is_mfa_enrolled FROM users u`;
 
 export class UserRows {
   constructor(readonly pool: Pool) {}
@@ -84,6 +102,11 @@ export class UserRows {
     return rows.map(({ password }) => password);
   }
 
+  /** The password that lies there was in no list of stolen ones; another one that was set meanwhile is not meant. */
+  async leakChecked(userId: string, password: string, now: Date): Promise<void> {
+    await this.pool.query('UPDATE users SET leak_checked_at = $3 WHERE user_id = $1 AND password = $2', [userId, password, now]);
+  }
+
   /** Those that were not used. */
   async backupCodes(userId: string): Promise<StoredBackupCode[]> {
     const { rows } = await this.pool.query<{ id: string; hash: string }>('SELECT code_id AS id, hash FROM backup_codes WHERE user_id = $1', [userId]);
@@ -103,14 +126,14 @@ export async function insertUser(client: PoolClient, user: NewUser, now: Date): 
   if (taken.rowCount !== 0) throw emailTaken();
   try {
     await client.query(
-      `INSERT INTO users (user_id, state, organization, email_index, email, name, created_at, password, password_at) VALUES ($1, 'active', $2, $3, $4, $5, $6, $7, $6)`,
-      [user.userId, user.organization ?? null, user.emailIndex, user.sealedEmail, user.sealedName, now, user.password],
+      `INSERT INTO users (user_id, state, organization, email_index, email, name, created_at, password, password_at, leak_checked_at) VALUES ($1, 'active', $2, $3, $4, $5, $6, $7, $6, $8)`,
+      [user.userId, user.organization ?? null, user.emailIndex, user.sealedEmail, user.sealedName, now, user.password.hash, user.password.isClean ? now : null],
     );
   } catch (error) {
     if ((error as { code?: string }).code === UNIQUE_VIOLATION) throw emailTaken();
     throw error;
   }
-  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3)', [user.userId, now, user.password]);
+  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3)', [user.userId, now, user.password.hash]);
   for (const role of user.roles) await insertRole(client, user.userId, role);
 }
 
@@ -134,13 +157,36 @@ async function insertRole(client: PoolClient, userId: string, { role, organizati
 }
 
 /** The present password and the memory of earlier ones. */
-export async function setPassword(client: PoolClient, userId: string, password: string, now: Date): Promise<void> {
-  await client.query('UPDATE users SET password = $2, password_at = $3 WHERE user_id = $1', [userId, password, now]);
-  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3) ON CONFLICT (user_id, set_at) DO NOTHING', [userId, now, password]);
+export async function setPassword(client: PoolClient, userId: string, { hash, isClean }: NewPassword, now: Date): Promise<void> {
+  await client.query('UPDATE users SET password = $2, password_at = $3, password_due = NULL, leak_checked_at = $4 WHERE user_id = $1', [userId, hash, now, isClean ? now : null]);
+  await client.query('INSERT INTO user_passwords (user_id, set_at, password) VALUES ($1, $2, $3) ON CONFLICT (user_id, set_at) DO NOTHING', [userId, now, hash]);
   await client.query(
     'DELETE FROM user_passwords WHERE user_id = $1 AND set_at NOT IN (SELECT set_at FROM user_passwords WHERE user_id = $1 ORDER BY set_at DESC LIMIT $2)',
     [userId, PASSWORDS_REMEMBERED],
   );
+}
+
+/** Whoever signs in changes the password first. Returns the new access. Throws CONFLICT. */
+export async function requirePassword(client: PoolClient, { user_id, access }: Pick<CredentialsRow, 'user_id' | 'access'>, why: PasswordDue): Promise<string> {
+  const { rows } = await client.query<{ access: string }>('UPDATE users SET password_due = $2, access = access + 1 WHERE user_id = $1 AND access = $3 RETURNING access', [user_id, why, access]);
+  if (rows[0] === undefined) throw new IdentityFault('CONFLICT', 'the account was changed meanwhile; sign in again');
+  return rows[0].access;
+}
+
+export async function changeProfile(client: PoolClient, userId: string, { sealedName, locale }: { readonly sealedName: string | undefined; readonly locale: string | undefined }): Promise<void> {
+  await client.query('UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale) WHERE user_id = $1', [userId, sealedName ?? null, locale ?? null]);
+}
+
+/** Throws EMAIL_TAKEN. */
+export async function changeEmail(client: PoolClient, userId: string, { sealed, index, indexes }: { readonly sealed: string; readonly index: string; readonly indexes: readonly string[] }): Promise<void> {
+  const taken = await client.query('SELECT FROM users WHERE email_index = ANY($1) AND user_id <> $2', [indexes, userId]);
+  if (taken.rowCount !== 0) throw emailTaken();
+  try {
+    await client.query('UPDATE users SET email = $2, email_index = $3 WHERE user_id = $1', [userId, sealed, index]);
+  } catch (error) {
+    if ((error as { code?: string }).code === UNIQUE_VIOLATION) throw emailTaken();
+    throw error;
+  }
 }
 
 /** The same password under another hash, unless it was changed meanwhile. */

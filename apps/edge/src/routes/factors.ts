@@ -1,0 +1,106 @@
+import { IDENTITY_OPERATIONS, principalSchema, type StartedSession } from '@countersign/contracts';
+import { z } from 'zod';
+import { setSessionCookies } from '../http/cookies.js';
+import { identityRoute } from './identity-route.js';
+import type { Route } from './route.js';
+
+/** Second factors: passkeys, backup codes, and how those are helped who have lost theirs. */
+
+type Operations = typeof IDENTITY_OPERATIONS;
+const SESSION = { kind: 'session' } as const;
+const id = (what: string): z.ZodString => z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, `must be ${what}`);
+const passkeyParams = z.strictObject({ passkeyId: id('a passkey id') });
+const userParams = z.strictObject({ userId: id('a user id') });
+const { name } = IDENTITY_OPERATIONS['passkey-rename'].args.shape;
+const { reason } = IDENTITY_OPERATIONS['mfa-reset'].args.shape;
+
+const tellAll = <O extends keyof Operations>(operation: O) => ({ schema: IDENTITY_OPERATIONS[operation].result, pick: (result: unknown) => result });
+
+export const FACTOR_ROUTES: readonly Route[] = [
+  identityRoute('passkey-ask', {
+    method: 'GET', path: '/v1/sign-in/passkey', tag: 'sign-in', limit: 'guess',
+    summary: 'What to ask a passkey for, to sign in without a password: navigator.credentials.get.',
+    access: { kind: 'public', why: 'who signs in has no session' },
+    args: () => ({}),
+    tell: tellAll('passkey-ask'),
+  }),
+  identityRoute('passkey-sign-in', {
+    method: 'POST', path: '/v1/sign-in/passkey', tag: 'sign-in', limit: 'guess',
+    summary: 'Sign in by a passkey that has verified its user (PIN, fingerprint), without a password.',
+    access: { kind: 'public', why: 'makes the session' },
+    body: IDENTITY_OPERATIONS['passkey-sign-in'].args,
+    args: ({ body }) => body as z.input<Operations['passkey-sign-in']['args']>,
+    tell: { schema: z.strictObject({ principal: principalSchema }), pick: ({ principal }: StartedSession) => ({ principal }) },
+    cookies: setSessionCookies,
+  }),
+  identityRoute('passkey-ask-own', {
+    method: 'GET', path: '/v1/account/step-up/passkey', tag: 'account', limit: 'guess', access: SESSION,
+    summary: 'What to ask a passkey of yours for, to prove again who you are.',
+    args: () => ({}),
+    tell: tellAll('passkey-ask-own'),
+  }),
+  identityRoute('passkey-enrol', {
+    method: 'POST', path: '/v1/account/passkeys/begin', tag: 'account', limit: 'write', access: SESSION,
+    summary: 'Begin with a passkey: what to ask the browser for, navigator.credentials.create. Good for five minutes and one answer.',
+    answersSecret: true,
+    args: () => ({}),
+    tell: tellAll('passkey-enrol'),
+  }),
+  identityRoute('passkey-confirm', {
+    method: 'POST', path: '/v1/account/passkeys', tag: 'account', limit: 'guess', access: SESSION,
+    summary: 'Register the passkey. The first second factor comes with backup codes, shown this once.',
+    answersSecret: true,
+    status: 201,
+    body: IDENTITY_OPERATIONS['passkey-confirm'].args,
+    args: ({ body }) => body as z.input<Operations['passkey-confirm']['args']>,
+    tell: tellAll('passkey-confirm'),
+  }),
+  identityRoute('passkey-list', {
+    method: 'GET', path: '/v1/account/passkeys', tag: 'account', limit: 'read', access: SESSION,
+    summary: 'Your passkeys.',
+    args: () => ({}),
+    tell: tellAll('passkey-list'),
+  }),
+  identityRoute('passkey-rename', {
+    method: 'PATCH', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: SESSION,
+    summary: 'Call a passkey something else.',
+    params: passkeyParams,
+    body: z.strictObject({ name }),
+    args: ({ params, body }) => ({ passkeyId: params['passkeyId']!, ...(body as { name: string }) }),
+  }),
+  identityRoute('passkey-remove', {
+    method: 'DELETE', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: SESSION,
+    summary: 'Remove a passkey; not the last factor of somebody whose role asks for one.',
+    params: passkeyParams,
+    args: ({ params }) => ({ passkeyId: params['passkeyId']! }),
+  }),
+  identityRoute('totp-remove', {
+    method: 'DELETE', path: '/v1/account/totp', tag: 'account', limit: 'write', access: SESSION,
+    summary: 'Remove the authenticator; not the last factor of somebody whose role asks for one.',
+    args: () => ({}),
+  }),
+  identityRoute('backup-codes-make', {
+    method: 'POST', path: '/v1/account/backup-codes', tag: 'account', limit: 'write', access: SESSION,
+    summary: 'Ten new backup codes, shown this once; the old ones are void.',
+    answersSecret: true,
+    status: 201,
+    args: () => ({}),
+    tell: tellAll('backup-codes-make'),
+  }),
+  identityRoute('passkey-list', {
+    method: 'GET', path: '/v1/admin/users/:userId/passkeys', tag: 'admin', limit: 'read',
+    access: { kind: 'permission', permission: 'user.read', target: ({ userId }) => ({ userId: userId! }) },
+    summary: "Somebody's passkeys.",
+    params: userParams,
+    args: ({ params }) => ({ userId: params['userId']! }),
+    tell: tellAll('passkey-list'),
+  }),
+  identityRoute('mfa-reset', {
+    method: 'POST', path: '/v1/admin/users/:userId/mfa/reset', tag: 'admin', limit: 'write',
+    access: { kind: 'permission', permission: 'mfa.reset', target: ({ userId }) => ({ userId: userId! }) },
+    summary: 'Remove all second factors of somebody who has lost them, and end all of their sessions.',
+    params: userParams,
+    body: z.strictObject({ reason }),
+    args: ({ params, body }) => ({ userId: params['userId']!, ...(body as { reason: string }) }),
+  }),
+];

@@ -1,0 +1,67 @@
+import { permissionsIn, setNeedsMfa, rolesNeedMfa } from '@countersign/access';
+import type { IdentityResult } from '@countersign/contracts';
+import { userAggregate } from '../domain/user.js';
+import type { FactorChange } from '../domain/user-factors.js';
+import type { Flows } from '../parts.js';
+import type { Asker, Handlers } from '../request/asker.js';
+import { assignmentOf, authorise, signedIn, targetOf } from '../request/authorise.js';
+import { authority, unknownUser } from '../session/sessions.js';
+import { applyFactorEvents } from '../store/factor-rows.js';
+import { holdAuthority } from '../store/session-rows.js';
+import { insertBackupCodes, type UserRow } from '../store/user-rows.js';
+
+export function factorHandlers(flows: Flows): Pick<Handlers, 'passkey-remove' | 'totp-remove' | 'backup-codes-make'> {
+  return {
+    'passkey-remove': ({ passkeyId }, asker) => remove(flows, (isNeeded) => ({ type: 'remove-passkey', passkeyId, isNeeded }), asker),
+    'totp-remove': (_args, asker) => remove(flows, (isNeeded) => ({ type: 'remove-totp', isNeeded }), asker),
+    'backup-codes-make': (_args, asker) => makeBackupCodes(flows, asker),
+  };
+}
+
+async function remove({ users, store, tenant, revocations }: Flows, commandOf: (isNeeded: boolean) => FactorChange, asker: Asker): Promise<Record<string, never>> {
+  const user = await users.find(signedIn(asker).session.user_id);
+  if (user === undefined) throw unknownUser();
+  const { session } = authorise(asker, 'mfa.remove', targetOf(user));
+  const userId = user.user_id;
+  await store.execute(userAggregate, {
+    tenant,
+    id: userId,
+    command: { ...commandOf(needsMfa(user)), userId, origin: asker.origin },
+    ...asker.cause,
+    retriesMax: 3,
+    project: async (client, events) => {
+      // A role that was given meanwhile, and asks for the factor, has counted the access on.
+      await holdAuthority(client, authority(session));
+      await applyFactorEvents(client, userId, events);
+    },
+  });
+  await revocations.enforce(userId);
+  return {};
+}
+
+/** By any role, wherever it is held: not only where the session acts. */
+function needsMfa({ roles }: UserRow): boolean {
+  if (rolesNeedMfa(roles.map(({ role }) => role))) return true;
+  const assignments = roles.map(assignmentOf);
+  return assignments.some(({ organization }) => setNeedsMfa(permissionsIn(organization, assignments)));
+}
+
+async function makeBackupCodes({ users, backupCodes, store, tenant }: Flows, asker: Asker): Promise<IdentityResult<'backup-codes-make'>> {
+  const user = await users.find(signedIn(asker).session.user_id);
+  if (user === undefined) throw unknownUser();
+  const { session } = authorise(asker, 'mfa.enroll', targetOf(user));
+  const userId = user.user_id;
+  const codes = await backupCodes.make();
+  await store.execute(userAggregate, {
+    tenant,
+    id: userId,
+    command: { type: 'make-backup-codes', userId, backupCodeIds: codes.stored.map(({ id }) => id), origin: asker.origin },
+    ...asker.cause,
+    retriesMax: 3,
+    project: async (client) => {
+      await holdAuthority(client, authority(session));
+      await insertBackupCodes(client, userId, codes.stored);
+    },
+  });
+  return { backupCodes: [...codes.texts] };
+}
