@@ -21,7 +21,7 @@ let ledger: ServiceProcess;
 /** The only places where something of the kind may lie, and why. `<file>: <canary>`. */
 const ALLOWED: readonly (readonly [where: RegExp, why: string])[] = [
   [/^(secrets|keys-service|nats|postgres|keys)\/[^:]*: secret /, 'a secret lies in the file from which its owner reads it'],
-  [/^spool-[^:]*: (name|nationalId|mail|address)$/, 'a spool lies on the disk of the service that speaks of the person: docs/how-to/emit-events.md'],
+  [/^spool-[^/]*\.key: secret spool-/, 'what a spool is sealed under lies beside it: docs/adr/0028'],
 ];
 
 /** What is left of everything that ran: files of all servers, stores, logs, core dumps. */
@@ -81,7 +81,7 @@ faultSuite(
       }
       requireEmptyCores(stand);
       const canaries = { ...PERSONAL_CANARIES, ...(await keyMaterial(stand)), ...secrets(stand) };
-      const kinds = ['root key', 'tenant key', 'epoch key', 'subject key', 'signing.', 'secret secrets/', 'secret nats/store.key', 'ledger.quarantine '];
+      const kinds = ['root key', 'tenant key', 'epoch key', 'subject key', 'signing.', 'spool key', 'secret secrets/', 'secret nats/store.key', 'ledger.quarantine '];
       requireKinds(canaries, kinds);
       const { found, bytes } = await everyFind(stand, canaries);
       expect(found.filter((find) => !isAllowed(find))).toEqual([]);

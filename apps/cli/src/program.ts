@@ -11,6 +11,7 @@ import { proveCommand } from './commands/prove.js';
 import { searchCommand } from './commands/search.js';
 import { secretsCommand } from './commands/secrets.js';
 import { shredCommand } from './commands/shred.js';
+import { spoolCommand } from './commands/spool.js';
 import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
@@ -28,7 +29,7 @@ Exit codes:
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL,
 COUNTERSIGN_NATS_SEED_FILE, COUNTERSIGN_OPERATOR_SEED_FILE and COUNTERSIGN_KEYS_PUBLIC_KEY, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, secretsCommand, benchCommand];
+const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, secretsCommand, spoolCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -16,6 +16,8 @@ export type EmitErrorCode =
   | 'SPOOL_LOCKED'
   /** The spool folder belongs to another source or producer. */
   | 'SPOOL_FOREIGN'
+  /** The key of the spool is missing, does not open it, or is open to others; the message says which. */
+  | 'SPOOL_KEY_UNUSABLE'
   /** The emitter is closing or closed. */
   | 'CLOSED'
   /** `emitAndWait`: no receipt within `timeoutMs`. The event stays durable and is sent until its receipt comes. */
@@ -36,7 +38,7 @@ export class EmitError extends Error {
   }
 }
 
-/** The ledger refused the event; it lies in the ledger's quarantine and in the spool's `refused` folder. */
+/** The ledger refused the event; it lies in the ledger's quarantine and encrypted in the spool's `refused` folder. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   constructor(

@@ -17,7 +17,7 @@
  * await emitter.close();
  * ```
  *
- * What holds once `emit` has resolved: the event is on this machine's disk, in the spool, and only the ledger's receipt
+ * What holds once `emit` has resolved: the event is on this machine's disk, in the spool, encrypted, and only the ledger's receipt
  * (or its refusal) takes it out of there. A crash of the producer, of the bus, of the ledger, or the loss of the bus's
  * whole store loses nothing: the event is sent again until its receipt comes, and the ledger records an id once.
  *
@@ -34,6 +34,8 @@ export type { Emitted } from './pipeline.js';
 export type { EmitInput } from './event-input.js';
 export { EmitError, RefusedError, type EmitErrorCode } from './errors.js';
 export type { DeliveryOptions, EmitterLimits, OnRefused } from './options.js';
+export type { SpoolKeyChoice } from './spool/open-spool-key.js';
+export { readKept, type Kept } from './spool/read-kept.js';
 export type { EmitterTransport, Log } from './transport.js';
 export { openOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.js';
 export { outboxMigrationSql } from './outbox/schema.js';

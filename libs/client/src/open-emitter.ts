@@ -5,11 +5,11 @@ import { Emitter } from './emitter.js';
 import { uuidV7Source } from './event-id.js';
 import { emitterSettings, type EmitterLimits, type EmitterSettings } from './options.js';
 import { EmitError } from './errors.js';
-import { DiskSpool, newProducerId, refusedFolder } from './spool/disk-spool.js';
+import { DiskSpool, newProducerId } from './spool/disk-spool.js';
 import { FRAME_BYTES_MAX } from './spool/frame.js';
 import { MemorySpool } from './spool/memory-spool.js';
 import type { RecoveredEvent } from './spool/recovery.js';
-import { RefusedStore } from './spool/refused-store.js';
+import { RefusedStore, refusedFolder } from './spool/refused-store.js';
 import type { Spool } from './spool/spool.js';
 import type { EmitterTransport, Log } from './transport.js';
 
@@ -25,7 +25,7 @@ export interface EmitterOptions extends EmitterLimits, BusChoice {}
 /**
  * Opens an emitter for one source. With durability `disk` the spool is read first: what an earlier process left is sent
  * before anything new. The bus need not be there yet when `bus` options are given.
- * Throws EmitError OPTION_INVALID, SPOOL_LOCKED, SPOOL_FOREIGN, and file system errors as they come.
+ * Throws EmitError OPTION_INVALID, SPOOL_LOCKED, SPOOL_FOREIGN, SPOOL_KEY_UNUSABLE, and file system errors as they come.
  */
 export async function openEmitter(options: EmitterOptions): Promise<Emitter> {
   const settings = emitterSettings(options);
@@ -57,7 +57,7 @@ async function openStorage(settings: EmitterSettings, pool: ChunkPool): Promise<
     return { spool, refusedStore: undefined, producerId: newProducerId(settings.source), recovered: [], damagedRanges: 0 };
   }
   const { spool, recovery } = await DiskSpool.open(settings.spoolDir, settings, pool);
-  const refusedStore = await RefusedStore.open(refusedFolder(settings.spoolDir)).catch(async (error: unknown) => {
+  const refusedStore = await RefusedStore.open(refusedFolder(settings.spoolDir), spool.key).catch(async (error: unknown) => {
     await spool.close();
     throw error;
   });

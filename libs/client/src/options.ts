@@ -6,6 +6,7 @@ import {
 } from '@countersign/chain';
 import type { Refusal } from '@countersign/contracts';
 import { EmitError } from './errors.js';
+import type { SpoolKeyChoice } from './spool/open-spool-key.js';
 import { SILENT, type Log } from './transport.js';
 
 /** Called once for each event that the ledger refused, after it was kept in the `refused` folder. `event` is its JSON. */
@@ -39,6 +40,11 @@ export interface EmitterLimits extends DeliveryOptions {
   readonly durability?: 'disk' | 'bus';
   /** Folder of the spool, for this process alone. Needed with `disk`; must outlive the process. */
   readonly spoolDir?: string;
+  /**
+   * What opens the spool, which is encrypted: default a key file beside it, `<spoolDir>.key`, made at the first start. Keep it
+   * as long as the spool, and apart from its copies.
+   */
+  readonly spoolKey?: SpoolKeyChoice;
   /** Default `<source>-<random>`, kept in the spool. With `bus` always fresh, because numbers do not outlive the process. */
   readonly producerId?: string;
   /** Disk space of the spool. Default 512 MiB; at least 4 segments. */
@@ -106,6 +112,7 @@ export function emitterSettings(options: EmitterLimits): EmitterSettings {
     source: options.source,
     durability,
     spoolDir: options.spoolDir,
+    spoolKey: options.spoolKey ?? {},
     producerId: options.producerId,
     segmentBytes,
     spoolBytesMax: within('spoolBytesMax', spoolBytesMax, SEGMENTS_MIN * segmentBytes, Number.MAX_SAFE_INTEGER),

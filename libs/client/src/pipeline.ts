@@ -193,6 +193,7 @@ export class Pipeline {
     entry.bytes = event.bytes;
     entry.segment = event.segment;
     entry.offset = event.offset;
+    entry.frame = event.frame;
     if (lane.entryById.has(event.id)) {
       // Emitted again after its receipt: the ledger knows it already.
       this.parts.spool.clear(entry);

@@ -77,7 +77,8 @@ function emitAll(emitter: Emitter): Promise<void> {
   });
 }
 
-const spoolDir = await mkdtemp(path.join(tmpdir(), 'countersign-emit-rate-'));
+const folder = await mkdtemp(path.join(tmpdir(), 'countersign-emit-rate-'));
+const spoolDir = path.join(folder, 'spool');
 const ledger = new InstantLedger();
 const emitter = await openEmitter({ source: 'identity', spoolDir, transport: ledger });
 for (const round of ['warm-up', 'first', 'second', 'third']) {
@@ -92,4 +93,4 @@ for (const round of ['warm-up', 'first', 'second', 'third']) {
   console.log(`${round}: ${Math.round(EVENTS / seconds)} events/s synced, ${cpuMicros.toFixed(1)} µs CPU an event`);
 }
 await emitter.close();
-await rm(spoolDir, { recursive: true, force: true });
+await rm(folder, { recursive: true, force: true });

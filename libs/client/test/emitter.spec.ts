@@ -1,7 +1,6 @@
-import { readFile, readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { openEmitter } from '../src/open-emitter.js';
+import { readKept } from '../src/spool/read-kept.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent, until } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
@@ -106,8 +105,9 @@ describe('emitter', () => {
     await emitter.flush();
     expect(emitter.stats()).toMatchObject({ pending: 0, refused: 1, receipted: 0 });
     await emitter.close();
-    const [file] = await readdir(path.join(folder, 'refused'));
-    const line = JSON.parse(await readFile(path.join(folder, 'refused', file ?? ''), 'utf8')) as { refusal: object; event: { id: string } };
+    const [kept] = await readKept(folder);
+    expect(kept).toMatchObject({ kind: 'refused', file: 'refused/refused-000001.sealed' });
+    const line = JSON.parse(String(kept?.bytes)) as { refusal: object; event: { id: string } };
     expect(line).toMatchObject({ refusal: { code: 'EVENT_ID_REUSED' }, event: { id, tenant: 'acme', producer: { sequence: 1 } } });
     expect(reported).toEqual([`EVENT_ID_REUSED ${JSON.stringify(line.event)}`]);
   });

@@ -1,19 +1,26 @@
+import { crc32 } from 'node:zlib';
+import { CanaryScan } from '@countersign/devstack';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { FRAME_HEADER_BYTES, scanFrames, sealFrame } from '../src/spool/frame.js';
+import { FRAME_HEADER_BYTES, openFrame, salvaged, scanFrames, sealFrame } from '../src/spool/frame.js';
+import { SpoolKey } from '../src/spool/spool-key.js';
 
-function segmentOf(payloads: readonly string[], segmentNumber = 7): Buffer {
-  const buffers = payloads.map((payload, at) => {
-    const buffer = Buffer.alloc(FRAME_HEADER_BYTES + Buffer.byteLength(payload));
-    buffer.write(payload, FRAME_HEADER_BYTES, 'utf8');
-    sealFrame(buffer, 0, buffer.length, { kind: 'events', segmentNumber, eventCount: 1, lastSequence: at + 1 });
-    return buffer;
+const KEY = SpoolKey.fresh();
+
+function segmentOf(payloads: readonly string[], fileNumber = 7): Buffer {
+  const fileKey = KEY.freshFileKey();
+  let position = 0;
+  const frames = payloads.map((text, at) => {
+    const payload = Buffer.from(text);
+    const frame = Buffer.alloc(FRAME_HEADER_BYTES + payload.length);
+    position += sealFrame(frame, payload, { kind: 'events', fileNumber, eventCount: 1, lastSequence: at + 1 }, fileKey, position);
+    return frame;
   });
-  return Buffer.concat([...buffers, Buffer.alloc(64)]);
+  return Buffer.concat([...frames, Buffer.alloc(64)]);
 }
 
-function payloadsIn(buffer: Buffer, segmentNumber = 7): string[] {
-  return scanFrames(buffer, segmentNumber).frames.map(({ from, to }) => buffer.toString('utf8', from, to));
+function payloadsIn(buffer: Buffer, fileNumber = 7): (string | undefined)[] {
+  return scanFrames(buffer, fileNumber).frames.map((frame) => openFrame(buffer, frame, KEY, frame.start)?.toString('utf8'));
 }
 
 describe('frames of a spool file', () => {
@@ -63,7 +70,57 @@ describe('frames of a spool file', () => {
   it('keeps sequences beyond 32 bits', () => {
     const buffer = Buffer.alloc(FRAME_HEADER_BYTES);
     const lastSequence = Number.MAX_SAFE_INTEGER;
-    sealFrame(buffer, 0, buffer.length, { kind: 'header', segmentNumber: 1, eventCount: 0, lastSequence });
+    sealFrame(buffer, Buffer.alloc(0), { kind: 'header', fileNumber: 1, eventCount: 0, lastSequence }, KEY.freshFileKey(), 0);
     expect(scanFrames(buffer, 1).frames).toMatchObject([{ kind: 'header', lastSequence }]);
+  });
+});
+
+/** The checksum of the frame at `start`, made to fit again: what somebody would do who changes a spool. */
+function withChecksum(buffer: Buffer, start: number): Buffer {
+  const end = start + FRAME_HEADER_BYTES + buffer.readUInt32LE(start + 12);
+  buffer.writeUInt32LE(crc32(buffer.subarray(start + 24, end), crc32(buffer.subarray(start, start + 20))), start + 20);
+  return buffer;
+}
+
+describe('frames are encrypted', () => {
+  const text = 'Rosalind Quillfeather-Obi';
+
+  it('none of their text is in the file, and one payload never looks the same twice', () => {
+    const one = segmentOf([text, text]);
+    expect(new CanaryScan({ text }).find(one)).toEqual([]);
+    const [first, second] = scanFrames(one, 7).frames;
+    expect(one.subarray(first?.from, first?.to).equals(one.subarray(second?.from, second?.to))).toBe(false);
+    expect(payloadsIn(one)).toEqual([text, text]);
+  });
+
+  it('any changed bit of any byte is refused, whatever the checksum says', () => {
+    const whole = segmentOf([text]);
+    for (let at = 4; at < whole.length - 64; at++) {
+      if ((at >= 4 && at < 16) || (at >= 20 && at < 24)) continue;
+      const changed = Buffer.from(whole);
+      changed[at] = (changed[at] as number) ^ 4;
+      expect(payloadsIn(withChecksum(changed, 0))).toEqual([undefined]);
+    }
+  });
+
+  it('one of another place, file or spool, or of the same file’s earlier life, is refused', () => {
+    const whole = segmentOf(['one', 'two']);
+    const length = FRAME_HEADER_BYTES + 3;
+    const swapped = Buffer.concat([whole.subarray(length, 2 * length), whole.subarray(0, length)]);
+    expect(payloadsIn(swapped)).toEqual([undefined, undefined]);
+    expect(payloadsIn(Buffer.concat([whole.subarray(0, length), whole.subarray(0, length)]))).toEqual(['one', undefined]);
+    const other = segmentOf(['one'], 8);
+    other.writeUInt32LE(7, 8);
+    expect(payloadsIn(withChecksum(other, 0))).toEqual([undefined]);
+    const [frame] = scanFrames(whole, 7).frames;
+    expect(openFrame(whole, frame!, SpoolKey.fresh(), 0)).toBe(undefined);
+    expect(openFrame(whole, frame!, KEY, 0)?.toString()).toBe('one');
+  });
+
+  it('of a damaged one, people can read what is left', () => {
+    const whole = segmentOf(['the quick brown fox']);
+    whole[FRAME_HEADER_BYTES + 4] = (whole[FRAME_HEADER_BYTES + 4] as number) ^ 1;
+    expect(payloadsIn(whole)).toEqual([]);
+    expect(salvaged(whole, KEY).toString('latin1')).toContain('the puick brown fox');
   });
 });

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { FRAME_HEADER_BYTES, scanFrames, sealFrame } from '../src/spool/frame.js';
+import { SpoolKey } from '../src/spool/spool-key.js';
 import { prepareSegment } from '../src/spool/segment.js';
 import { temporaryFolder } from './temp-folder.js';
 
 function frame(text: string): Buffer {
-  const buffer = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), Buffer.from(text)]);
-  sealFrame(buffer, 0, buffer.length, { kind: 'events', segmentNumber: 1, eventCount: 1, lastSequence: 1 });
-  return buffer;
+  const into = Buffer.alloc(FRAME_HEADER_BYTES + text.length);
+  sealFrame(into, Buffer.from(text), { kind: 'events', fileNumber: 1, eventCount: 1, lastSequence: 1 }, SpoolKey.fresh().freshFileKey(), 0);
+  return into;
 }
 
 describe('segment', () => {

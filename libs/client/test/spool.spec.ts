@@ -2,6 +2,8 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 
 import path from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { openEmitter } from '../src/open-emitter.js';
+import { scanFrames } from '../src/spool/frame.js';
+import { readKept } from '../src/spool/read-kept.js';
 import { FakeLedger } from './fake-ledger.js';
 import { quickOptions, rejection, sampleEvent } from './samples.js';
 import { temporaryFolder } from './temp-folder.js';
@@ -19,8 +21,9 @@ async function crashedSpool(groups: number): Promise<{ folder: string; file: str
   for (let at = 0; at < groups; at++) ids.push((await emitter.emit(sampleEvent())).id);
   const folder = await temporaryFolder();
   for (const name of await readdir(source)) {
-    if (name.endsWith('.seg')) await copyFile(path.join(source, name), path.join(folder, name));
+    if (name.endsWith('.seg') || name === 'key.sealed') await copyFile(path.join(source, name), path.join(folder, name));
   }
+  await copyFile(`${source}.key`, `${folder}.key`);
   await emitter.close({ drainTimeoutMs: 0 });
   return { folder, file: '0000000001.seg', ids };
 }
@@ -38,15 +41,12 @@ async function recovered(folder: string): Promise<{ ids: string[]; nextSequence:
 
 /** Where the frames of the file start and where the last one ends. */
 function frameStarts(bytes: Buffer): number[] {
-  const magic = Buffer.from([0xff, 0x43, 0x53, 0x45]);
-  const starts: number[] = [];
-  for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) starts.push(at);
-  const last = starts.at(-1) ?? 0;
-  return [...starts, last + 32 + bytes.readUInt32LE(last + 12)];
+  const { frames, end } = scanFrames(bytes, 1);
+  return [...frames.map(({ start }) => start), end];
 }
 
 describe('the files of a spool', () => {
-  it('are for their owner alone: events lie in them in the clear', async () => {
+  it('are for their owner alone', async () => {
     const folder = path.join(await temporaryFolder(), 'spool');
     const ledger = new FakeLedger();
     ledger.connected = false;
@@ -56,6 +56,7 @@ describe('the files of a spool', () => {
       Promise.all((await readdir(folder)).filter((name) => name.endsWith('.seg') || name === 'refused').map(async (name) => [name, (await stat(path.join(folder, name))).mode & 0o777] as [string, number]));
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     expect(Object.fromEntries(await modes())).toMatchObject({ refused: 0o700, '0000000001.seg': 0o600 });
+    expect((await stat(`${folder}.key`)).mode & 0o777).toBe(0o600);
     await emitter.close({ drainTimeoutMs: 0 });
   });
 });
@@ -65,9 +66,11 @@ describe('spool after a crash', () => {
     const { folder, file, ids } = await crashedSpool(3);
     const bytes = await readFile(path.join(folder, file));
     const [from, to] = frameStarts(bytes).slice(-2) as [number, number];
-    for (let cut = from; cut < to; cut += cut < from + 33 || cut > to - 3 ? 1 : 17) {
+    for (let cut = from; cut < to; cut += cut < from + 5 || cut > to - 3 ? 1 : 17) {
       const copy = path.join(folder, `cut-${cut}`);
       await mkdir(copy);
+      await copyFile(path.join(folder, 'key.sealed'), path.join(copy, 'key.sealed'));
+      await copyFile(`${folder}.key`, `${copy}.key`);
       await writeFile(path.join(copy, file), Buffer.concat([bytes.subarray(0, cut), Buffer.alloc(bytes.length - cut)]));
       expect(await recovered(copy)).toEqual({ ids: ids.slice(0, 2), nextSequence: 3, damagedRanges: 0 });
     }
@@ -76,18 +79,20 @@ describe('spool after a crash', () => {
   it('damage in the middle is reported and set aside, and later events still arrive', async () => {
     const { folder, file, ids } = await crashedSpool(3);
     const bytes = await readFile(path.join(folder, file));
-    const at = (frameStarts(bytes)[2] as number) + 40;
+    const start = frameStarts(bytes)[2] as number;
+    const at = start + 90;
     bytes[at] = (bytes[at] as number) ^ 1;
     await writeFile(path.join(folder, file), bytes);
     expect(await recovered(folder)).toEqual({ ids: [ids[0], ids[2]], nextSequence: 4, damagedRanges: 1 });
-    const [aside] = await readdir(path.join(folder, 'damaged'));
-    expect(await readFile(path.join(folder, 'damaged', aside ?? ''), 'latin1')).toContain(ids[1]);
+    const [aside] = await readKept(folder);
+    expect(aside).toMatchObject({ kind: 'damaged', file: `damaged/0000000001-${start}.sealed` });
+    expect(aside?.bytes?.toString('latin1')).toContain(ids[1]);
   });
 
   it('a damaged header does not hide the events after it', async () => {
     const { folder, file, ids } = await crashedSpool(2);
     const bytes = await readFile(path.join(folder, file));
-    bytes[34] = (bytes[34] as number) ^ 1;
+    bytes[80] = (bytes[80] as number) ^ 1;
     await writeFile(path.join(folder, file), bytes);
     expect(await recovered(folder)).toEqual({ ids, nextSequence: 3, damagedRanges: 1 });
   });
@@ -136,11 +141,12 @@ describe('spool after a crash', () => {
     const ledger = new FakeLedger();
     ledger.connected = false;
     const emitter = await openEmitter({ ...quickOptions(folder, ledger), residentBytesMax: 0 });
-    const { id } = await emitter.emit(sampleEvent());
+    await emitter.emit(sampleEvent());
     await emitter.emit(sampleEvent());
     const file = path.join(folder, '0000000001.seg');
     const bytes = await readFile(file);
-    bytes.fill(0x20, bytes.indexOf(id), bytes.indexOf(id) + 36);
+    const destroyed = frameStarts(bytes)[1] as number;
+    bytes.fill(0x20, destroyed + 100, destroyed + 136);
     await writeFile(file, bytes, { flag: 'r+' });
     ledger.reconnect();
     await emitter.flush();

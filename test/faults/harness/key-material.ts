@@ -9,7 +9,7 @@ import type { Stand } from './stand.js';
 
 const SUBJECT_KEYS_MAX = 50;
 const SIGNING_SEED_BYTES = 32;
-const SECRET_FILES = [/^secrets\/roles\//, /^keys-service\/roles\//, /^nats\/.*\.nk$/, /^nats\/store\.key$/, /^postgres\/superuser\.password$/, /^keys\/.*\.key$/];
+const SECRET_FILES = [/^secrets\/roles\//, /^keys-service\/roles\//, /^nats\/.*\.nk$/, /^nats\/store\.key$/, /^postgres\/superuser\.password$/, /^keys\/.*\.key$/, /^spool-[^/]*\.key$/];
 
 interface KeyVersion {
   readonly key_id: string;
@@ -52,7 +52,7 @@ function uint32(value: number): Buffer {
 
 /**
  * Every kind of key in the clear, opened as only somebody can who has the root key and both databases: root, epoch, tenant,
- * data, index and signing keys, and some subjects' keys. By names that tell what was found.
+ * data, index and signing keys, some subjects' keys, and those of the producers' spools. By names that tell what was found.
  */
 export async function keyMaterial(stand: Stand): Promise<Canaries> {
   if (stand.keys === undefined) throw new Error('there is no key service');
@@ -72,7 +72,17 @@ export async function keyMaterial(stand: Stand): Promise<Canaries> {
   }
   const epochs = epochKeys(stand.keys.folder, root);
   for (const [keyId, bytes] of epochs) found[`epoch key ${keyId}`] = bytes;
-  return { ...found, ...(await subjectKeys(stand, tenantKeys, epochs)) };
+  return { ...found, ...(await subjectKeys(stand, tenantKeys, epochs)), ...(await spoolKeys(stand)) };
+}
+
+async function spoolKeys(stand: Stand): Promise<Record<string, Uint8Array>> {
+  const found: Record<string, Uint8Array> = {};
+  for (const name of readdirSync(stand.folder).filter((one) => /^spool-[^.]*$/.test(one))) {
+    const spool = join(stand.folder, name);
+    const { content } = await SealedFile.open<{ key: string }>({ path: join(spool, 'key.sealed'), keyPath: `${spool}.key` });
+    found[`spool key ${name}`] = Buffer.from(content!.key, 'base64');
+  }
+  return found;
 }
 
 function epochKeys(folder: string, root: Root): Map<string, Buffer> {

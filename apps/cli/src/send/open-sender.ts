@@ -28,7 +28,7 @@ export async function openBus(target: BusTarget): Promise<BusConnection> {
   }
 }
 
-/** An emitter with a spool of its own that ends with the command. Throws CliError. */
+/** An emitter with a spool of its own that ends with the command, and that nobody can read afterwards. Throws CliError. */
 export async function openSender(target: BusTarget, source: string): Promise<Sender> {
   const connection = await openBus(target);
   const spoolDir = await mkdtemp(join(tmpdir(), 'countersign-'));
@@ -37,7 +37,7 @@ export async function openSender(target: BusTarget, source: string): Promise<Sen
     await rm(spoolDir, { recursive: true, force: true });
   };
   try {
-    const emitter = await openEmitter({ source, connection, spoolDir, segmentBytes: SEGMENT_BYTES });
+    const emitter = await openEmitter({ source, connection, spoolDir, spoolKey: 'ephemeral', segmentBytes: SEGMENT_BYTES });
     return {
       emitter,
       async close() {

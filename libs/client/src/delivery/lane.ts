@@ -11,6 +11,12 @@ export interface Batch {
   inFlight: boolean;
 }
 
+/** Where a frame begins and ends in its segment. The entries of a frame share one. */
+export interface FramePlace {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** One event between `emit` and its receipt. */
 export class Entry {
   /** The message that carried it last; undefined while it must (still, or again) be sent. */
@@ -28,6 +34,8 @@ export class Entry {
   /** Where the JSON is on disk. */
   segment: Segment | undefined = undefined;
   offset = 0;
+  /** The frame that holds it there: it is read and verified as a whole. */
+  frame: FramePlace | undefined = undefined;
   /** Settles `emit`. */
   settle: Settle | undefined = undefined;
   /** Settles `emitAndWait`. */

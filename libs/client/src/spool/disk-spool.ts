@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { ChunkPool } from '../delivery/chunk.js';
 import type { Entry } from '../delivery/lane.js';
 import type { Piece } from '../delivery/message-body.js';
@@ -8,10 +7,12 @@ import { EmitError } from '../errors.js';
 import type { EmitterSettings } from '../options.js';
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, sealFrame, type FrameKind } from './frame.js';
 import { lockSpool, type SpoolLock } from './lock.js';
+import { openSpoolKey } from './open-spool-key.js';
 import { readEntries } from './read-back.js';
 import { recoverSpool, type Recovery, type SpoolOwner } from './recovery.js';
 import { prepareSegment, spareFile, type Segment } from './segment.js';
 import type { Spool, StagedFrame } from './spool.js';
+import type { FileKey, SpoolKey } from './spool-key.js';
 
 /** Cleared files that wait to be used again. */
 const SPARES_MAX = 2;
@@ -20,7 +21,7 @@ const SEGMENT_WASTE_BYTES = FRAME_BYTES_MAX + 1_024;
 /** A quiet spool that used more than this part of its segment starts a new one, so that a crash resends little. */
 const TIDY_PART = 1 / 8;
 
-/** Append-only files in a folder of this process alone. An event is in it from its commit until its receipt. */
+/** Append-only, encrypted files in a folder of this process alone. An event is in it from its commit until its receipt. */
 export class DiskSpool implements Spool {
   lastSequence: number;
   readonly #segments = new Set<Segment>();
@@ -32,12 +33,15 @@ export class DiskSpool implements Spool {
   #housekeeping: Promise<void> = Promise.resolve();
   #failure: unknown;
   #closed = false;
+  /** The frame that is being written: one at a time. */
+  readonly #sealed = Buffer.allocUnsafeSlow(FRAME_BYTES_MAX);
 
   private constructor(
     readonly folder: string,
     readonly owner: SpoolOwner,
     readonly settings: EmitterSettings,
     readonly lock: SpoolLock,
+    readonly key: SpoolKey,
     recovery: Recovery,
   ) {
     this.lastSequence = recovery.lastSequence;
@@ -49,15 +53,15 @@ export class DiskSpool implements Spool {
 
   /**
    * Takes the folder's lock and reads what is there. On return a new segment with the highest sequence is durable.
-   * Throws EmitError SPOOL_LOCKED, SPOOL_FOREIGN; file system errors as they come.
+   * Throws EmitError SPOOL_LOCKED, SPOOL_FOREIGN, SPOOL_KEY_UNUSABLE; file system errors as they come.
    */
   static async open(folder: string, settings: EmitterSettings, pool: ChunkPool): Promise<{ spool: DiskSpool; recovery: Recovery }> {
-    // Events lie here in the clear, facts about persons too, until the ledger has them.
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = await lockSpool(folder);
     try {
-      const recovery = await recoverSpool(folder, settings.residentBytesMax, pool, settings.log);
-      const spool = new DiskSpool(folder, ownerOf(recovery, settings), settings, lock, recovery);
+      const opened = await openSpoolKey(folder, settings.spoolKey);
+      const recovery = await recoverSpool(folder, opened, settings.residentBytesMax, pool, settings.log);
+      const spool = new DiskSpool(folder, ownerOf(recovery, settings), settings, lock, opened.key, recovery);
       await spool.#rotate();
       for (const segment of recovery.segments) if (segment.live === 0) spool.#recycle(segment);
       await spool.#housekeeping;
@@ -103,7 +107,7 @@ export class DiskSpool implements Spool {
   }
 
   load(entries: readonly Entry[]): Promise<(Piece | undefined)[]> {
-    return readEntries(entries);
+    return readEntries(entries, this.key);
   }
 
   async tidy(): Promise<void> {
@@ -131,20 +135,24 @@ export class DiskSpool implements Spool {
   async #commit(segment: Segment, frame: StagedFrame): Promise<void> {
     const lastSequence = frame.lastSequence ?? this.lastSequence;
     const shift = segment.used - frame.start;
-    await this.#appendFrame(segment, 'events', frame.chunk.buffer, frame.start, frame.end, frame.entries.length, lastSequence);
+    const payload = frame.chunk.buffer.subarray(frame.start + FRAME_HEADER_BYTES, frame.end);
+    const place = { from: segment.used, to: segment.used + frame.end - frame.start };
+    await this.#appendFrame(segment, 'events', payload, frame.entries.length, lastSequence);
     for (const entry of frame.entries) {
       entry.segment = segment;
       entry.offset = entry.at + shift;
+      entry.frame = place;
     }
     segment.live += frame.entries.length;
     segment.holdsEvents = true;
     this.lastSequence = lastSequence;
   }
 
-  async #appendFrame(segment: Segment, kind: FrameKind, buffer: Buffer, start: number, end: number, eventCount: number, lastSequence: number): Promise<void> {
-    sealFrame(buffer, start, end, { kind, segmentNumber: segment.number, eventCount, lastSequence });
+  async #appendFrame(segment: Segment, kind: FrameKind, payload: Buffer, eventCount: number, lastSequence: number): Promise<void> {
+    const fields = { kind, fileNumber: segment.number, eventCount, lastSequence };
+    const end = sealFrame(this.#sealed, payload, fields, segment.key as FileKey, segment.used);
     try {
-      await segment.append(buffer, start, end);
+      await segment.append(this.#sealed, 0, end);
     } catch (error) {
       // The frame may be whole on disk although it was not confirmed. Its numbers may be given again only once it is gone.
       await segment.erase().catch((failure: unknown) => {
@@ -160,8 +168,8 @@ export class DiskSpool implements Spool {
     const prepared = this.#prepared ?? this.#prepare();
     this.#prepared = undefined;
     const next = await prepared;
-    const header = Buffer.concat([Buffer.alloc(FRAME_HEADER_BYTES), Buffer.from(JSON.stringify(this.owner))]);
-    await this.#appendFrame(next, 'header', header, 0, header.length, 0, this.lastSequence);
+    next.key = this.key.freshFileKey();
+    await this.#appendFrame(next, 'header', Buffer.from(JSON.stringify(this.owner)), 0, this.lastSequence);
     this.#segments.add(next);
     this.#active = next;
     if (before !== undefined && before.live === 0) this.#recycle(before);
@@ -228,8 +236,4 @@ function spoolError(error: unknown): EmitError {
   return code === 'ENOSPC' || code === 'EDQUOT'
     ? new EmitError('SPOOL_FULL', 'the disk of the spool is full', undefined, { cause: error })
     : new EmitError('SPOOL_FAILED', 'the spool could not be written; the event is not durable', undefined, { cause: error });
-}
-
-export function refusedFolder(folder: string): string {
-  return path.join(folder, 'refused');
 }

@@ -1,9 +1,13 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Chunk, ChunkPool } from '../delivery/chunk.js';
 import type { Log } from '../transport.js';
-import { scanFrames, type Frame, type FrameScan } from './frame.js';
-import { Segment, syncFolder } from './segment.js';
+import { setDamageAside, type ByteRange } from './damage.js';
+import { openFrame, scanFrames, type Frame } from './frame.js';
+import type { OpenedSpoolKey } from './open-spool-key.js';
+import { sealClearFiles } from './seal-clear.js';
+import { Segment } from './segment.js';
+import type { SpoolKey } from './spool-key.js';
 
 /** An event found in the spool: its `emit` resolved, or was about to. */
 export interface RecoveredEvent {
@@ -13,6 +17,7 @@ export interface RecoveredEvent {
   readonly bytes: number;
   readonly segment: Segment;
   readonly offset: number;
+  readonly frame: ByteRange;
   /** The segment in memory; undefined once the memory for recovered events is used up. */
   readonly chunk: Chunk | undefined;
 }
@@ -34,7 +39,7 @@ export interface Recovery {
   /** In the order in which they were emitted. */
   readonly events: readonly RecoveredEvent[];
   readonly spares: readonly string[];
-  /** Byte ranges that were damaged after they were written. Their bytes are kept in the `damaged` folder. */
+  /** Byte ranges that were changed after they were written. Their bytes are kept in the `damaged` folder. */
   readonly damagedRanges: number;
 }
 
@@ -47,16 +52,17 @@ interface SegmentContent {
 }
 
 /**
- * Reads a spool as a crash left it. A commit that never finished is passed over; damage before a later commit is
+ * Reads a spool as a crash left it, and encrypts what former versions left in the clear. A commit that never finished is passed over; damage before a later commit is
  * reported and set aside, never skipped in silence. Segments are synced: what is read here must not be lost later.
  */
-export async function recoverSpool(folder: string, residentBytesMax: number, pool: ChunkPool, log: Log): Promise<Recovery> {
+export async function recoverSpool(folder: string, { key, clearBelow }: OpenedSpoolKey, residentBytesMax: number, pool: ChunkPool, log: Log): Promise<Recovery> {
+  const damagedBefore = await sealClearFiles(folder, clearBelow, key, log);
   const files = await spoolFiles(folder);
   const contents: SegmentContent[] = [];
   for (const { number, file } of files.segments) {
     const buffer = await readFile(file);
     const fits = pool.residentBytes + buffer.length <= residentBytesMax;
-    contents.push(await readSegment(folder, number, file, buffer, fits ? pool : undefined, log));
+    contents.push(await readSegment(folder, number, file, buffer, fits ? pool : undefined, key, log));
   }
   return {
     owner: contents.findLast((content) => content.owner !== undefined)?.owner,
@@ -65,21 +71,21 @@ export async function recoverSpool(folder: string, residentBytesMax: number, poo
     segments: contents.map((content) => content.segment),
     events: contents.flatMap((content) => content.events),
     spares: files.spares,
-    damagedRanges: contents.reduce((sum, content) => sum + content.damagedRanges, 0),
+    damagedRanges: contents.reduce((sum, content) => sum + content.damagedRanges, damagedBefore),
   };
 }
 
-async function readSegment(folder: string, number: number, file: string, buffer: Buffer, pool: ChunkPool | undefined, log: Log): Promise<SegmentContent> {
-  const scan = scanFrames(buffer, number);
-  if (scan.damage.length > 0) await setDamageAside(folder, number, buffer, scan, log);
+async function readSegment(folder: string, number: number, file: string, buffer: Buffer, pool: ChunkPool | undefined, key: SpoolKey, log: Log): Promise<SegmentContent> {
+  const { frames, damage } = openFrames(buffer, number, key);
+  await setDamageAside(folder, number, buffer, damage, key, log);
   const segment = new Segment(number, file, buffer.length, undefined);
   // Recovered segments are read-only: nothing is appended after a torn commit.
   segment.used = buffer.length;
   let owner: SpoolOwner | undefined;
   let lastSequence = 0;
   const events: RecoveredEvent[] = [];
-  const chunk = scan.frames.some((frame) => frame.kind === 'events') ? pool?.adopt(buffer) : undefined;
-  for (const frame of scan.frames) {
+  const chunk = frames.some((frame) => frame.kind === 'events') ? pool?.adopt(buffer) : undefined;
+  for (const frame of frames) {
     lastSequence = Math.max(lastSequence, frame.lastSequence);
     if (frame.kind === 'header') {
       owner = JSON.parse(buffer.toString('utf8', frame.from, frame.to)) as SpoolOwner;
@@ -90,7 +96,24 @@ async function readSegment(folder: string, number: number, file: string, buffer:
   }
   segment.live = events.length;
   if (events.length > 0) await segment.sync();
-  return { segment, owner, lastSequence, events, damagedRanges: scan.damage.length };
+  return { segment, owner, lastSequence, events, damagedRanges: damage.length };
+}
+
+/** The frames of a segment, decrypted in their places, and what is none or does not verify. */
+function openFrames(buffer: Buffer, number: number, key: SpoolKey): { frames: Frame[]; damage: ByteRange[] } {
+  const scan = scanFrames(buffer, number);
+  const frames: Frame[] = [];
+  const damage = [...scan.damage];
+  for (const frame of scan.frames) {
+    const payload = frame.isClear || (frame.kind !== 'header' && frame.kind !== 'events') ? undefined : openFrame(buffer, frame, key, frame.start);
+    if (payload === undefined) {
+      damage.push({ from: frame.start, to: frame.to });
+      continue;
+    }
+    payload.copy(buffer, frame.from);
+    frames.push(frame);
+  }
+  return { frames, damage };
 }
 
 /** A damaged header must not stop a service from starting: its numbered events name the owner too. */
@@ -104,6 +127,7 @@ function ownerInEvents(buffer: Buffer, frame: Frame): SpoolOwner | undefined {
 
 function readEvents(buffer: Buffer, frame: Frame, segment: Segment, chunk: Chunk | undefined): RecoveredEvent[] {
   const events: RecoveredEvent[] = [];
+  const place = { from: frame.start, to: frame.to };
   let offset = frame.from;
   while (offset < frame.to) {
     const end = buffer.indexOf(LINE_FEED, offset);
@@ -115,6 +139,7 @@ function readEvents(buffer: Buffer, frame: Frame, segment: Segment, chunk: Chunk
       bytes: end - offset,
       segment,
       offset,
+      frame: place,
       chunk,
     });
     offset = end + 1;
@@ -123,18 +148,6 @@ function readEvents(buffer: Buffer, frame: Frame, segment: Segment, chunk: Chunk
 }
 
 const LINE_FEED = 0x0a;
-
-/** Events in the range cannot be trusted any more, yet people may still read them there. */
-async function setDamageAside(folder: string, number: number, buffer: Buffer, scan: FrameScan, log: Log): Promise<void> {
-  const aside = path.join(folder, 'damaged');
-  await mkdir(aside, { recursive: true, mode: 0o700 });
-  for (const { from, to } of scan.damage) {
-    const file = path.join(aside, `${String(number).padStart(10, '0')}-${from}.bin`);
-    await writeFile(file, buffer.subarray(from, to), { flush: true, mode: 0o600 });
-    log.error({ file, segment: number, from, to }, 'spool damaged: events in this range will not be sent');
-  }
-  await syncFolder(aside);
-}
 
 async function spoolFiles(folder: string): Promise<{
   segments: { number: number; file: string }[];

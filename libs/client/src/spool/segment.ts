@@ -3,6 +3,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { FRAME_HEADER_BYTES } from './frame.js';
+import type { FileKey } from './spool-key.js';
 
 const writeAt = promisify(write);
 const syncData = promisify(fdatasync);
@@ -16,6 +17,8 @@ export class Segment {
   used = 0;
   /** More than a header was written. */
   holdsEvents = false;
+  /** What it is written under, while it is. */
+  key: FileKey | undefined;
   #handle: FileHandle | undefined;
 
   constructor(
