@@ -1,13 +1,15 @@
 /**
- * Holds a canary in memory and crashes as it is told: `<guarded|bare> <abort|throw|reject>`. The test compares what is left
+ * Holds a canary in memory and crashes as it is told: `<guarded|hidden|bare> <abort|throw|reject>`; `hidden`
+ * is guarded where core dumps cannot be filtered. The test compares what is left
  * behind with and without the guard.
  */
 const [guard, how] = process.argv.slice(2);
 // Built here, so that it stands in memory and in no file.
 const canary = Buffer.from([...'yranac-latem-tnecap'].reverse().join('').repeat(3));
-if (guard === 'guarded') {
+if (guard !== 'bare') {
   const { createLogger, keepMemoryPrivate } = await import('@countersign/runtime');
-  keepMemoryPrivate({ log: createLogger({ service: 'crashing', level: 'fatal' }) });
+  const log = createLogger({ service: 'crashing', level: 'warn' });
+  keepMemoryPrivate({ log, ...(guard === 'hidden' && { coredumpFilter: '/proc/self/no_such_file' }) });
 }
 const error = Object.assign(new Error('a row was refused'), { detail: `Failing row contains (${canary.toString()})`, code: '23514' });
 process.stdout.write('holding\n');

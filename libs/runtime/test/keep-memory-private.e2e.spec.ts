@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Crashes with core dumps and reports allowed, and returns what was left: by file, and what was printed. */
-function crash(guard: 'guarded' | 'bare', how: 'abort' | 'throw' | 'reject'): { readonly code: number | null; readonly left: Record<string, Buffer> } {
+function crash(guard: 'guarded' | 'hidden' | 'bare', how: 'abort' | 'throw' | 'reject'): { readonly code: number | null; readonly left: Record<string, Buffer> } {
   const node = [process.execPath, '--report-on-fatalerror', '--report-uncaught-exception', `--report-directory=${dir}`, PROGRAM, guard, how];
   const { stdout, stderr, status } = spawnSync('/bin/sh', ['-c', 'ulimit -c unlimited; exec "$0" "$@"', ...node], { cwd: dir, env: { PATH: process.env['PATH'] } });
   const files = readdirSync(dir).map((name) => [name, readFileSync(join(dir, name))] as const);
@@ -47,11 +47,20 @@ describe('what a crash leaves', () => {
     expect(Object.keys(left).filter((name) => name.startsWith('report'))).toEqual([]);
     if (areCoresHere()) expect(Object.keys(left).filter((name) => name.startsWith('core')).length).toBe(1);
   });
+
+  it('where a process cannot keep out of core dumps it says so, and keeps out of everything else', () => {
+    const { code, left } = crash('hidden', 'throw');
+    expect(code).toBe(1);
+    expect(Object.keys(left)).toEqual(['printed']);
+    const [first] = left['printed']!.toString().split('\n');
+    expect(JSON.parse(first!)).toMatchObject({ level: 'warn', code: 'CORE_DUMPS_UNGUARDED', reason: 'ENOENT' });
+    expect(holders(left)).toEqual([]);
+  });
 });
 
 describe('options of Node that write memory to a file', () => {
   it.each([['--heapsnapshot-signal=SIGUSR2'], ['--heapsnapshot-near-heap-limit=2'], ['--heap-prof'], ['--heap_prof_dir=/tmp'], ['--heapsnapshot_signal=SIGUSR2']])('%s is refused: MEMORY_EXPOSED', (option) => {
-    const start = (): void => keepMemoryPrivate({ log: { fatal: () => undefined }, nodeArguments: ['--max-old-space-size=512', option] });
+    const start = (): void => keepMemoryPrivate({ log: { fatal: () => undefined, warn: () => undefined }, nodeArguments: ['--max-old-space-size=512', option] });
     expect(start).toThrow(MemoryExposedError);
     expect(start).toThrow(expect.objectContaining({ code: 'MEMORY_EXPOSED' }));
   });
