@@ -7,6 +7,7 @@ import { hmacContentDigester } from './append/content-digest.js';
 import type { Ledger } from './append/head.js';
 import { intakeMetrics, type IntakeMetrics } from './append/intake-metrics.js';
 import { IntakeService } from './append/intake-service.js';
+import { PacedWarnings } from './append/reminders.js';
 import { Checkpointer } from './checkpoint/checkpointer.js';
 import { isKeysAway } from './keys/keys-away.js';
 import { retryUntilDone } from './service-loops.js';
@@ -23,12 +24,14 @@ export class ServiceFlows {
   /** Messages that wait for keys. */
   readonly waiting: WaitingRoom;
   private readonly metrics: ServiceMetrics;
+  private readonly unsigned: PacedWarnings;
 
   constructor(private readonly parts: ServiceParts) {
     this.metrics = serviceMetrics(parts.registry, {
       status: () => this.verification.status(),
       backlog: () => this.intake.backlogBytes,
     });
+    this.unsigned = new PacedWarnings(parts.log, 'checkpoint not signed, it is tried again');
     this.checkpointer = this.wireCheckpoints();
     this.verification = this.wireVerification();
     const metrics = intakeMetrics(parts.registry);
@@ -129,10 +132,10 @@ export class ServiceFlows {
     });
   }
 
-  /** That the key service is away is logged once, not by each ledger twice a second. */
+  /** That the key service is away is logged once, not by each ledger twice a second; what it refuses is, now and then. */
   private notSigned({ tenant }: Ledger, error: unknown): void {
     if (isKeysAway(error)) return;
-    this.parts.log.warn({ err: error, tenant }, 'checkpoint not signed, it is tried again');
+    this.unsigned.warn(error, tenant);
   }
 
   /** Says it once. What is committed stays true when nobody hears it: who needs it sends again, or reads it. */

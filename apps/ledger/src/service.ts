@@ -4,6 +4,7 @@ import { startRotation, type Rotation } from '@countersign/rotation';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import { sealClearBodies } from './append/clear-bodies.js';
 import type { Ledger } from './append/head.js';
+import { PacedWarnings } from './append/reminders.js';
 import type { LedgerConfig } from './config.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
@@ -144,8 +145,9 @@ function sealLeftBodies({ stores, keys, log }: ServiceParts): { stop(): Promise<
     const sealed = await sealClearBodies(stores.kept, keys.bodies);
     if (sealed > 0) log.info({ sealed }, 'refused and parked messages of a former version are sealed');
   };
+  const failures = new PacedWarnings(log, 'bodies in the clear could not be sealed, they are tried again');
   return every(CLEAR_BODIES_PAUSE_MS, seal, (error) => {
-    if (!isKeysAway(error)) log.warn({ err: error }, 'bodies in the clear could not be sealed, they are tried again');
+    if (!isKeysAway(error)) failures.warn(error);
   });
 }
 

@@ -1,3 +1,5 @@
+import type { Logger } from '@countersign/runtime';
+
 const FIRST_PAUSE_MS = 10_000;
 const PAUSE_MS_MAX = 600_000;
 /** What has not happened for so long is new when it happens again. */
@@ -42,5 +44,23 @@ export class Reminders {
     const [oldest] = this.#told.keys();
     if (this.#told.size >= NAMES_MAX && oldest !== undefined) this.#told.delete(oldest);
     this.#told.set(name, { lastMs: nowMs, dueMs: nowMs + FIRST_PAUSE_MS, pauseMs: FIRST_PAUSE_MS, untold: 0 });
+  }
+}
+
+/** Warns of what fails again and again: each tenant's each kind of error at once, then by {@link Reminders}. */
+export class PacedWarnings {
+  readonly #reminders = new Reminders();
+
+  constructor(
+    private readonly log: Pick<Logger, 'warn'>,
+    private readonly message: string,
+    /** Milliseconds that never go back. */
+    private readonly monotonicMs: () => number = () => performance.now(),
+  ) {}
+
+  warn(error: unknown, tenant?: string): void {
+    const { code, name } = error as { readonly code?: string; readonly name?: string };
+    const untold = this.#reminders.due(`${tenant ?? ''} ${code ?? name ?? 'unknown'}`, this.monotonicMs());
+    if (untold !== undefined) this.log.warn({ err: error, ...(tenant !== undefined && { tenant }), untold }, this.message);
   }
 }

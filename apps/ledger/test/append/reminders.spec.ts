@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Reminders } from '../../src/append/reminders.js';
+import { PacedWarnings, Reminders } from '../../src/append/reminders.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -36,5 +36,21 @@ describe('what goes on', () => {
     const reminders = new Reminders();
     for (let n = 0; n <= 1_000; n++) reminders.due(`name ${n}`, 0);
     expect([reminders.due('name 1000', 1), reminders.due('name 0', 1)]).toEqual([undefined, 0]);
+  });
+
+  it('is a line in the log for each tenant and each error, with how often it was left out', () => {
+    const told: unknown[][] = [];
+    let nowMs = 0;
+    const warnings = new PacedWarnings({ warn: (...said: unknown[]) => void told.push(said) }, 'not signed', () => nowMs);
+    const refused = Object.assign(new Error('no'), { code: 'KEY_PURPOSE_FORBIDDEN' });
+    for (; nowMs <= 10_000; nowMs += 500) warnings.warn(refused, 'acme');
+    warnings.warn(refused, 'globex');
+    warnings.warn(new TypeError('full'), 'acme');
+    expect(told).toEqual([
+      [{ err: refused, tenant: 'acme', untold: 0 }, 'not signed'],
+      [{ err: refused, tenant: 'acme', untold: 19 }, 'not signed'],
+      [{ err: refused, tenant: 'globex', untold: 0 }, 'not signed'],
+      [{ err: expect.any(TypeError), tenant: 'acme', untold: 0 }, 'not signed'],
+    ]);
   });
 });
