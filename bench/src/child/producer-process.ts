@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { fork, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { BurstResult, PacedResult, ProducerOrder, ProducerReport, SampledReceipt } from './producer-messages.js';
 
@@ -21,6 +22,8 @@ export class ProducerProcess {
 
   static async start({ natsUrl, seedFile, spoolDir, nodeArgs }: ProducerOptions): Promise<ProducerProcess> {
     const child = fork(PRODUCER, [natsUrl, seedFile, spoolDir], { execArgv: [...nodeArgs], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // It stands for services on other machines: the ledger is not to wait for a core because of it.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const producer = new ProducerProcess(child);
     await producer.answer('ready');
     return producer;

@@ -18,7 +18,7 @@ export interface DeliveryOptions {
   readonly batchEventsMax?: number;
   /** Bytes a bus message. Default 512 KiB, which is also the most. */
   readonly batchBytesMax?: number;
-  /** Longest wait of an event for company, under load only; nothing waits when idle. Default 4 ms. */
+  /** Shortest time between two messages that are not full: an event that comes sooner waits for company. Nothing waits when idle. Default 4 ms. */
   readonly lingerMs?: number;
   /** Messages that may wait for their PubAck. Default 8. */
   readonly messagesInFlightMax?: number;

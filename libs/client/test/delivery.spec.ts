@@ -81,6 +81,22 @@ describe('delivery', () => {
     await emitter.close();
   });
 
+  it('sends the first event at once, and those that follow it closely together', async () => {
+    const ledger = new FakeLedger();
+    const emitter = await openEmitter({ ...quickOptions(await temporaryFolder(), ledger), lingerMs: 1_000 });
+    const startMs = performance.now();
+    await emitter.emit(sampleEvent({ tenant: 'acme' }));
+    await emitter.flush();
+    expect(performance.now() - startMs).toBeLessThan(1_000);
+    for (let at = 0; at < 3; at++) await emitter.emit(sampleEvent({ tenant: 'acme' }));
+    // Each found the bus free: without the pause every one would have been a message.
+    expect(ledger.messages).toBe(1);
+    await emitter.flush();
+    expect(ledger.messages).toBe(2);
+    expect(ledger.recorded).toHaveLength(4);
+    await emitter.close();
+  });
+
   it('a long silence does not fill the stream with copies', async () => {
     const ledger = new FakeLedger();
     ledger.silent = true;

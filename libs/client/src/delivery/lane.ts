@@ -81,7 +81,8 @@ export class Lane {
   /** After a failed publish: one message at a time, so that a retry cannot overtake what follows it. */
   recovering = false;
   loading = false;
-  heldSinceMs: number | undefined = undefined;
+  /** Monotonic milliseconds of the last message. */
+  sentAtMs = -Infinity;
   resendDelayMs: number;
   resendBatches = 1;
   /** A receipt came since the last resend: somebody is listening. */

@@ -116,12 +116,12 @@ export class Sender {
 
   #publishNext(lane: Lane): boolean {
     const nowMs = performance.now();
-    if (lane.loading || (lane.messagesInFlight > 0 && (lane.recovering || this.#holds(lane, nowMs)))) return false;
+    if (lane.loading || (lane.messagesInFlight > 0 && lane.recovering) || this.#holds(lane, nowMs)) return false;
     const before = lane.counted;
     const batch = lane.take(this.settings.batchEventsMax, this.settings.batchBytesMax, nowMs);
     if (batch === undefined) return false;
     this.#unreceipted += lane.counted - before;
-    lane.heldSinceMs = undefined;
+    lane.sentAtMs = nowMs;
     lane.messagesInFlight++;
     this.#messagesInFlight++;
     batch.inFlight = true;
@@ -130,12 +130,14 @@ export class Sender {
     return true;
   }
 
-  /** A partial message waits for company while another is on its way, at most lingerMs: messages grow with load. */
+  /**
+   * A partial message follows the one before after lingerMs, and at once when that was longer ago: messages grow with
+   * load. Every message costs the bus and the ledger a sync to disk, however little it carries.
+   */
   #holds(lane: Lane, nowMs: number): boolean {
     const { batchEventsMax, batchBytesMax, lingerMs } = this.settings;
     if (lane.unsent >= batchEventsMax || lane.unsentBytes + lane.unsent + 2 >= batchBytesMax) return false;
-    lane.heldSinceMs ??= nowMs;
-    const waitMs = lane.heldSinceMs + lingerMs - nowMs;
+    const waitMs = lane.sentAtMs + lingerMs - nowMs;
     if (waitMs <= 0) return false;
     this.#lingerTimer ??= setTimeout(() => {
       this.#lingerTimer = undefined;
