@@ -32,6 +32,8 @@ const schema = z.object({
   IDENTITY_PASSWORD_DAYS_MAX: count(1, 3_650).optional(),
   /** Where lists of stolen passwords are asked, by the first five digits of a hash; `off`: nowhere. */
   IDENTITY_LEAKED_PASSWORDS: z.enum(['api', 'off']).default('api'),
+  /** Have I Been Pwned, or a mirror of it inside the network. */
+  IDENTITY_LEAKED_PASSWORDS_URL: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, '')).optional(),
   /** File of SHA-1 digests in order, asked instead of the network, or before it. */
   IDENTITY_LEAKED_PASSWORDS_FILE: z.string().optional(),
   IDENTITY_HTTP_HOST: z.string().default('127.0.0.1'),
@@ -58,6 +60,7 @@ export function readConfig(env: Environment) {
     passwordIterations: config.IDENTITY_PASSWORD_ITERATIONS,
     passwordDaysMax: config.IDENTITY_PASSWORD_DAYS_MAX,
     leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
+    leakedPasswordsUrl: config.IDENTITY_LEAKED_PASSWORDS_URL,
     leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,
     httpHost: config.IDENTITY_HTTP_HOST,
     httpPort: config.IDENTITY_HTTP_PORT,

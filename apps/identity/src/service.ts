@@ -136,13 +136,13 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
 }
 
 /** The file first: what it knows nobody else is asked. */
-async function leakCheckOf({ leakedPasswords, leakedPasswordsFile }: IdentityConfig): Promise<LeakCheck> {
+async function leakCheckOf({ leakedPasswords, leakedPasswordsUrl, leakedPasswordsFile }: IdentityConfig): Promise<LeakCheck> {
   const checks: LeakCheck[] = [];
   if (leakedPasswordsFile !== undefined) {
     const corpus = await LeakCorpus.open(leakedPasswordsFile);
     checks.push((password) => corpus.check(password));
   }
-  if (leakedPasswords === 'api') checks.push(rangeApiLeakCheck({ fetch, userAgent: USER_AGENT }));
+  if (leakedPasswords === 'api') checks.push(rangeApiLeakCheck({ fetch, userAgent: USER_AGENT, ...(leakedPasswordsUrl === undefined ? {} : { baseUrl: leakedPasswordsUrl }) }));
   return anyLeakCheck(checks);
 }
 

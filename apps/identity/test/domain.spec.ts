@@ -3,6 +3,7 @@ import { IdentityFault } from '../src/domain/identity-fault.js';
 import { strangerOf } from '../src/domain/origin.js';
 import { expiryOf, isRenewalDue, sessionAggregate, SESSION_IDLE_MS, SESSION_LIFE_MS, type SessionCommand } from '../src/domain/session.js';
 import { userAggregate, type User, type UserCommand } from '../src/domain/user.js';
+import { PASSKEYS_MAX } from '../src/domain/user-factors.js';
 
 const DAY_MS = 86_400_000;
 const ORIGIN = { subject: 'actor', ip: '192.0.2.1', userAgent: 'Browser/1.0' };
@@ -30,6 +31,8 @@ const codeOf = (work: () => unknown): string => {
 const REGISTER: BareUser = { type: 'register', by: 'open', email: 'a@example.com', name: 'A', roles: [{ role: 'member', organization: 'home' }] };
 const ENROL: BareUser = { type: 'enrol-totp', backupCodeIds: ['c1', 'c2'] };
 const BEGIN: BareUser = { type: 'begin-totp' };
+const KEY: BareUser = { type: 'add-passkey', passkeyId: 'k1', name: 'Key', algorithm: -7, backupCodeIds: ['c1'] };
+const KEYS: readonly BareUser[] = Array.from({ length: PASSKEYS_MAX }, (_, at) => ({ ...KEY, passkeyId: `k${at}` }));
 const START: Bare<SessionCommand> = { type: 'start', userId: 'u1', assurance: 'password', nowMs: 0 };
 
 describe('a user', () => {
@@ -63,11 +66,26 @@ describe('a user', () => {
     ['TOTP_NOT_PENDING', 'enrolled without a beginning', ENROL, [REGISTER]],
     ['TOTP_ENROLLED', 'enrolled twice', ENROL, [REGISTER, BEGIN, ENROL]],
     ['TOTP_ENROLLED', 'given another secret in the place of one that is in force', BEGIN, [REGISTER, BEGIN, ENROL]],
+    ['TOTP_NOT_ENROLLED', 'relieved of an authenticator that was never confirmed', { type: 'remove-totp', isNeeded: false }, [REGISTER, BEGIN]],
+    ['LAST_FACTOR', 'left without a factor that he needs', { type: 'remove-totp', isNeeded: true }, [REGISTER, BEGIN, ENROL]],
+    ['LAST_FACTOR', 'left without a passkey that he needs', { type: 'remove-passkey', passkeyId: 'k1', isNeeded: true }, [REGISTER, KEY]],
+    ['PASSKEY_UNKNOWN', 'relieved of a passkey twice', { type: 'remove-passkey', passkeyId: 'k1', isNeeded: false }, [REGISTER, KEY, { type: 'remove-passkey', passkeyId: 'k1', isNeeded: false }]],
+    ['PASSKEY_UNKNOWN', 'heard about a passkey that was reset', { type: 'rename-passkey', passkeyId: 'k1', name: 'x' }, [REGISTER, KEY, { type: 'reset-factors', reason: 'lost' }]],
+    ['PASSKEYS_TOO_MANY', 'given more passkeys than he may have', KEY, [REGISTER, ...KEYS]],
+    ['PASSKEYS_TOO_MANY', 'asked to begin with one more', { type: 'begin-passkey' }, [REGISTER, ...KEYS]],
+    ['MFA_NOT_ENROLLED', 'given backup codes without a factor', { type: 'make-backup-codes', backupCodeIds: ['c1'] }, [REGISTER, BEGIN]],
+    ['CODE_REFUSED', 'let in by a code that was made anew', { type: 'use-backup-code', codeId: 'c1' }, [REGISTER, BEGIN, ENROL, { type: 'make-backup-codes', backupCodeIds: ['c3'] }]],
+    ['CODE_REFUSED', 'let in by a code of a factor that is gone', { type: 'use-backup-code', codeId: 'c1' }, [REGISTER, KEY, { type: 'remove-passkey', passkeyId: 'k1', isNeeded: false }]],
     ['CODE_REFUSED', 'let in by a code that he never had', { type: 'use-backup-code', codeId: 'c9' }, [REGISTER, BEGIN, ENROL]],
     ['CODE_REFUSED', 'let in twice by one code', { type: 'use-backup-code', codeId: 'c1' }, [REGISTER, BEGIN, ENROL, { type: 'use-backup-code', codeId: 'c1' }]],
   ])('%s: is not %s', (code, _what, command, before) => {
     expect(codeOf(() => user(command, users(...before)))).toBe(code);
   });
+});
+
+it('a factor may go while another is there, and its backup codes stay', () => {
+  const state = users(REGISTER, BEGIN, ENROL, KEY, { type: 'remove-totp', isNeeded: true });
+  expect(state!.factors).toEqual({ totp: 'none', passkeys: new Set(['k1']), backupCodes: new Set(['c1']) });
 });
 
 describe('a session', () => {
