@@ -168,7 +168,7 @@ describe('the ledgers', () => {
     const older = refusedPageSchema.parse((await call(`/ledgers/refusing/refused?before=${next}`)).body);
     const told = [...refused, ...older.refused].map(({ code, field, source, eventId }) => ({ code, field, source, known: eventId === good.id }));
     expect(told).toEqual([
-      { code: 'EVENT_FIELD_UNKNOWN', field: 'colour', source: 'identity', known: false },
+      { code: 'EVENT_FIELD_UNKNOWN', field: '*', source: 'identity', known: false },
       { code: 'EVENT_ID_REUSED', field: 'id', source: 'identity', known: true },
     ]);
     expect((await call('/ledgers/acme/refused')).body).toEqual({ refused: [] });

@@ -17,6 +17,7 @@ import { ParkedMessages, type OpenedMessage } from './parked-messages.js';
 import type { Settle, Unreplayed } from './parked-replay.js';
 import { sealMessage, SealedParts, type PersonalSealer } from './sealed-parts.js';
 import type { PendingMessage } from './settle.js';
+import { storedField, storedRefusal, storedSubject } from './stored-refusal.js';
 import { StuckMessages } from './stuck-messages.js';
 import { lastingKeyFault } from '../keys/keys-away.js';
 
@@ -26,8 +27,6 @@ const STUCK_RETRY_DELAY_MS = 60_000;
 /** Of a message that belongs to no ledger. */
 const NO_TENANT = 'none';
 const RECEIPTS_A_MESSAGE_MAX = 500;
-/** Of a subject that is none, as much is kept as an index of the quarantine takes. */
-const SUBJECT_CHARS_MAX = 256;
 
 /** A message as the bus hands it over. */
 export interface BusMessage {
@@ -281,7 +280,7 @@ export class IntakeService {
     }
     for (const { code, field } of out.refusals) {
       metrics.refused.inc({ tenant, source, code });
-      this.deps.log.warn({ tenant, source, code, field }, 'event refused and quarantined');
+      this.deps.log.warn({ tenant, source, code, field: storedField(code, field) }, 'event refused and quarantined');
     }
   }
 
@@ -298,9 +297,8 @@ export class IntakeService {
   private async refuseSubject(message: BusMessage): Promise<void> {
     const fault = new ChainFault('SUBJECT_INVALID', 'the subject must be intake.<source>.<tenant>', { field: 'subject' });
     const { ledger } = await this.open('system');
-    const subject = message.subject.slice(0, SUBJECT_CHARS_MAX);
     const body = await this.deps.sealer.seal('quarantine', ledger.tenant, message.data);
-    const row = { subject, eventId: undefined, code: fault.code, field: 'subject', message: fault.message, body };
+    const row = { ...storedRefusal(storedSubject(message.subject), undefined, fault), body };
     // Nothing is chained, so the head is not looked at: a ledger that is broken can still refuse.
     const head = emptyHead(ledger.origin);
     await this.deps.store.commit({ ledger, base: head, next: head, entries: undefined, tiles: [], quarantine: [row], accounted: [] });

@@ -6,6 +6,7 @@ import { isSameEvent, type SentDigests } from './content-digest.js';
 import type { Admission } from './intake-message.js';
 import { maskEvent } from './masked-events.js';
 import type { SealedParts } from './sealed-parts.js';
+import { storedRefusal } from './stored-refusal.js';
 import type { StoredPart } from './stored-part.js';
 
 /** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
@@ -101,10 +102,10 @@ function refuse(
   fault: ChainFault,
   kept: Pick<QuarantineRow, 'eventId' | 'body' | 'identity'>,
 ): void {
-  const { code, message } = fault;
-  const { field } = fault.detail;
-  settlement.refusals.push({ id: kept.eventId, tenant, code, field, message });
-  settlement.quarantine.push({ subject, code, field, message, ...kept });
+  const { code, message, detail } = fault;
+  const { eventId, ...body } = kept;
+  settlement.refusals.push({ id: eventId, tenant, code, field: detail.field, message });
+  settlement.quarantine.push({ ...storedRefusal(subject, eventId, fault), ...body });
 }
 
 function account(settlement: Settlement, admitted: AdmittedEvent): void {

@@ -164,21 +164,16 @@ async function insertQuarantine(client: pg.PoolClient, rows: readonly SealedQuar
          AS q(subject, event_id, code, field, message, digest, chunks, is_masked)
      ON CONFLICT DO NOTHING`,
     [
-      rows.map((r) => storable(r.subject)),
-      rows.map((r) => storable(r.eventId)),
+      rows.map((r) => r.subject),
+      rows.map((r) => r.eventId ?? null),
       rows.map((r) => r.code),
-      rows.map((r) => storable(r.field)),
-      rows.map((r) => storable(r.message)),
+      rows.map((r) => r.field ?? null),
+      rows.map((r) => r.message),
       rows.map((r) => r.body.digest),
       rows.map((r) => JSON.stringify(r.body.chunks)),
       rows.map((r) => r.body.isMasked),
     ],
   );
-}
-
-/** PostgreSQL's text has no U+0000: a refused id that holds one would fail the batch for ever. The body keeps it. */
-function storable(text: string | undefined): string | null {
-  return text === undefined ? null : text.replaceAll('\0', '\uFFFD');
 }
 
 async function noteSequences(client: pg.PoolClient, ledger: Ledger, accounted: readonly AccountedSequence[]): Promise<void> {

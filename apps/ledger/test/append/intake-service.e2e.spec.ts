@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Event } from '@countersign/chain';
 import type { AppendStore } from '../../src/append/append-store.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
+import { spellings, tablesWith } from '@countersign/devstack';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 import { around, asAttacker, checkedEntries, holdHead, storeOf } from './append-stand.js';
 import { IntakeStand, boundOf as bound, delivery, eventsOn, sealedPart } from './intake-stand.js';
@@ -69,29 +70,48 @@ describe('the intake', () => {
     expect(await recordedIds('refusing')).toEqual(ids(good));
   });
 
-  it('is not stopped by an event that PostgreSQL cannot store as text', async () => {
-    const { receive, refusals } = bound(stand());
-    const poison = { ...makeEvent('poison'), id: 'a\u0000b', 'x\u0000y': 1 };
-    const good = [makeEvent('poison')];
-    expect(await receive(delivery('intake.identity.poison', [poison]), eventsOn('poison', good))).toEqual(['ack', 'ack']);
-    expect(refusals('identity')).toMatchObject([{ id: 'a\u0000b', code: 'EVENT_FIELD_UNKNOWN' }]);
-    const [row] = await quarantined('tenant', 'poison');
-    expect(row?.event_id).toBe('a\uFFFDb');
-    expect(JSON.parse(row!.body.toString())).toEqual(poison);
-    expect(await recordedIds('poison')).toEqual(ids(good));
+  it('stores nothing readable that a sender could choose: ids that are none, names of unknown fields, tokens of a subject', async () => {
+    const one = stand();
+    const { receive, refusals } = bound(one);
+    const name = 'Ana Canary\u0000 82-1-07';
+    const event = makeEvent('chosen');
+    const bad = [
+      { ...event, id: name },
+      { ...event, [name]: 1 },
+      { ...event, actor: { ...event.actor, [name]: 1 } },
+      { ...event, personal: [{ subject: 'u-1', data: {}, [name]: 1 }] },
+      { specversion: '1.0', id: name, source: name, type: 'x', time: event.time, [name]: 1 },
+    ];
+    const good = [makeEvent('chosen')];
+    expect(await receive(delivery('intake.identity.chosen', bad), eventsOn('chosen', good), delivery(`intake.identity.${name}`, Buffer.from('x')))).toEqual(['ack', 'ack', 'ack']);
+    // Its producer is told what it sent; it is on its way, and kept nowhere.
+    expect(refusals('identity').map(({ id, field }) => [id, field].includes(name) || field?.includes('Ana Canary'))).toEqual([true, true, true, true, true]);
+    const rows = await quarantined('tenant', 'chosen');
+    expect(rows.map(({ code, field, event_id: id }) => [code, field, id])).toEqual([
+      ['EVENT_FIELD_INVALID', 'id', null],
+      ['EVENT_FIELD_UNKNOWN', '*', event.id],
+      ['EVENT_FIELD_UNKNOWN', 'actor.*', event.id],
+      ['EVENT_FIELD_UNKNOWN', 'personal[0].*', event.id],
+      ['EVENT_FIELD_UNKNOWN', '*', null],
+    ]);
+    expect(rows.map(({ body }) => JSON.parse(body.toString()) as unknown)).toEqual(bad);
+    expect(await tablesWith(fixture.admin, ['Ana Canary', '82-1-07'].flatMap(spellings))).toEqual([]);
+    expect(one.logged.join('')).not.toContain('Canary');
+    expect(await recordedIds('chosen')).toEqual(ids(good));
   });
 
   it.each([
-    ['too few words', 'intake.identity'],
-    ['no tenant that can be', 'intake.identity.Acme'],
-    ['a NUL', 'intake.identity.ac\u0000me'],
-    ['four kilobytes', `intake.identity.${'x'.repeat(4_000)}`],
-  ])('quarantines a message whose subject has %s, once', async (_what, subject) => {
+    ['too few words', 'intake.identity', 'intake.identity'],
+    ['no tenant that can be', 'intake.identity.Acme', 'intake.identity.*'],
+    ['a NUL', 'intake.identity.ac\u0000me', 'intake.identity.*'],
+    ['no source that can be', 'intake.Anna.acme', 'intake.*.*'],
+    ['four kilobytes', `intake.identity.${'x'.repeat(4_000)}`, 'intake.identity.*'],
+  ])('quarantines a message whose subject has %s, once', async (_what, subject, stored) => {
     const { receive } = bound(stand());
     const body = Buffer.from(`body of ${subject.length}`);
     expect(await receive(delivery(subject, body), delivery(subject, body, true))).toEqual(['ack', 'ack']);
     const rows = (await quarantined('code', 'SUBJECT_INVALID')).filter((row) => row.body.equals(body));
-    expect(rows.map(({ subject: kept }) => kept)).toEqual([subject.slice(0, 256).replaceAll('\0', '\uFFFD')]);
+    expect(rows.map(({ subject: kept }) => kept)).toEqual([stored]);
   });
 
   it('quarantines a bad subject although the system ledger is broken', async () => {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import { KeyClientError, type KeyClientErrorCode } from '@countersign/key-client';
@@ -6,6 +8,7 @@ import { sealClearBodies } from '../../src/append/clear-bodies.js';
 import type { WaitingPlace } from '../../src/append/intake-service.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { PgKeptBodies } from '../../src/store/pg-kept-bodies.js';
+import { MIGRATIONS_DIR } from '../../src/store/provision.js';
 import { spellings, tablesWith } from '@countersign/devstack';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from '../fixture/ledger-fixture.js';
 import { asAttacker, checkedEntries, FIELDS, holdHead, SEALER, sealerOver, storeOf } from './append-stand.js';
@@ -225,6 +228,25 @@ describe('bodies that a former version left in the clear', () => {
     expect((await quarantined('subject', 'intake.lost')).at(-1)!.body).toEqual(bad(2));
     const { rows } = await fixture.admin.query<{ digest: Buffer; chunks: string[]; isMasked: boolean }>('SELECT body_digest AS digest, sealed_body AS chunks, is_masked AS "isMasked" FROM parked_messages WHERE ledger_id = $1', [ledger.ledgerId]);
     expect(await SEALER.open('parked', 'former', rows[0]!)).toEqual(bad(3));
+  });
+
+  it('lose what stood beside them and could be chosen by a sender', async () => {
+    const id = makeEvent('former').id;
+    const insert = "INSERT INTO quarantine (subject, event_id, code, field, message, sealed_body, body_digest) VALUES ($1, $2, $3, $4, $5, ARRAY['v2:x'], sha256(gen_random_uuid()::text::bytea))";
+    for (const row of [
+      ['intake.identity.left', 'Former Canary', 'EVENT_FIELD_UNKNOWN', 'actor.Former Canary', 'actor.Former Canary is not a field of an event'],
+      ['intake.identity.left', id, 'EVENT_FIELD_INVALID', 'severity', 'm'],
+      ['intake.identity.Former Canary', 'x', 'SUBJECT_INVALID', 'subject', 'm'],
+    ]) await fixture.admin.query(insert, row);
+    const migration = await readFile(join(MIGRATIONS_DIR, '0007_nothing_chosen_in_the_clear.sql'), 'utf8');
+    await fixture.admin.query(migration.slice(0, migration.indexOf('-- Down')));
+    const { rows } = await fixture.admin.query("SELECT event_id, field, message FROM quarantine WHERE subject = 'intake.identity.left' ORDER BY quarantine_id");
+    expect(rows).toEqual([
+      { event_id: null, field: 'actor.*', message: 'actor has a field that events do not have; its name is in the sealed body' },
+      { event_id: id, field: 'severity', message: 'm' },
+    ]);
+    expect(await tablesWith(fixture.admin, spellings('Former Canary'))).toEqual([]);
+    await fixture.admin.query("DELETE FROM quarantine WHERE subject LIKE 'intake.identity.left' OR subject LIKE 'intake.identity.*.%'");
   });
 
   it.each([
