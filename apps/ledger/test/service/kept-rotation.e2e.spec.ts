@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { KeyClientError } from '@countersign/key-client';
+import type { FieldPlace, KeyClientError, Keys } from '@countersign/key-client';
 import { withClient } from '@countersign/postgres';
-import type { RefusedEvent } from '@countersign/contracts';
+import { KEYS_IMPORT_PURPOSE, type RefusedEvent, type SearchPage } from '@countersign/contracts';
 import type { KeysProcess } from '../fixture/keys-process.js';
 import { makeEvent } from '../fixture/ledger-fixture.js';
 import { ServiceProcess } from '../fixture/service-process.js';
@@ -55,4 +55,87 @@ describe('what lies beside the chain', () => {
     expect(await as('ledger_rotation', 'SELECT message FROM quarantine')).toBe('42501');
     expect(await as('ledger_rotation', 'DELETE FROM quarantine')).toBe('42501');
   });
+});
+
+interface Told {
+  readonly code: string;
+  readonly tenant?: string;
+  readonly count?: number;
+}
+
+/** What the system ledger says was refused: by the key service, and by services with a key at hand. As anybody reads it. */
+async function toldInSystem(): Promise<string[]> {
+  const told: string[] = [];
+  for (const type of ['keys.request.refused', 'keys.cached-key.refused']) {
+    const { events } = (await ledger.get(`ledgers/system/events?type=${type}&limit=100`)) as SearchPage;
+    for (const { parts } of events) {
+      const data = parts.find(({ name }) => name === 'data')!.value as Told & { readonly refusals?: readonly Told[] };
+      for (const { code, tenant, count } of data.refusals ?? [data]) told.push(...Array.from({ length: count ?? 1 }, () => `${code} ${tenant ?? ''}`));
+    }
+  }
+  return told;
+}
+
+describe('whoever asks for what he may not have', () => {
+  it('is refused with its own code, each time, and each refusal is in the system ledger', async () => {
+    const PURPOSE = 'ledger.case';
+    const place: FieldPlace = { table: 'cases', column: 'note', row: '17' };
+    const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: { code: string }) => error.code);
+    const before = await toldInSystem();
+    await keys.asLedger(async (mine: Keys) => {
+      const text = await mine.fields.seal('acme', PURPOSE, place, Buffer.from('x'));
+      await mine.fields.seal('globex', PURPOSE, place, Buffer.from('x'));
+      const open = (tenant = 'acme', at: Partial<FieldPlace> = {}, sealed = text): Promise<string> => codeOf(mine.fields.open(tenant, PURPOSE, { ...place, ...at }, sealed));
+      const [version, keyId, iv, tag, rest] = text.split(':') as [string, string, string, string, string];
+      expect({
+        tenant: await open('globex'),
+        row: await open('acme', { row: '18' }),
+        column: await open('acme', { column: 'other' }),
+        truncatedTag: await open('acme', {}, [version, keyId, iv, tag.slice(0, 16), rest].join(':')),
+        unknownKey: await open('acme', {}, [version, 'dk_aaaaaaaaaaaaaaaaaaaaaaaaaa_1', iv, tag, rest].join(':')),
+        unauthorised: await codeOf(mine.client.ask('data-key', { tenant: 'acme', purpose: 'identity.mfa' })),
+      }).toEqual({
+        tenant: 'KEY_UNKNOWN',
+        row: 'FIELD_NOT_AUTHENTIC',
+        column: 'FIELD_NOT_AUTHENTIC',
+        truncatedTag: 'FIELD_MALFORMED',
+        unknownKey: 'KEY_UNKNOWN',
+        unauthorised: 'KEY_PURPOSE_FORBIDDEN',
+      });
+      const name = { tenant: 'acme', purpose: PURPOSE };
+      await keys.operator.client.ask('rotate', name);
+      await ledger.until('the old version is destroyed', async () => {
+        await codeOf(mine.client.ask('report-remaining', { ...name, scanMs: 0, counts: [{ version: 1, remaining: 0 }] }));
+        return (await codeOf(keys.operator.client.ask('retire-version', { ...name, version: 1 }))) === 'none';
+      });
+      await ledger.until('its lease has ended', async () => (await open()) === 'KEY_DESTROYED');
+      const once = { tenant: 'system', purpose: KEYS_IMPORT_PURPOSE };
+      await keys.operator.client.ask('wrap', once);
+      await withClient(ledger.stack.databaseUrl('keys'), (client) => client.query('UPDATE key_versions SET uses_leased = 4294967295 WHERE purpose = $1', [once.purpose]));
+      expect(await codeOf(keys.operator.client.ask('wrap', once))).toBe('KEY_EXHAUSTED');
+      await mine.report();
+    });
+    const expected = [
+      'KEY_UNKNOWN globex',
+      'KEY_UNKNOWN acme',
+      'FIELD_NOT_AUTHENTIC acme',
+      'FIELD_NOT_AUTHENTIC acme',
+      'FIELD_MALFORMED acme',
+      'KEY_PURPOSE_FORBIDDEN acme',
+      'KEY_DESTROYED acme',
+      'KEY_EXHAUSTED system',
+    ];
+    const missing = async (): Promise<string[]> => {
+      const told = await toldInSystem();
+      for (const one of before) told.splice(told.indexOf(one), 1);
+      return expected.filter((one) => {
+        const at = told.indexOf(one);
+        if (at >= 0) told.splice(at, 1);
+        return at < 0;
+      });
+    };
+    let left: string[] = [];
+    await ledger.until('the system ledger holds every refusal', async () => (left = await missing()).length === 0).catch(() => undefined);
+    expect(left).toEqual([]);
+  }, 120_000);
 });
