@@ -18,6 +18,8 @@ export type EmitErrorCode =
   | 'SPOOL_FOREIGN'
   /** The key of the spool is missing, does not open it, or is open to others; the message says which. */
   | 'SPOOL_KEY_UNUSABLE'
+  /** Personal parts for an outbox that has no cipher. */
+  | 'PERSONAL_UNSEALED'
   /** The emitter is closing or closed. */
   | 'CLOSED'
   /** `emitAndWait`: no receipt within `timeoutMs`. The event stays durable and is sent until its receipt comes. */

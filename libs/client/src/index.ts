@@ -38,6 +38,7 @@ export type { SpoolKeyChoice } from './spool/open-spool-key.js';
 export { readKept, type Kept } from './spool/read-kept.js';
 export type { EmitterTransport, Log } from './transport.js';
 export { openOutbox, type Outbox, type OutboxOptions } from './outbox/outbox.js';
+export type { OutboxCipher } from './outbox/personal.js';
 export { outboxMigrationSql } from './outbox/schema.js';
 export { openRelay, type OpenRelay, type RelayOptions } from './outbox/open-relay.js';
 export type { OutboxRow, RefusedRow, RelayRows, SettledRow } from './outbox/rows.js';

@@ -1,11 +1,14 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { removePostgres, startPostgres, type PostgresServer } from '@countersign/devstack';
+import { PERSONAL_CANARIES, personalOf, removePostgres, spellings, startPostgres, tablesWith, type PostgresServer } from '@countersign/devstack';
 import { createPool, withTransaction } from '@countersign/postgres';
 import { openOutbox, type Outbox, type OutboxOptions } from '../src/outbox/outbox.js';
+import type { OutboxCipher } from '../src/outbox/personal.js';
 import { outboxMigrationSql } from '../src/outbox/schema.js';
+import { SILENT } from '../src/transport.js';
 import { FakeLedger } from './fake-ledger.js';
 import { rejection, sampleEvent, until } from './samples.js';
 
@@ -50,6 +53,28 @@ async function enqueueMany(outbox: Outbox, count: number): Promise<void> {
   await withTransaction(pool, async (client) => {
     for (let at = 0; at < count; at++) await outbox.enqueue(client, sampleEvent({ tenant: `t${at % 3}` }));
   });
+}
+
+/** What a service would have from libs/key-client: bound to tenant and row, and away when it is told to be. */
+function cipherOf(state: { isAway: boolean }): OutboxCipher {
+  const key = randomBytes(32);
+  const present = (): void => {
+    if (state.isAway) throw Object.assign(new Error('away'), { code: 'KEYS_UNAVAILABLE' });
+  };
+  return {
+    seal: async (tenant, row, bytes) => {
+      present();
+      const iv = randomBytes(12);
+      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(`${tenant} ${row}`));
+      return Buffer.concat([iv, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString('base64');
+    },
+    open: async (tenant, row, text) => {
+      present();
+      const bytes = Buffer.from(text, 'base64');
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAAD(Buffer.from(`${tenant} ${row}`)).setAuthTag(bytes.subarray(-16));
+      return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
+    },
+  };
 }
 
 const drained = (outbox: Outbox): Promise<void> => untilAsync('the outbox is empty', async () => (await outbox.backlog()).rows === 0);
@@ -151,6 +176,34 @@ describe('outbox', () => {
     const { rows } = await pool.query('SELECT event_id, refused_code, refused_field, receipt FROM box.event_outbox WHERE refused_code IS NOT NULL');
     expect(rows).toEqual([{ event_id: id, refused_code: 'EVENT_ID_REUSED', refused_field: 'data', receipt: null }]);
     expect(ledger.recorded).toHaveLength(1);
+  });
+
+  it('holds nothing readable about persons: before the receipt, after it, and while the keys are away', async () => {
+    const state = { isAway: false };
+    const cipher = cipherOf(state);
+    const canaries = Object.values(PERSONAL_CANARIES).flatMap((canary) => spellings(canary));
+    const personal = personalOf(0) ?? [];
+    const enqueue = (outbox: Outbox): Promise<unknown> => withTransaction(pool, (client) => outbox.enqueue(client, sampleEvent({ personal })));
+    const first = open({ cipher });
+    state.isAway = true;
+    expect(await rejection(enqueue(first))).toMatchObject({ code: 'KEYS_UNAVAILABLE' });
+    state.isAway = false;
+    ledger.silent = true;
+    await enqueue(first);
+    expect(await tablesWith(pool, canaries)).toEqual([]);
+    await first.close();
+    state.isAway = true;
+    ledger.silent = false;
+    let failures = 0;
+    const second = open({ cipher, log: { ...SILENT, warn: () => failures++ } });
+    await until('the relay has tried', () => failures > 0);
+    expect((await second.backlog()).rows).toBe(1);
+    state.isAway = false;
+    await drained(second);
+    expect(ledger.recorded.map(({ json }) => JSON.parse(json) as object)).toEqual([expect.objectContaining({ personal, producer: expect.objectContaining({ sequence: 1 }) })]);
+    expect((await pool.query('SELECT personal FROM box.event_outbox')).rows).toEqual([{ personal: null }]);
+    expect(await tablesWith(pool, canaries)).toEqual([]);
+    expect(await rejection(enqueue(open()))).toMatchObject({ code: 'PERSONAL_UNSEALED', field: 'personal' });
   });
 
   it('rejects what the ledger would refuse, and an id that is still on its way', async () => {

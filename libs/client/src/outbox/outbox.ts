@@ -3,8 +3,9 @@ import { uuidV7Source } from '../event-id.js';
 import type { BusChoice } from '../open-emitter.js';
 import { checkSource, type DeliveryOptions } from '../options.js';
 import type { Emitted } from '../pipeline.js';
-import { enqueueRow, type SqlClient } from './enqueue.js';
+import { checkOutboxSize, enqueueRow, type SqlClient } from './enqueue.js';
 import { openRelay, type OpenRelay } from './open-relay.js';
+import { sealPersonal, type OutboxCipher } from './personal.js';
 import type { RelayStats } from './relay.js';
 import { OutboxRows, type Pool } from './rows.js';
 import { checkSchema, outboxChannel, OUTBOX_SCHEMA_DEFAULT } from './schema.js';
@@ -17,6 +18,8 @@ export interface OutboxOptions extends DeliveryOptions, BusChoice {
   readonly schema?: string;
   /** `keep` (default) stores the receipt in the row; `delete` deletes the row when its receipt came. */
   readonly receipts?: 'keep' | 'delete';
+  /** Encrypts personal parts before they reach the database. Without it an event that has some is refused. */
+  readonly cipher?: OutboxCipher;
   readonly clock?: () => number;
   readonly newId?: () => string;
 }
@@ -29,6 +32,7 @@ export class Outbox {
   readonly #nowIso: () => string;
   readonly #rows: OutboxRows;
   readonly #relay: OpenRelay;
+  readonly #cipher: OutboxCipher | undefined;
 
   constructor(options: OutboxOptions) {
     checkSource(options.source);
@@ -37,7 +41,8 @@ export class Outbox {
     this.#schema = checkSchema(options.schema ?? OUTBOX_SCHEMA_DEFAULT);
     this.#newId = options.newId ?? uuidV7Source(clock);
     this.#nowIso = isoClock(clock);
-    this.#rows = new OutboxRows(options.pool, this.#schema, this.#source, options.receipts !== 'delete');
+    this.#rows = new OutboxRows(options.pool, this.#schema, this.#source, options.receipts !== 'delete', options.cipher);
+    this.#cipher = options.cipher;
     this.#relay = openRelay({
       ...options,
       rows: this.#rows,
@@ -49,10 +54,13 @@ export class Outbox {
   /**
    * Writes the event with `client`, inside the transaction that the caller holds open: the event is recorded if and
    * only if that transaction commits. Enqueue late in the transaction: the producer's counter stays locked until its end.
-   * Rejects with EmitError EVENT_* if the ledger would refuse the event; database errors come as they are.
+   * Rejects with EmitError EVENT_* if the ledger would refuse the event, PERSONAL_UNSEALED if it has personal parts
+   * and there is no cipher; errors of cipher and database come as they are.
    */
   async enqueue(client: SqlClient, input: EmitInput): Promise<Emitted> {
-    return enqueueRow(client, this.#schema, this.#source, prepareEvent(input, this.#source, this.#newId, this.#nowIso));
+    const prepared = prepareEvent(input, this.#source, this.#newId, this.#nowIso);
+    checkOutboxSize(prepared);
+    return enqueueRow(client, this.#schema, this.#source, await sealPersonal(prepared, this.#cipher));
   }
 
   /** Counters of this process since it became the active relay. */

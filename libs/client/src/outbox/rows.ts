@@ -1,6 +1,7 @@
 import type { Receipt } from '@countersign/chain';
 import type { createPool } from '@countersign/postgres';
 import type { Refusal } from '@countersign/contracts';
+import { withPersonal, type OutboxCipher } from './personal.js';
 
 export type Pool = ReturnType<typeof createPool>;
 
@@ -40,18 +41,23 @@ export class OutboxRows implements RelayRows {
     schema: string,
     readonly source: string,
     readonly keepReceipts: boolean,
+    readonly cipher: OutboxCipher | undefined,
   ) {
     this.#table = `${schema}.event_outbox`;
   }
 
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
-    const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string }>(
-      `SELECT position, tenant, event_id, event FROM ${this.#table}
+    const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string; personal: string | null }>(
+      `SELECT position, tenant, event_id, event, personal FROM ${this.#table}
        WHERE source = $1 AND position > $2 AND receipt IS NULL AND refused_code IS NULL
        ORDER BY position LIMIT $3`,
       [this.source, position, limit],
     );
-    return rows.map((row) => ({ position: Number(row.position), tenant: row.tenant, id: row.event_id, event: row.event }));
+    const found: OutboxRow[] = [];
+    for (const { position, tenant, event_id: id, event, personal } of rows) {
+      found.push({ position: Number(position), tenant, id, event: await withPersonal({ tenant, id, event }, personal, this.cipher) });
+    }
+    return found;
   }
 
   async settle(settled: readonly SettledRow[]): Promise<void> {
@@ -62,7 +68,7 @@ export class OutboxRows implements RelayRows {
     }
     const receipts = settled.map(({ receipt }) => JSON.stringify(receipt));
     await this.pool.query(
-      `UPDATE ${this.#table} AS o SET receipt = s.receipt FROM unnest($2::bigint[], $3::jsonb[]) AS s (position, receipt)
+      `UPDATE ${this.#table} AS o SET receipt = s.receipt, personal = NULL FROM unnest($2::bigint[], $3::jsonb[]) AS s (position, receipt)
        WHERE o.source = $1 AND o.position = s.position`,
       [this.source, positions, receipts],
     );

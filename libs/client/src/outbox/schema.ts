@@ -36,8 +36,10 @@ CREATE TABLE ${s}.event_outbox (
   position bigint NOT NULL,
   tenant text NOT NULL,
   event_id uuid NOT NULL,
-  -- The JSON that is sent.
+  -- The JSON that is sent, but for its personal parts.
   event text NOT NULL,
+  -- These, encrypted by the service, until the receipt.
+  personal text,
   enqueued_at timestamptz NOT NULL DEFAULT now(),
   receipt jsonb,
   refused_code text,
