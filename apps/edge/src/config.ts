@@ -28,6 +28,8 @@ const schema = z.object({
     .default('')
     .transform((text) => text.split(',').map((each) => each.trim()).filter((each) => each !== ''))
     .refine((all) => all.every((each) => isIP(each.split('/')[0]!) !== 0), 'must be addresses or networks'),
+  /** File with the URL of Redis, with its credentials: limits and Idempotency-Keys of all edges together. Absent: each edge has its own, in memory. */
+  EDGE_REDIS_URL_FILE: z.string().optional(),
   EDGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -35,11 +37,13 @@ const schema = z.object({
 export function readConfig(env: Environment) {
   const config = parseConfig(schema, env);
   const file = (name: 'EDGE_NATS_SEED_FILE' | 'EDGE_TLS_CERT_FILE' | 'EDGE_TLS_KEY_FILE'): string => read(name, config[name]);
+  const redis = config.EDGE_REDIS_URL_FILE;
   return Object.freeze({
     natsUrl: config.EDGE_NATS_URL,
     natsSeed: file('EDGE_NATS_SEED_FILE').trim(),
     ledgerUrl: config.EDGE_LEDGER_URL,
     publicOrigin: config.EDGE_PUBLIC_ORIGIN,
+    redisUrl: redis === undefined ? undefined : read('EDGE_REDIS_URL_FILE', redis).trim(),
     tls: Object.freeze({ cert: file('EDGE_TLS_CERT_FILE'), key: file('EDGE_TLS_KEY_FILE') }),
     host: config.EDGE_HTTPS_HOST,
     port: config.EDGE_HTTPS_PORT,

@@ -4,9 +4,11 @@ import { createLogger, createRegistry, type Logger, type ShutdownStep } from '@c
 import { Gauge, Histogram } from 'prom-client';
 import type { EdgeConfig } from './config.js';
 import { createApp } from './http/create-app.js';
-import { Idempotency } from './http/idempotency.js';
+import { Idempotency, MemoryIdempotency } from './http/idempotency.js';
 import { createOperations, type Readiness } from './http/operations.js';
+import { isOutcomeOpen } from './http/problem.js';
 import { RateLimits } from './http/rate-limits.js';
+import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
 import { registerDocs } from './openapi/register-docs.js';
 import { ROUTES } from './routes/index.js';
 import { LedgerClient } from './upstream/ledger-client.js';
@@ -23,8 +25,13 @@ export interface RunningEdge {
   readonly shutdown: readonly ShutdownStep[];
 }
 
+export interface EdgeOptions {
+  /** For tests that ask more than anybody may. */
+  readonly limits?: RateLimits;
+}
+
 /** Wires the edge together and starts it. Rejects when something that it needs is missing. */
-export async function startEdge(config: EdgeConfig): Promise<RunningEdge> {
+export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): Promise<RunningEdge> {
   const log = createLogger({ service: SERVICE, level: config.logLevel });
   const registry = createRegistry({ service: SERVICE });
   const metrics = edgeMetrics(registry);
@@ -32,12 +39,13 @@ export async function startEdge(config: EdgeConfig): Promise<RunningEdge> {
   const identity = new IdentityClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);
   const sessions = new SessionCache({ client: identity, bus, onError: (error) => log.warn({ err: error }, 'the lease with identity, or a revocation') });
+  const stores = openStores(config, metrics.redis, log);
   const app = await createApp({
     routes: ROUTES,
     upstreams: { identity, ledger },
     sessions,
-    limits: new RateLimits(),
-    idempotency: new Idempotency(),
+    limits: options.limits ?? stores.limits,
+    idempotency: new Idempotency({ store: stores.idempotency, isOpen: isOutcomeOpen, log }),
     publicOrigin: config.publicOrigin,
     tls: config.tls,
     trustedProxies: config.trustedProxies,
@@ -55,14 +63,33 @@ export async function startEdge(config: EdgeConfig): Promise<RunningEdge> {
   const shutdown = [
     { name: 'stop listening', run: () => app.close() },
     { name: 'release lease', run: () => sessions.close() },
+    { name: 'close Redis', run: async () => stores.close() },
     { name: 'close bus', run: () => bus.close() },
     { name: 'close operations', run: () => operations.close() },
   ];
   return { url, operationsUrl, log, shutdown };
 }
 
+/** In Redis when there is one, for all edges; else in memory. */
+function openStores({ redisUrl }: EdgeConfig, answers: Gauge, log: Logger) {
+  if (redisUrl === undefined) return { limits: new RateLimits(), idempotency: new MemoryIdempotency(), close: () => undefined };
+  let isAway = false;
+  const redis = connectRedis(redisUrl, (error) => {
+    if (!isAway) log.warn({ err: error }, 'Redis does not answer: limits are counted by this edge alone, and requests with an Idempotency-Key are refused');
+    isAway = true;
+    answers.set(0);
+  });
+  redis.on('ready', () => {
+    if (isAway) log.info({}, 'Redis answers again');
+    isAway = false;
+    answers.set(1);
+  });
+  return { limits: new RateLimits(redisLimiter(redis)), idempotency: new RedisIdempotency(redis), close: () => redis.disconnect() };
+}
+
 function edgeMetrics(registry: ReturnType<typeof createRegistry>) {
   return {
+    redis: new Gauge({ name: 'countersign_edge_redis_answers', help: '1 while Redis answers; stays 0 without one', registers: [registry] }),
     duration: new Histogram({
       name: 'countersign_edge_request_duration_seconds',
       help: 'Time from a request to its answer, by the pattern of its route',

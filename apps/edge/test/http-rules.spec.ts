@@ -2,9 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { csrfTokenOf, requireOwnPage } from '../src/http/csrf.js';
 import { EdgeFault } from '../src/http/edge-fault.js';
-import { Idempotency, type KeptAnswer } from '../src/http/idempotency.js';
+import { parseBody } from '../src/http/i-json.js';
+import { MemoryIdempotency } from '../src/http/idempotency.js';
 import { JSON_DEPTH_MAX, requireShallow } from '../src/http/json-depth.js';
 import { networkOf, RateLimits } from '../src/http/rate-limits.js';
+import { idempotencyContract } from './idempotency-contract.js';
 
 const ORIGIN = 'https://countersign.example';
 const SESSION = 'a'.repeat(43);
@@ -48,44 +50,35 @@ describe('a body', () => {
   });
 });
 
-describe('an Idempotency-Key', () => {
-  const scope = { principal: 'u1', route: 'POST /v1/x', key: 'k1', body: { a: 1 } };
-  const made: KeptAnswer = { status: 201, body: '{"id":1}', type: 'application/json' };
+idempotencyContract('an Idempotency-Key, in memory', async (times) => new MemoryIdempotency(times));
 
-  it('carries out once, and answers again the same', async () => {
-    const store = new Idempotency();
-    let count = 0;
-    const carryOut = async (): Promise<KeptAnswer> => ({ ...made, body: `{"id":${++count}}` });
-    expect(await store.once(scope, carryOut)).toMatchObject({ body: '{"id":1}', repeated: false });
-    expect(await store.once(scope, carryOut)).toMatchObject({ body: '{"id":1}', repeated: true });
-    expect(await store.once({ ...scope, principal: 'u2' }, carryOut)).toMatchObject({ body: '{"id":2}', repeated: false });
+describe('a JSON text', () => {
+  const codeOfText = (text: string | Uint8Array): string => codeOf(() => parseBody(Buffer.from(text as string)));
+
+  it.each<[string, string | Uint8Array, string]>([
+    ['a name twice in one object', '{"a":1,"b":{"a":1},"a":2}', 'BODY_MALFORMED'],
+    ['a name twice, spelt otherwise', '{"a":1,"\\u0061":2}', 'BODY_MALFORMED'],
+    ['the same name in different objects', '[{"a":1},{"a":{"a":[{"a":1},{"a":2}]}}]', 'none'],
+    ['names and punctuation within texts', '{"a":"\\"a\\":{[,","b":"}]"}', 'none'],
+    ['__proto__', '{"a":[{"__proto__":1}]}', 'BODY_MALFORMED'],
+    ['__proto__, spelt otherwise', '{"\\u005f_proto__":1}', 'BODY_MALFORMED'],
+    ['constructor.prototype', '{"constructor":{"prototype":{}}}', 'BODY_MALFORMED'],
+    ['constructor and prototype apart', '{"constructor":[{"prototype":1}],"prototype":1}', 'none'],
+    ['half a surrogate pair', '{"a":"\\ud800"}', 'BODY_MALFORMED'],
+    ['a whole one', '{"a":"\\ud83d\\udc80"}', 'none'],
+    ['a byte order mark', '\ufeff{}', 'BODY_MALFORMED'],
+    ['bytes that are no UTF-8', Uint8Array.of(0x22, 0xc0, 0xaf, 0x22), 'BODY_MALFORMED'],
+    ['nothing', '', 'BODY_MALFORMED'],
+    ['a megabyte of quotes', JSON.stringify({ a: '"'.repeat(500_000) }), 'none'],
+  ])('with %s', (_what, text, code) => {
+    expect(codeOfText(text)).toBe(code);
   });
 
-  it.each<[string, Partial<typeof scope>, string]>([
-    ['another body', { body: { a: 2 } }, 'IDEMPOTENCY_KEY_REUSED'],
-    ['another route', { route: 'POST /v1/y' }, 'IDEMPOTENCY_KEY_REUSED'],
-    ['no visible characters', { key: 'a b' }, 'IDEMPOTENCY_KEY_MALFORMED'],
-    ['too many characters', { key: 'k'.repeat(256) }, 'IDEMPOTENCY_KEY_MALFORMED'],
-  ])('with %s is refused', async (_what, change, code) => {
-    const store = new Idempotency();
-    await store.once(scope, async () => made);
-    expect(await codeOfAsync(store.once({ ...scope, ...change }, async () => made))).toBe(code);
-  });
-
-  it('is refused while the first is under way, and free again when that failed', async () => {
-    const store = new Idempotency();
-    let fail: (error: Error) => void = () => undefined;
-    const first = store.once(scope, () => new Promise<KeptAnswer>((_done, reject) => (fail = reject)));
-    expect(await codeOfAsync(store.once(scope, async () => made))).toBe('IDEMPOTENCY_IN_PROGRESS');
-    fail(new EdgeFault('INTERNAL', 'x'));
-    expect(await codeOfAsync(first)).toBe('INTERNAL');
-    expect(await store.once(scope, async () => made)).toMatchObject({ repeated: false });
-  });
-
-  it('does not keep what is shown once', async () => {
-    const store = new Idempotency();
-    await store.once(scope, async () => ({ ...made, body: undefined }));
-    expect(await codeOfAsync(store.once(scope, async () => made))).toBe('IDEMPOTENCY_ANSWER_NOT_KEPT');
+  it('is read as JSON.parse reads it', () => {
+    fc.assert(fc.property(fc.json(), (text) => {
+      if (codeOfText(text) === 'none') expect(parseBody(Buffer.from(text))).toEqual(JSON.parse(text));
+      else expect(text).toMatch(/\\u|__proto__|prototype/);
+    }));
   });
 });
 

@@ -19,7 +19,7 @@ import { PersonalColumns } from './keys/personal-columns.js';
 import type { Flows } from './parts.js';
 import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
 import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
-import { Denials } from './request/denials.js';
+import { denialHandlers, Denials } from './request/denials.js';
 import { Receiver } from './request/receiver.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
 import { Revocations } from './revoke/revocations.js';
@@ -91,6 +91,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...userHandlers(flows),
       ...roleHandlers(flows),
       ...edgeLeaseHandlers(flows),
+      ...denialHandlers(denials),
     },
   });
   const app = await createHttpApp({ metrics: registry, readiness: () => readiness(parts) });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PasskeyRequest } from '@countersign/contracts';
+import { SoftAuthenticator, type Quirks } from '@countersign/devstack';
 import { codeOf, IdentityFixture, PASSWORD, type Browser, type Person } from './fixture/identity-fixture.js';
-import { SoftAuthenticator, type Quirks } from './fixture/soft-authenticator.js';
 import { until } from './fixture/until.js';
 
 const ORIGIN = 'https://localhost:8443';

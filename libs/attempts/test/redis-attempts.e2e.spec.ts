@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { redisProgram, startRedis, type RedisServer } from '@countersign/devstack';
 import fc from 'fast-check';
 import { FallbackAttempts, MemoryAttempts, RedisAttempts, type Attempts } from '../src/index.js';
 import { attemptsContract } from './contract.js';
-import { redisProgram, startRedis, type RedisServer } from './redis-server.js';
 
 const POLL_MS = 10;
 const program = redisProgram();

@@ -4,13 +4,13 @@ import { CREDENTIAL_OPERATIONS } from './identity-credentials.js';
 import { FACTOR_OPERATIONS } from './identity-factors.js';
 import { passkeyAnswerSchema } from './identity-passkeys.js';
 import {
-  challengedSchema, code, email, FAILED, heldRoleSchema, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, reason, sessionViewSchema,
+  challengedSchema, code, email, FAILED, heldRoleSchema, IDENTITY_DENIED_EVENT, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, reason, REPORTED_DENIALS, sessionViewSchema,
   startedSessionSchema, userViewSchema, type IdentityOperationContract,
 } from './identity-shapes.js';
 
 export {
-  ASSURANCES, challengedSchema, FAULTS_OF_ALL, FAULTS_OF_SESSIONS, heldRoleSchema, IDENTITY_DENIED_EVENT, PAGE_MAX, PASSWORD_CHARS_MAX, PASSWORD_DUE, principalSchema, sessionViewSchema,
-  startedSessionSchema, userViewSchema, type HeldRole, type IdentityOperationContract, type IdentityPrincipal, type StartedSession, type UserView,
+  ASSURANCES, challengedSchema, FAULTS_OF_ALL, FAULTS_OF_SESSIONS, heldRoleSchema, IDENTITY_DENIED_EVENT, PAGE_MAX, PASSWORD_CHARS_MAX, PASSWORD_DUE, principalSchema, REPORTED_DENIALS, sessionViewSchema,
+  startedSessionSchema, userViewSchema, type HeldRole, type IdentityOperationContract, type IdentityPrincipal, type ReportedDenial, type StartedSession, type UserView,
 } from './identity-shapes.js';
 
 /**
@@ -167,6 +167,14 @@ export const IDENTITY_OPERATIONS = {
     result: nothing,
     faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'GRANT_EXCEEDS_OWN', 'LAST_ADMINISTRATOR'],
     emits: ['identity.user.role-revoked'],
+  },
+  /** What the edge refused by itself, from what it knows of the session: on record like a denial of identity's own. */
+  'report-denial': {
+    asker: 'edge', auth: 'session',
+    args: z.strictObject({ route: z.string().regex(/^[A-Z]{1,7} \/[\x21-\x7e]{0,200}$/, 'must be a method and the pattern of a path'), code: z.enum(REPORTED_DENIALS) }),
+    result: nothing,
+    faults: [],
+    emits: [IDENTITY_DENIED_EVENT],
   },
   /**
    * Without `lease` a new one, and with it the duty to forget everything that was cached; with it the same for longer. It counts

@@ -111,5 +111,9 @@ export const FAULTS_OF_SESSIONS = ['UNAUTHENTICATED', 'FORBIDDEN', 'TARGET_OUTRA
 /** What any operation leaves that somebody asked for without the right to it. */
 export const IDENTITY_DENIED_EVENT = 'identity.request.denied';
 
+/** Of the edge's own refusals those that show an attempt, and not a mistake. */
+export const REPORTED_DENIALS = ['FORBIDDEN', 'TARGET_OUTRANKS', 'GRANT_EXCEEDS_OWN', 'ORIGIN_FORBIDDEN', 'CSRF_TOKEN_INVALID'] as const;
+export type ReportedDenial = (typeof REPORTED_DENIALS)[number];
+
 export const NEW_PASSWORD = ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG', 'PASSWORD_NOT_TEXT', 'PASSWORD_GUESSABLE', 'PASSWORD_LEAKED'] as const;
 export const FAILED = ['identity.sign-in.failed', 'identity.sign-in.locked'] as const;

@@ -110,6 +110,8 @@ export const requestContextSchema = z.strictObject({
   session: secretTokenSchema.optional(),
   /** Of the cookie by which a device is known that has signed in before. */
   device: secretTokenSchema.optional(),
+  /** Of the first request with its Idempotency-Key: asked again under it, identity does not act a second time. */
+  commandId: z.string().regex(/^[A-Za-z0-9_-]{22}$/, 'must be 16 bytes in base64url').optional(),
 });
 export type RequestContext = z.output<typeof requestContextSchema>;
 

@@ -43,6 +43,9 @@ export const ledgersQuerySchema = z.strictObject({
 /** `GET /ledgers/:tenant/consistency?from=&to=`; `to` is the latest checkpoint's size when absent. */
 export const consistencyQuerySchema = z.strictObject({ from: wholeText, to: wholeText.optional() });
 
+/** PostgreSQL has no NUL in a text: asking for one would fail instead of finding nothing. */
+const searchedId = z.string().min(1).max(OPAQUE_ID_CHARS_MAX).refine((text) => !text.includes('\0'), 'must hold no NUL');
+
 /** `GET /ledgers/:tenant/events?…`: every filter given must match. */
 export const searchQuerySchema = z.strictObject({
   /** Whole dotted words from the left: `identity` finds `identity.session.created`, never `identity-x.…`. */
@@ -51,8 +54,8 @@ export const searchQuerySchema = z.strictObject({
     .max(200)
     .regex(/^[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words')
     .optional(),
-  actor: z.string().min(1).max(OPAQUE_ID_CHARS_MAX).optional(),
-  resource: z.string().min(1).max(OPAQUE_ID_CHARS_MAX).optional(),
+  actor: searchedId.optional(),
+  resource: searchedId.optional(),
   /** At least this severe. */
   severity: severity.optional(),
   /** Happened at or after; RFC 3339 UTC. */

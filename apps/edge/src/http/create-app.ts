@@ -4,10 +4,12 @@ import fastifyCookie from '@fastify/cookie';
 import fastifyHelmet from '@fastify/helmet';
 import { correlationIdSchema } from '@countersign/contracts';
 import type { Logger } from '@countersign/runtime';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Histogram } from 'prom-client';
 import { checkRoutes, type Route } from '../routes/route.js';
+import { answerClientError } from './client-errors.js';
 import { EdgeFault } from './edge-fault.js';
+import { parseBody } from './i-json.js';
 import { registerRoute, type RouteDependencies } from './register.js';
 import { sendProblem } from './problem.js';
 
@@ -18,6 +20,8 @@ const PATH_PART_CHARS_MAX = 300;
 /** To send a whole request; slower is an attack (slowloris), or of no use. */
 const REQUEST_MS_MAX = 15_000;
 const HEADERS_MS_MAX = 10_000;
+/** How often those two are looked at. */
+const TIMES_CHECKED_MS = 1_000;
 const KEEP_ALIVE_MS = 60_000;
 const CONNECTIONS_MAX = 10_000;
 const CLOSE_GRACE_MS = 3_000;
@@ -37,7 +41,7 @@ export interface AppDependencies extends RouteDependencies {
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   checkRoutes(deps.routes);
   const app = Fastify({
-    https: { ...deps.tls, minVersion: 'TLSv1.3', maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX },
+    https: { ...deps.tls, minVersion: 'TLSv1.3', maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS_MAX, connectionsCheckingInterval: TIMES_CHECKED_MS },
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -45,14 +49,16 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     routerOptions: { maxParamLength: PATH_PART_CHARS_MAX },
     trustProxy: deps.trustedProxies.length === 0 ? false : [...deps.trustedProxies],
     genReqId: correlationIdOf,
-    // Two members of one name, or a poisoned prototype, mean different things to different readers.
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
+    // What is not in the list does not exist: Fastify would add a HEAD to each GET.
+    exposeHeadRoutes: false,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
     frameworkErrors: (error, request, reply) => void sendProblem(reply, error, request.id),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = CONNECTIONS_MAX;
   await secureHeaders(app);
   await app.register(fastifyCookie);
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => parseBody(body));
   refusals(app, deps);
   measure(app, deps);
   for (const route of deps.routes) registerRoute(app, route, deps);

@@ -6,6 +6,11 @@ export const EDGE_FAULT_CODES = [
   /** There is such a path, for other methods. */
   'METHOD_NOT_ALLOWED',
   'URL_TOO_LONG',
+  'HEADERS_TOO_LARGE',
+  /** What came is no request at all. */
+  'HTTP_MALFORMED',
+  /** Its headers, or its body, took too long to come. */
+  'REQUEST_TIMED_OUT',
   'BODY_TOO_LARGE',
   'BODY_MALFORMED',
   'BODY_TOO_DEEP',
@@ -22,6 +27,8 @@ export const EDGE_FAULT_CODES = [
   'IDEMPOTENCY_IN_PROGRESS',
   /** It was carried out, and its answer held a secret that is shown once. */
   'IDEMPOTENCY_ANSWER_NOT_KEPT',
+  /** The store of keys does not answer: without it nobody knows whether this was done before. */
+  'IDEMPOTENCY_UNAVAILABLE',
   'LEDGER_UNAVAILABLE',
   'TOOK_TOO_LONG',
   'INTERNAL',

@@ -12,6 +12,9 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   ROUTE_UNKNOWN: 404,
   METHOD_NOT_ALLOWED: 405,
   URL_TOO_LONG: 414,
+  HEADERS_TOO_LARGE: 431,
+  HTTP_MALFORMED: 400,
+  REQUEST_TIMED_OUT: 408,
   BODY_TOO_LARGE: 413,
   BODY_MALFORMED: 400,
   BODY_TOO_DEEP: 400,
@@ -23,6 +26,7 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   IDEMPOTENCY_KEY_REUSED: 422,
   IDEMPOTENCY_IN_PROGRESS: 409,
   IDEMPOTENCY_ANSWER_NOT_KEPT: 409,
+  IDEMPOTENCY_UNAVAILABLE: 503,
   // who asks, and what he may
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
@@ -81,6 +85,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
   LEASE_LOST: 1,
   TOOK_TOO_LONG: 5,
   IDEMPOTENCY_IN_PROGRESS: 1,
+  IDEMPOTENCY_UNAVAILABLE: 2,
 };
 
 export const statusOf = (code: ProblemCode): number => STATUS[code];

@@ -63,6 +63,9 @@ function codeOf(error: unknown): EdgeFaultCode {
   return statusCode === 400 ? 'BODY_MALFORMED' : 'INTERNAL';
 }
 
+/** Whether an error leaves open if something was done: whoever asked may have been too slow to hear of it. */
+export const isOutcomeOpen = (error: unknown): boolean => faultOf(error).status >= 500;
+
 /** Answers the error. The message of an unknown one stays in the log: it may quote anything. Returns the status. */
 export function sendProblem(reply: FastifyReply, error: unknown, correlationId: string): { readonly status: number; readonly code: string } {
   const { code, status, detail, field, retryAfterSeconds: seconds } = faultOf(error);

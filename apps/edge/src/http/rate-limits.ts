@@ -18,7 +18,7 @@ export type MakeLimiter = (name: string, points: number, windowSeconds: number) 
 
 const inMemory: MakeLimiter = (keyPrefix, points, duration) => new RateLimiterMemory({ keyPrefix, points, duration });
 
-/** Counts requests by route class, address and user. In memory: each edge counts for itself. */
+/** Counts requests by route class, address and user; by default in memory: each edge counts for itself. */
 export class RateLimits {
   readonly #limiters = new Map<string, RateLimiterAbstract>();
 

@@ -8,11 +8,13 @@ import type { SessionCache } from '@countersign/identity-client';
 import { IdentityClientError } from '@countersign/identity-client';
 import { CSRF_COOKIE } from './cookies.js';
 import { requireOwnOrigin, requireOwnPage } from './csrf.js';
+import { onRecord } from './denials.js';
 import { EdgeFault } from './edge-fault.js';
 import { IDEMPOTENCY_HEADER, type Idempotency, type KeptAnswer } from './idempotency.js';
 import { requireShallow } from './json-depth.js';
 import type { RateLimits } from './rate-limits.js';
 import { contextOf } from './request-context.js';
+import type { Logger } from '@countersign/runtime';
 
 export interface RouteDependencies {
   readonly upstreams: Upstreams;
@@ -22,6 +24,7 @@ export interface RouteDependencies {
   /** `https://host[:port]`, as browsers see it. */
   readonly publicOrigin: string;
   readonly now: () => number;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 interface Admitted {
@@ -46,7 +49,7 @@ export function registerRoute(app: FastifyInstance, route: Route, deps: RouteDep
   });
 }
 
-async function admit(request: FastifyRequest, route: Route, { limits, sessions, publicOrigin }: RouteDependencies): Promise<Admitted> {
+async function admit(request: FastifyRequest, route: Route, { limits, sessions, publicOrigin, upstreams: { identity }, log }: RouteDependencies): Promise<Admitted> {
   const context = contextOf(request);
   await limits.count(route.limit, 'ip', context.ip);
   const isMutation = MUTATING.has(route.method);
@@ -57,7 +60,7 @@ async function admit(request: FastifyRequest, route: Route, { limits, sessions, 
   }
   const { session } = context;
   if (session === undefined) throw new IdentityClientError('UNAUTHENTICATED', 'sign in first');
-  if (isMutation) requireOwnPage(request.headers, session, request.cookies[CSRF_COOKIE], publicOrigin);
+  if (isMutation) await onRecord({ identity, log }, route, context, () => requireOwnPage(request.headers, session, request.cookies[CSRF_COOKIE], publicOrigin));
   const caller = callerOf(await sessions.check(context));
   await limits.count(route.limit, 'user', caller.principal.userId);
   return { context, caller };
@@ -65,10 +68,12 @@ async function admit(request: FastifyRequest, route: Route, { limits, sessions, 
 
 async function answer(request: FastifyRequest, reply: FastifyReply, { context, caller }: Admitted, route: Route, deps: RouteDependencies): Promise<void> {
   const params = valid(route.params, request.params, '') as Record<string, string>;
-  if (route.access.kind === 'permission') authorise(caller!, route.access.permission, route.access.target(params), deps.now());
+  const { access } = route;
+  const { identity } = deps.upstreams;
+  if (access.kind === 'permission') await onRecord({ identity, log: deps.log }, route, context, () => authorise(caller!, access.permission, access.target(params), deps.now()));
   const query = valid(route.query, request.query, '') as Record<string, unknown>;
   requireShallow(request.body);
-  const body = route.body === undefined ? undefined : valid(route.body, request.body ?? {}, '');
+  const body = valid(route.body, request.body ?? {}, '');
   const gone = new AbortController();
   request.raw.on('close', () => gone.abort());
   const call: Call = { params, query, body, context, caller, signal: gone.signal, nowMs: deps.now() };
@@ -76,7 +81,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, { context, c
   if (key === undefined || caller === undefined || !MUTATING.has(route.method)) return send(reply, route, await route.handle(call, deps.upstreams));
   const { repeated, ...kept } = await deps.idempotency.once(
     { principal: caller.principal.userId, route: `${route.method} ${request.url}`, key: String(key), body: request.body },
-    async () => keep(route, reply, await route.handle(call, deps.upstreams)),
+    async (commandId) => keep(route, reply, await route.handle({ ...call, context: { ...context, commandId } }, deps.upstreams)),
   );
   if (repeated) reply.header('idempotency-replayed', 'true');
   sendKept(reply, kept);

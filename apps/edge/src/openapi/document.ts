@@ -43,12 +43,17 @@ function operation(route: Route): Json {
     parameters: parameters(route),
     ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
     responses: responses(route),
-    'x-access': accessOf(access),
+    'x-access': accessOf(access, path),
     ...(emits.length === 0 ? {} : { 'x-emits': emits }),
   };
 }
 
-const accessOf = (access: Access): Json => (access.kind === 'public' ? { kind: 'public', why: access.why } : access.kind === 'session' ? { kind: 'session' } : { kind: 'permission', permission: access.permission });
+/** Over whom: which part of the path names the user, which the organisation; neither: the platform. */
+function accessOf(access: Access, path: string): Json {
+  if (access.kind !== 'permission') return access.kind === 'public' ? { kind: 'public', why: access.why } : { kind: 'session' };
+  const names = [...path.matchAll(/:([a-zA-Z]+)/g)].map(([, name]) => [name!, `{${name!}}`]);
+  return { kind: 'permission', permission: access.permission, over: access.target(Object.fromEntries(names) as Record<string, string>) };
+}
 
 function parameters({ method, params, query, access }: Route): readonly Json[] {
   const of = (schema: z.ZodObject | undefined, where: 'path' | 'query'): Json[] => {

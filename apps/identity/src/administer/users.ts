@@ -50,6 +50,7 @@ async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | Ident
     id: userId,
     command: isDisabling ? { type: 'disable', userId, reason: args.reason, origin } : { type: 'enable', userId, origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
       await holdAuthority(client, authority(session));
@@ -72,6 +73,7 @@ async function unlock({ users, store, tenant, guard }: Flows, { userId }: Identi
     id: userId,
     command: { type: 'unlock', userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: (client) => holdAuthority(client, authority(session)),
   });

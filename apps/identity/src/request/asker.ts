@@ -17,6 +17,8 @@ export interface SignedIn {
 export interface Asker {
   readonly context: RequestContext;
   readonly cause: Cause;
+  /** To be given to the one command that the request is about. */
+  readonly command: { readonly commandId?: string };
   /** Undefined for an operator at the command line. */
   readonly origin: Origin | undefined;
   /** There for operations with `auth: 'session'`. */

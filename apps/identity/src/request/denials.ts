@@ -1,11 +1,11 @@
-import { IDENTITY_DENIED_EVENT, type IdentityFaultCode, type IdentityOperation } from '@countersign/contracts';
+import { IDENTITY_DENIED_EVENT, REPORTED_DENIALS } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
 import type { Logger } from '@countersign/runtime';
 import { from } from '../domain/origin.js';
-import type { Asker } from './asker.js';
+import type { Asker, Handlers } from './asker.js';
 
 /** Refusals that somebody tried more than he may, and not that he made a mistake. */
-const DENIALS: ReadonlySet<IdentityFaultCode> = new Set(['FORBIDDEN', 'TARGET_OUTRANKS', 'GRANT_EXCEEDS_OWN']);
+const DENIALS: ReadonlySet<string> = new Set(REPORTED_DENIALS);
 /** The same denial again within this is counted, and put on record as a number. */
 const GATHER_MS = 5_000;
 /** Different denials being counted; beyond it they are put on record singly. */
@@ -29,8 +29,8 @@ export class Denials {
 
   constructor(private readonly deps: DenialsDependencies) {}
 
-  /** Rejects when it cannot be put on record. */
-  async add(asker: Asker, operation: IdentityOperation, code: IdentityFaultCode): Promise<void> {
+  /** `operation`: of identity, or the edge's route. Rejects when it cannot be put on record. */
+  async add(asker: Asker, operation: string, code: string): Promise<void> {
     if (asker.signedIn === undefined || !DENIALS.has(code)) return;
     const name = `${asker.signedIn.session.user_id} ${operation} ${code}`;
     const counted = this.#counted.get(name);
@@ -47,7 +47,7 @@ export class Denials {
     await Promise.all([...this.#counted.values()].map(({ flush }) => flush()));
   }
 
-  #count(name: string, asker: Asker, operation: IdentityOperation, code: IdentityFaultCode): void {
+  #count(name: string, asker: Asker, operation: string, code: string): void {
     const flush = async (): Promise<void> => {
       clearTimeout(entry.timer);
       this.#counted.delete(name);
@@ -60,9 +60,18 @@ export class Denials {
     this.#counted.set(name, entry);
   }
 
-  async #record({ cause, origin }: Asker, operation: IdentityOperation, code: IdentityFaultCode, count: number): Promise<void> {
+  async #record({ cause, origin }: Asker, operation: string, code: string, count: number): Promise<void> {
     const { store, tenant, newId } = this.deps;
     const denied = { type: IDENTITY_DENIED_EVENT, outcome: 'denied' as const, severity: 'warning' as const, data: { operation, code, count } };
     await store.append({ tenant, stream: `denied/${newId()}`, expectedVersion: 0, events: [from(origin, denied)], ...cause });
   }
+}
+
+export function denialHandlers(denials: Denials): Pick<Handlers, 'report-denial'> {
+  return {
+    'report-denial': async ({ route, code }, asker) => {
+      await denials.add(asker, route, code);
+      return {};
+    },
+  };
 }

@@ -93,9 +93,10 @@ export class Receiver {
   async #askerOf(operation: IdentityOperation, context: RequestContext): Promise<Asker> {
     const { auth, asker } = IDENTITY_OPERATIONS[operation];
     const now = this.deps.now();
-    const { ip, userAgent, correlationId } = context;
-    if (asker === 'operator') return { context, cause: { actor: { type: 'system', id: 'operator' }, correlationId }, origin: undefined, signedIn: undefined, now };
-    const stranger = { context, cause: { actor: { type: 'service', id: 'edge' }, correlationId }, origin: { subject: strangerOf(now.toISOString()), ip, userAgent }, signedIn: undefined, now } as const;
+    const { ip, userAgent, correlationId, commandId } = context;
+    const command = commandId === undefined ? {} : { commandId };
+    if (asker === 'operator') return { context, command, cause: { actor: { type: 'system', id: 'operator' }, correlationId }, origin: undefined, signedIn: undefined, now };
+    const stranger = { context, command, cause: { actor: { type: 'service', id: 'edge' }, correlationId }, origin: { subject: strangerOf(now.toISOString()), ip, userAgent }, signedIn: undefined, now } as const;
     if (auth === 'none') return stranger;
     if (context.session === undefined) throw new IdentityFault('UNAUTHENTICATED', 'there is no session');
     const session = await this.deps.sessions.check(sessionDigest(context.session), now);

@@ -110,6 +110,7 @@ async function revokeAll(flows: Flows, { userId, keepCurrent }: IdentityArgs<'se
     id: owner.user_id,
     command: { type: 'end-sessions', userId: owner.user_id, keptSessionId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: TRIES_MAX,
     project: async (client) => {
       await holdAuthority(client, authority(session));

@@ -1,0 +1,18 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { attackSuite } from './whole/attack-suite.js';
+import { badInputSuite } from './whole/bad-input-suite.js';
+import { coverageSuite } from './whole/coverage-suite.js';
+import { matrixSuite } from './whole/matrix-suite.js';
+import { WholeStand } from './whole/whole-stand.js';
+
+// One deployment for everything that is proved of the whole: each suite makes people of its own.
+let stand: WholeStand;
+beforeAll(async () => {
+  stand = await WholeStand.open();
+}, 120_000);
+afterAll(() => stand.close(), 60_000);
+
+coverageSuite(() => stand);
+attackSuite(() => stand);
+matrixSuite(() => stand);
+badInputSuite(() => stand);

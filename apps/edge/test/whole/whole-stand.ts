@@ -1,0 +1,145 @@
+import type { Agent } from 'node:https';
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
+import { withClient } from '@countersign/postgres';
+import type { PartView, RecordedEvent, SearchPage } from '@countersign/contracts';
+import { readConfig } from '../../src/config.js';
+import { RateLimits, LIMITS, type LimitName } from '../../src/http/rate-limits.js';
+import { startEdge, type RunningEdge } from '../../src/service.js';
+
+export const HOME = 'home';
+export const ELSEWHERE = 'elsewhere';
+const RECORDED_MS_MAX = 30_000;
+const POLL_MS = 100;
+const PAGE = 200;
+const SETUP = 'the-first-administrator';
+const NO_LIMIT = { ip: 1e9, user: 1e9 };
+
+/** Somebody with an account, in front of a browser. */
+export interface Person {
+  readonly account: Account;
+  readonly browser: Browser;
+}
+
+/** An event of the ledger, as an auditor with all permissions reads it. */
+export interface LedgerEvent {
+  readonly type: string;
+  readonly actor: { readonly type: string; readonly id: string };
+  readonly resource?: { readonly type: string; readonly id: string };
+  readonly correlationId?: string;
+  readonly outcome?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly personal: readonly { readonly subject: string; readonly value: Readonly<Record<string, unknown>> }[];
+  readonly id: string;
+  readonly index: number;
+}
+
+/** Everything that a deployment has: PostgreSQL, NATS, keys, identity, ledger, and two edges, one of which has no limits. */
+export class WholeStand {
+  private people = 0;
+  readonly routes: ApiRoute[];
+
+  private constructor(
+    readonly stack: Devstack,
+    readonly platform: Platform,
+    private readonly edges: readonly RunningEdge[],
+    private readonly agent: Agent,
+    document: unknown,
+    /** Of the edge as it ships, and of the one without limits. */
+    readonly origins: { readonly usual: string; readonly unlimited: string },
+  ) {
+    this.routes = apiRoutes(document);
+  }
+
+  /** The first administrator, at the edge without limits. */
+  admin!: Person;
+  /** How he was made, which happens once. */
+  readonly setup = { correlationId: SETUP, answer: { status: 201, headers: {}, text: '', json: {} } };
+
+  static async open(): Promise<WholeStand> {
+    const stack = await startTestStack();
+    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000' } } });
+    const agent = browserAgent(platform.ca);
+    const envs = [await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' }), await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' })] as const;
+    const unlimited = new RateLimits(undefined, Object.fromEntries(Object.keys(LIMITS).map((name) => [name, NO_LIMIT])) as Record<LimitName, typeof NO_LIMIT>);
+    const edges = [await startEdge(readConfig(envs[0])), await startEdge(readConfig(envs[1]), { limits: unlimited })];
+    const origins = { usual: envs[0]['EDGE_PUBLIC_ORIGIN']!, unlimited: envs[1]['EDGE_PUBLIC_ORIGIN']! };
+    const { text } = await new Browser({ origin: origins.usual, agent }).get('/openapi.json');
+    const stand = new WholeStand(stack, platform, edges, agent, text, origins);
+    const browser = stand.browser();
+    stand.admin = { browser, account: await administrator(stack.nats, browser, { 'x-correlation-id': SETUP }) };
+    return stand;
+  }
+
+  /** A browser that nobody knows, from an address of its own. */
+  browser(origin = this.origins.unlimited): Browser {
+    return new Browser({ origin, agent: this.agent, ip: anyAddress(), userAgent: `Browser/${String(randomInt(1_000_000))}` });
+  }
+
+  /** Somebody new, signed in, without a second factor. */
+  async person(origin?: string): Promise<Person> {
+    const browser = this.browser(origin);
+    const account = await new Account(`person${String(++this.people)}@example.com`).register(browser);
+    return { account, browser };
+  }
+
+  /** One more session of somebody, elsewhere. */
+  async another({ account }: Person, origin?: string): Promise<Browser> {
+    const browser = this.browser(origin);
+    await account.signIn(browser);
+    return browser;
+  }
+
+  async sessionId(browser: Browser): Promise<string> {
+    return wanted(await browser.get('/v1/account/principal'), 200).json['sessionId'] as string;
+  }
+
+  /** Puts somebody's account into another organisation, as its superuser can in identity's database. */
+  async moveElsewhere({ account }: Person): Promise<void> {
+    await withClient(this.stack.databaseUrl('identity'), async (client) => {
+      await client.query('UPDATE users SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
+      await client.query('UPDATE user_roles SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
+      await client.query('UPDATE sessions SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
+    });
+  }
+
+  /** Everything in the ledger of accounts, newest first. */
+  async events(): Promise<LedgerEvent[]> {
+    const found: LedgerEvent[] = [];
+    for (let cursor = ''; ; ) {
+      const page = wanted(await this.admin.browser.get(`/v1/ledgers/system/events?limit=${String(PAGE)}${cursor}`), 200).json as unknown as SearchPage;
+      found.push(...page.events.map(eventOf));
+      if (page.next === undefined) return found;
+      cursor = `&cursor=${encodeURIComponent(page.next)}`;
+    }
+  }
+
+  /** All events, as soon as they are right; after half a minute as they are. */
+  async eventsOnce(areRight: (events: readonly LedgerEvent[]) => boolean): Promise<LedgerEvent[]> {
+    for (const endMs = performance.now() + RECORDED_MS_MAX; ; await sleep(POLL_MS)) {
+      const events = await this.events();
+      if (areRight(events) || performance.now() > endMs) return events;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.agent.destroy();
+    for (const { shutdown } of this.edges) for (const { run } of shutdown) await run();
+    await this.platform.stop();
+    await this.stack.stop();
+  }
+}
+
+/** Of a network that belongs to nobody (RFC 2544: benchmarks). */
+export const anyAddress = (): string => `198.${String(18 + randomInt(2))}.${String(randomInt(256))}.${String(randomInt(1, 255))}`;
+
+function eventOf({ entry = {}, parts, index }: RecordedEvent): LedgerEvent {
+  const of = (name: PartView['name']): PartView[] => parts.filter((part) => part.name === name && part.value !== undefined);
+  return {
+    ...(entry as unknown as Omit<LedgerEvent, 'data' | 'personal' | 'index'>),
+    index,
+    data: (of('data')[0]?.value ?? {}) as LedgerEvent['data'],
+    personal: of('personal').map(({ subject = '', value }) => ({ subject, value: value as Record<string, unknown> })),
+  };
+}
