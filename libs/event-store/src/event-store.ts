@@ -135,6 +135,27 @@ export class EventStore {
     }
   }
 
+  /**
+   * Decides on a second aggregate, for the transaction of a command on another one: what it resolves with stores the events
+   * and brings their read tables along, and is called by that command's `project`. Rejects as `execute` does; what it resolves
+   * with throws STREAM_VERSION_CONFLICT when the stream has gone on meanwhile.
+   */
+  async stage<State, Command, E extends DomainEvent>(
+    aggregate: Aggregate<State, Command, E>,
+    request: Omit<ExecuteRequest<Command>, 'commandId' | 'retriesMax'>,
+  ): Promise<(client: PoolClient) => Promise<void>> {
+    const name = { tenant: request.tenant, stream: streamOf(aggregate, request.id) };
+    const loaded = await this.#forward(aggregate, name, { state: aggregate.initialState, version: 0 });
+    const events = await prepare(this.#origin, name.tenant, aggregate.decide(request.command, loaded.state), request);
+    const after = recorded(name, loaded.version, events);
+    await this.#fold(aggregate, loaded, after);
+    return async (client) => {
+      if (events.length === 0) return;
+      await this.#rows.insertEvents(client, name, loaded.version, events);
+      await request.project?.(client, after);
+    };
+  }
+
   /** Stores events that were decided elsewhere. Rejects as `execute` does. */
   async append(request: AppendRequest): Promise<Appended> {
     const name = { tenant: request.tenant, stream: checkName(request.stream, 'STREAM_MALFORMED', 'stream') };

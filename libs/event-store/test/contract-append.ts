@@ -17,6 +17,28 @@ export async function all(events: AsyncIterable<RecordedEvent>): Promise<Recorde
 
 const append = (store: EventStore, events: readonly DomainEvent[], change: object = {}) => store.append({ tenant: 'acme', stream: 'door/17', expectedVersion: 0, events, actor: ACTOR, ...change });
 
+/** Two streams in one transaction. */
+export function stageContract({ stand, store }: Ground): void {
+  describe('staging', () => {
+    it('stores what is decided on two streams together, or nothing of it', async () => {
+      const staged = await store().stage(door, onDoor(install, { id: '18' }));
+      const both = (last: () => Promise<void>) => store().execute(door, onDoor(install, {
+        project: async (client: Parameters<Project>[0], events: Parameters<Project>[1]) => {
+          await projectDoor(client, events);
+          await staged(client);
+          await last();
+        },
+      }));
+      expect(await rejection(both(() => Promise.reject(new DoorFault('DOOR_UNKNOWN'))))).toBe('DOOR_UNKNOWN');
+      expect((await stand().pool.query('SELECT FROM doors.events')).rowCount).toBe(0);
+      await both(async () => undefined);
+      expect((await stand().pool.query('SELECT id FROM doors.doors ORDER BY id')).rows).toEqual([{ id: '17' }, { id: '18' }]);
+      expect(await rejection(store().execute(door, onDoor(install, { id: '19', project: staged })))).toBe('STREAM_VERSION_CONFLICT');
+      expect([(await store().load(door, 'acme', '18')).version, (await store().load(door, 'acme', '19')).version]).toEqual([1, 0]);
+    });
+  });
+}
+
 /** Storing what was decided, and loading it again. */
 export function appendContract({ stand, store }: Ground): void {
   describe('appending', () => {

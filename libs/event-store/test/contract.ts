@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, jest } from '@jest/globals';
 import type { EventStore } from '../src/index.js';
-import { appendContract, commandContract, conflictContract } from './contract-append.js';
+import { appendContract, commandContract, conflictContract, stageContract } from './contract-append.js';
 import { ledgerContract, refusalContract, roleContract } from './contract-ledger.js';
 import { erasureContract, personalContract } from './contract-personal.js';
 import { startContract } from './contract-start.js';
@@ -26,6 +26,6 @@ export function eventStoreContract(name: string, makeStand: () => Promise<Stand>
       await stand.clear();
     });
     const ground = { stand: () => stand, store: () => store };
-    for (const part of [appendContract, startContract, conflictContract, commandContract, ledgerContract, refusalContract, roleContract, personalContract, erasureContract]) part(ground);
+    for (const part of [appendContract, stageContract, startContract, conflictContract, commandContract, ledgerContract, refusalContract, roleContract, personalContract, erasureContract]) part(ground);
   });
 }
