@@ -12,7 +12,7 @@ export type Scope = (typeof SCOPES)[number];
 
 /**
  * - `sensitive`: a person must have proved who they are within the last 15 minutes (ASVS 5.0 V7.5)
- * - `takes-over`: could be used to become somebody else; only against those all of whose permissions one holds oneself
+ * - `takes-over`: could be used to become somebody else, or to be rid of whoever keeps one in check; only against those all of whose permissions one holds oneself
  * - `person`: never by an API key or a service account, so that a stolen key cannot make itself a better one
  * - `before-mfa`: on one's own account also before the second factor that one's role asks for is there
  */
@@ -36,7 +36,7 @@ const PERMISSION_ROWS = [
   { id: 'user.create', scopes: MANAGED, description: 'Make an account without an invitation' },
   { id: 'user.update', scopes: EVERYWHERE, description: 'Change name and preferences' },
   { id: 'user.change-email', scopes: EVERYWHERE, traits: ['sensitive', 'takes-over', 'person'], description: 'Change the e-mail address, by which a password can be set anew' },
-  { id: 'user.disable', scopes: MANAGED, traits: ['sensitive'], description: 'Disable an account, ending its sessions and API keys, or let it in again' },
+  { id: 'user.disable', scopes: MANAGED, traits: ['sensitive', 'takes-over'], description: 'Disable an account, ending its sessions and API keys, or let it in again' },
   { id: 'user.unlock', scopes: MANAGED, description: 'Lift a lock that failed sign-ins have set' },
   // what proves who somebody is
   { id: 'password.change', scopes: ['own'], traits: ['person', 'before-mfa'], description: "Change one's own password, knowing the present one" },
@@ -90,6 +90,7 @@ const PERMISSION_ROWS = [
   { id: 'hold.release', scopes: MANAGED, traits: ['sensitive', 'person'], description: 'Ask for or confirm the release of a legal hold; it takes two people' },
   // the platform
   { id: 'system.read', scopes: ['global'], description: 'See health, versions and settings of the services' },
+  { id: 'user.shut-out', scopes: MANAGED, traits: ['sensitive', 'person'], description: 'Disable an account whatever it holds, to answer an attack; not let it in again' },
 ] as const satisfies readonly PermissionRow[];
 
 export type PermissionId = (typeof PERMISSION_ROWS)[number]['id'];
@@ -150,6 +151,8 @@ const ROLE_ROWS = [
       'session.read', 'session.revoke', 'attempt.read', 'api-key.read', 'api-key.create', 'api-key.revoke', 'service-account.create', 'service-account.disable',
       'organization.create', 'organization.update', 'member.invite', 'member.remove', 'role.define', 'role.assign', 'policy.change',
       'federation.change', 'audit.read', 'audit.prove', 'event.write',
+      // Nobody grants what he does not hold: without these an admin could not make anybody a viewer.
+      'audit.verify', 'ledger.read',
     ],
   },
   {
@@ -158,7 +161,7 @@ const ROLE_ROWS = [
     levels: ['organization', 'global'], needsMfa: true, holder: 'person',
     own: OWN_ACCOUNT,
     global: [
-      ...READ_SETTINGS, 'user.disable', 'user.unlock', 'mfa.reset', 'session.read', 'session.revoke', 'attempt.read', 'api-key.read', 'api-key.revoke',
+      ...READ_SETTINGS, 'user.disable', 'user.shut-out', 'user.unlock', 'mfa.reset', 'session.read', 'session.revoke', 'attempt.read', 'api-key.read', 'api-key.revoke',
       'service-account.disable', 'policy.change', 'federation.change', 'audit.read', 'audit.read-personal', 'audit.prove', 'audit.verify', 'ledger.read',
       'quarantine.read', 'key.rotate', 'system.read',
     ],

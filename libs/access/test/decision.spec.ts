@@ -74,7 +74,7 @@ const CASES: ReadonlyArray<readonly [why: string, who: Principal, permission: Pe
   ['an API key reads', inAcme('admin', { kind: 'api-key' }), 'user.read', COLLEAGUE, 'allowed'],
   ['an API key makes no API key', inAcme('admin', { kind: 'api-key' }), 'api-key.create', ME, 'PERSON_REQUIRED'],
   ['a service account assigns no role', inAcme('owner', { kind: 'service-account' }), 'role.assign', COLLEAGUE, 'PERSON_REQUIRED'],
-  ['an API key needs no step-up', inAcme('admin', { kind: 'api-key', assurance: undefined }), 'user.disable', COLLEAGUE, 'allowed'],
+  ['an API key needs no step-up', inAcme('admin', { kind: 'api-key', assurance: undefined }), 'member.remove', COLLEAGUE, 'allowed'],
   ['an admin without a second factor reads nobody', inAcme('admin', { mfa: NO_MFA, assurance: PASSWORD_ONLY }), 'user.read', COLLEAGUE, 'MFA_ENROLLMENT_REQUIRED'],
   ['but reads their account', inAcme('admin', { mfa: NO_MFA, assurance: PASSWORD_ONLY }), 'user.read', ME, 'allowed'],
   ['and enrols', inAcme('admin', { mfa: NO_MFA, assurance: PASSWORD_ONLY }), 'mfa.enroll', ME, 'allowed'],
@@ -84,11 +84,11 @@ const CASES: ReadonlyArray<readonly [why: string, who: Principal, permission: Pe
   ['enrolling takes a fresh proof too', inAcme('member', { mfa: { needed: false, enrolled: false }, assurance: { level: 'password', atMs: NOW - ASSURANCE_AGE_MS_MAX - 1 } }), 'mfa.enroll', ME, 'STEP_UP_REQUIRED'],
   ['a member without a second factor proves by password', inAcme('member', { mfa: { needed: false, enrolled: false }, assurance: PASSWORD_ONLY }), 'api-key.create', ME, 'allowed'],
   ['a member with one does not', inAcme('member', { mfa: { needed: false, enrolled: true }, assurance: PASSWORD_ONLY }), 'api-key.create', ME, 'STEP_UP_REQUIRED'],
-  ['a proof holds for 15 minutes', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW - ASSURANCE_AGE_MS_MAX } }), 'user.disable', COLLEAGUE, 'allowed'],
-  ['and no longer', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW - ASSURANCE_AGE_MS_MAX - 1 } }), 'user.disable', COLLEAGUE, 'STEP_UP_REQUIRED'],
+  ['a proof holds for 15 minutes', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW - ASSURANCE_AGE_MS_MAX } }), 'member.remove', COLLEAGUE, 'allowed'],
+  ['and no longer', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW - ASSURANCE_AGE_MS_MAX - 1 } }), 'member.remove', COLLEAGUE, 'STEP_UP_REQUIRED'],
   ['an old proof does for what is not sensitive', inAcme('admin', { assurance: { level: 'mfa', atMs: 0 } }), 'user.read', COLLEAGUE, 'allowed'],
-  ['clocks may differ a little', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW + ASSURANCE_SKEW_MS_MAX } }), 'user.disable', COLLEAGUE, 'allowed'],
-  ['a proof from the future is none', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW + ASSURANCE_SKEW_MS_MAX + 1 } }), 'user.disable', COLLEAGUE, 'STEP_UP_REQUIRED'],
+  ['clocks may differ a little', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW + ASSURANCE_SKEW_MS_MAX } }), 'member.remove', COLLEAGUE, 'allowed'],
+  ['a proof from the future is none', inAcme('admin', { assurance: { level: 'mfa', atMs: NOW + ASSURANCE_SKEW_MS_MAX + 1 } }), 'member.remove', COLLEAGUE, 'STEP_UP_REQUIRED'],
 ];
 
 describe('decide', () => {

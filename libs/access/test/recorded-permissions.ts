@@ -55,4 +55,5 @@ export const RECORDED_PERMISSIONS = [
   'hold.place',
   'hold.release',
   'system.read',
+  'user.shut-out',
 ] as const;
