@@ -28,9 +28,9 @@ describe('the list of routes', () => {
     for (const { access, path } of ROUTES) {
       if (access.kind !== 'permission') continue;
       expect(known).toContain(access.permission);
-      const named = { ...(path.includes(':userId') ? { userId: 'u1' } : {}), ...(path.includes(':tenant') ? { tenant: 'acme' } : {}) };
+      const named = { ...(path.includes(':userId') ? { userId: 'u1' } : {}), ...(path.includes(':tenant') ? { tenant: 'acme' } : {}), ...(path.includes(':organization') ? { organization: 'acme' } : {}) };
       const target = access.target(named);
-      expect({ path, user: target.userId !== undefined, organization: target.organization !== undefined }).toEqual({ path, user: path.includes(':userId'), organization: path.includes(':tenant') });
+      expect({ path, user: target.userId !== undefined, organization: target.organization !== undefined }).toEqual({ path, user: path.includes(':userId'), organization: /:(tenant|organization)/.test(path) });
     }
   });
 

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { tenantSchema } from '@countersign/contracts';
 import { ITERATIONS_DEFAULT, ITERATIONS_MAX, ITERATIONS_MIN } from '@countersign/credentials';
 import { z } from 'zod';
+import { SMTP_SECURITIES } from './mail/smtp.js';
 
 const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -36,6 +38,16 @@ const schema = z.object({
   IDENTITY_LEAKED_PASSWORDS_URL: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, '')).optional(),
   /** File of SHA-1 digests in order, asked instead of the network, or before it. */
   IDENTITY_LEAKED_PASSWORDS_FILE: z.string().optional(),
+  /** Mail server. Without it mails wait, and a metric says so. */
+  IDENTITY_SMTP_HOST: z.string().min(1).optional(),
+  IDENTITY_SMTP_PORT: count(1, 65_535).default(465),
+  IDENTITY_SMTP_SECURITY: z.enum(SMTP_SECURITIES).default('tls'),
+  /** File of authorities (PEM) that are trusted for the mail server instead of those of the system. */
+  IDENTITY_SMTP_CA_FILE: z.string().optional(),
+  /** Account at the mail server; its password is a secret. */
+  IDENTITY_SMTP_USER: z.string().min(1).max(256).optional(),
+  /** Address that mails come from. */
+  IDENTITY_MAIL_FROM: z.email().optional(),
   IDENTITY_HTTP_HOST: z.string().default('127.0.0.1'),
   IDENTITY_HTTP_PORT: count(0, 65_535).default(8082),
   IDENTITY_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -46,6 +58,8 @@ const schema = z.object({
 /** Throws ConfigError that names variables, never their values, and SecretFault SECRET_ENV_FORBIDDEN. */
 export function readConfig(env: Environment) {
   const config = parseConfig(schema, env);
+  // Whoever reads the ledger of an organisation must not read that of the installation by the way.
+  if (config.IDENTITY_HOME_ORGANIZATION === config.IDENTITY_TENANT) throw new ConfigError([{ name: 'IDENTITY_HOME_ORGANIZATION', problem: 'is the ledger of the installation' }]);
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.identity),
@@ -62,6 +76,7 @@ export function readConfig(env: Environment) {
     leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
     leakedPasswordsUrl: config.IDENTITY_LEAKED_PASSWORDS_URL,
     leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,
+    smtp: smtpOf(config),
     httpHost: config.IDENTITY_HTTP_HOST,
     httpPort: config.IDENTITY_HTTP_PORT,
     logLevel: config.IDENTITY_LOG_LEVEL,
@@ -74,6 +89,23 @@ function passkeyDomainOf(origin: string, domain: string | undefined): string {
   if (domain === undefined || domain === hostname) return hostname;
   if (!domain.includes('.') || !hostname.endsWith(`.${domain}`)) throw new ConfigError([{ name: 'IDENTITY_PASSKEY_DOMAIN', problem: 'must be the host of IDENTITY_PUBLIC_ORIGIN, or a domain above it' }]);
   return domain;
+}
+
+/** Undefined: there is no mail server. */
+function smtpOf(config: z.output<typeof schema>) {
+  const { IDENTITY_SMTP_HOST: host, IDENTITY_SMTP_PORT: port, IDENTITY_SMTP_SECURITY: security, IDENTITY_SMTP_CA_FILE: caFile, IDENTITY_SMTP_USER: user, IDENTITY_MAIL_FROM: from } = config;
+  if (host === undefined) return undefined;
+  if (from === undefined) throw new ConfigError([{ name: 'IDENTITY_MAIL_FROM', problem: 'is missing: IDENTITY_SMTP_HOST is set' }]);
+  if (security === 'none' && user !== undefined) throw new ConfigError([{ name: 'IDENTITY_SMTP_SECURITY', problem: 'would send a password in clear' }]);
+  return Object.freeze({ host, port, security, from, ca: caFile === undefined ? undefined : read('IDENTITY_SMTP_CA_FILE', caFile), user });
+}
+
+function read(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new ConfigError([{ name, problem: 'names a file that cannot be read' }]);
+  }
 }
 
 export type IdentityConfig = ReturnType<typeof readConfig>;

@@ -6,6 +6,8 @@ export interface IdentitySecrets {
   readonly natsSeed: LiveText;
   /** With its credentials; undefined: attempts are counted in memory. */
   readonly redisUrl: string | undefined;
+  /** Undefined: the mail server asks for none. */
+  readonly smtpPassword: LiveText | undefined;
   readonly all: Secrets;
 }
 
@@ -16,6 +18,7 @@ export async function openIdentitySecrets(sources: Readonly<Record<string, Secre
     return {
       databaseUrl: await openLiveText(all, 'IDENTITY_DATABASE_URL', log),
       natsSeed: await openLiveText(all, 'IDENTITY_NATS_SEED', log),
+      smtpPassword: sources['IDENTITY_SMTP_PASSWORD'] === undefined ? undefined : await openLiveText(all, 'IDENTITY_SMTP_PASSWORD', log),
       redisUrl: sources['IDENTITY_REDIS_URL'] === undefined ? undefined : (await all.get('IDENTITY_REDIS_URL')).text(),
       all,
     };

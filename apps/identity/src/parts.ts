@@ -3,13 +3,20 @@ import type { EventStore } from '@countersign/event-store';
 import type { FieldCipher } from '@countersign/key-client';
 import type { IndexKeys } from './keys/index-keys.js';
 import type { PersonalColumns } from './keys/personal-columns.js';
+import type { Notices } from './mail/notices.js';
+import type { MailOutbox } from './mail/outbox.js';
 import type { RelyingParty } from './passkeys/ceremony.js';
 import type { Revocations } from './revoke/revocations.js';
 import type { Guard } from './sign-in/guard.js';
 import type { Passwords } from './sign-in/passwords.js';
+import type { InvitationRows } from './store/invitation-rows.js';
 import type { LeaseRows } from './store/lease-rows.js';
 import type { Links } from './store/link-rows.js';
 import type { PasskeyRows } from './store/passkey-rows.js';
+import type { MailRows } from './store/mail-rows.js';
+import type { MemberRows } from './store/member-rows.js';
+import type { OrganizationRows } from './store/organization-rows.js';
+import type { PolicyRows } from './store/policy-rows.js';
 import type { SessionRows } from './store/session-rows.js';
 import type { SignInRows } from './store/sign-in-rows.js';
 import type { UserRows } from './store/user-rows.js';
@@ -24,6 +31,9 @@ export interface Flows {
   /** Shown by authenticators beside the code. */
   readonly issuer: string;
   readonly store: EventStore;
+  readonly organizations: OrganizationRows;
+  readonly members: MemberRows;
+  readonly invitations: InvitationRows;
   readonly users: UserRows;
   readonly sessions: SessionRows;
   readonly signIns: SignInRows;
@@ -34,12 +44,20 @@ export interface Flows {
   readonly relyingParty: RelyingParty;
   readonly leases: LeaseRows;
   readonly columns: PersonalColumns;
+  /** Rules that hold: `effective` for whoever acts in an organisation, `ofUser` for an account. */
+  readonly policies: PolicyRows;
+  /** Mails that go out if, and only if, what they tell of is committed. */
+  readonly mail: MailOutbox;
+  readonly notices: Notices;
+  readonly mails: MailRows;
+  /** False: mails wait, and nobody is told anything. */
+  readonly isMailConfigured: boolean;
   readonly fields: FieldCipher;
   readonly keys: IndexKeys;
   readonly passwords: Passwords;
   readonly backupCodes: BackupCodes;
   readonly guard: Guard;
-  readonly revocations: Pick<Revocations, 'enforce'>;
+  readonly revocations: Pick<Revocations, 'enforce' | 'enforceOver'>;
   /** A new opaque id. */
   readonly newId: () => string;
 }

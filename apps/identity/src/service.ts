@@ -16,9 +16,19 @@ import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
+import { MailRelay } from './mail/mail-relay.js';
+import { Notices } from './mail/notices.js';
+import { MailOutbox } from './mail/outbox.js';
+import { smtpTransport, type MailTransport } from './mail/smtp.js';
+import { acceptHandlers } from './organization/accept.js';
+import { customRoleHandlers } from './organization/custom-roles.js';
+import { invitationHandlers } from './organization/invitations.js';
+import { memberHandlers } from './organization/members.js';
+import { ensureHome, organizationHandlers } from './organization/organizations.js';
 import type { Flows } from './parts.js';
 import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
 import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
+import { policyHandlers } from './policy/policies.js';
 import { denialHandlers, Denials } from './request/denials.js';
 import { Receiver } from './request/receiver.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
@@ -31,9 +41,14 @@ import { passkeySignInHandlers } from './sign-in/passkey-sign-in.js';
 import { Passwords } from './sign-in/passwords.js';
 import { signInHandlers } from './sign-in/sign-in.js';
 import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
+import { InvitationRows } from './store/invitation-rows.js';
 import { LeaseRows } from './store/lease-rows.js';
 import { Links } from './store/link-rows.js';
 import { PasskeyRows } from './store/passkey-rows.js';
+import { MailRows } from './store/mail-rows.js';
+import { MemberRows } from './store/member-rows.js';
+import { OrganizationRows } from './store/organization-rows.js';
+import { PolicyRows } from './store/policy-rows.js';
 import { SessionRows } from './store/session-rows.js';
 import { SignInRows } from './store/sign-in-rows.js';
 import { UserRows } from './store/user-rows.js';
@@ -90,13 +105,22 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...changePasswordHandlers(flows),
       ...userHandlers(flows),
       ...roleHandlers(flows),
+      ...organizationHandlers(flows),
+      ...memberHandlers(flows),
+      ...invitationHandlers(flows),
+      ...acceptHandlers(flows),
+      ...customRoleHandlers(flows),
+      ...policyHandlers(flows),
       ...edgeLeaseHandlers(flows),
       ...denialHandlers(denials),
     },
   });
   const app = await createHttpApp({ metrics: registry, readiness: () => readiness(parts) });
+  const mailRelay = new MailRelay({ rows: flows.mails, columns: flows.columns, transport: mailTransport(parts), registry, log });
+  await ensureHome(flows);
   await revocations.start();
   await receiver.start();
+  mailRelay.start();
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
@@ -104,6 +128,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },
     { name: 'write counts', run: () => denials.stop() },
+    { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },
     { name: 'stop rotation', run: () => rotation.stop() },
     { name: 'close http', run: () => app.close() },
@@ -120,20 +145,34 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
   const keys = new IndexKeys(keyService.client, tenant);
   const signIns = new SignInRows(pool);
   const admission = hashingAdmission();
+  const columns = new PersonalColumns(keyService.subjects, tenant);
+  const mail = new MailOutbox({ columns, newId });
+  const users = new UserRows(pool);
+  const notices = new Notices({ users, columns, mail });
   return {
+    mail, notices, isMailConfigured: config.smtp !== undefined,
+    mails: new MailRows(pool),
+    organizations: new OrganizationRows(pool),
+    members: new MemberRows(pool),
+    invitations: new InvitationRows(pool),
+    policies: new PolicyRows(pool),
     tenant, homeOrganization, isRegistrationOpen, issuer, store, keys, signIns, leases, revocations, newId,
-    users: new UserRows(pool),
+    users,
     sessions: new SessionRows(pool),
     passkeys: new PasskeyRows(pool),
     links: new Links(pool, config.publicOrigin),
     passwordDaysMax: config.passwordDaysMax,
     relyingParty: { id: config.passkeyDomain, name: issuer, origin: config.publicOrigin },
-    columns: new PersonalColumns(keyService.subjects, tenant),
+    columns,
     fields: keyService.fields,
     passwords: new Passwords({ keys, admission, iterations: config.passwordIterations, leakCheck: await leakCheckOf(config) }),
     backupCodes: backupCodes(admission),
-    guard: new Guard({ attempts, keys, signIns, store, tenant, newId, locked }),
+    guard: new Guard({ notices, attempts, keys, signIns, store, tenant, newId, locked }),
   };
+}
+
+function mailTransport({ config: { smtp }, secrets }: ServiceParts): MailTransport | undefined {
+  return smtp && smtpTransport({ ...smtp, password: () => secrets.smtpPassword?.() });
 }
 
 /** The file first: what it knows nobody else is asked. */

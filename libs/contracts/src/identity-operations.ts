@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { EDGE_LEASE_MS, secretTokenSchema } from './identity.js';
 import { CREDENTIAL_OPERATIONS } from './identity-credentials.js';
 import { FACTOR_OPERATIONS } from './identity-factors.js';
+import { ORGANIZATION_OPERATIONS } from './identity-organizations.js';
 import { passkeyAnswerSchema } from './identity-passkeys.js';
+import { POLICY_OPERATIONS } from './identity-policies.js';
 import {
   challengedSchema, code, email, FAILED, heldRoleSchema, IDENTITY_DENIED_EVENT, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, reason, REPORTED_DENIALS, sessionViewSchema,
   startedSessionSchema, userViewSchema, type IdentityOperationContract,
@@ -33,7 +35,7 @@ export const IDENTITY_OPERATIONS = {
     args: z.strictObject({ email, name: personName, password }),
     result: nothing,
     faults: [...NEW_PASSWORD, 'REGISTRATION_CLOSED'],
-    emits: ['identity.user.registered', 'identity.user.role-granted', 'identity.registration.refused'],
+    emits: ['identity.user.registered', 'identity.organization.member-joined', 'identity.registration.refused'],
   },
   'sign-in': {
     asker: 'edge', auth: 'none',
@@ -117,9 +119,10 @@ export const IDENTITY_OPERATIONS = {
     faults: [...NEW_PASSWORD, 'PASSWORD_WRONG', 'PASSWORD_REUSED', 'ATTEMPTS_LOCKED'],
     emits: ['identity.user.password-changed', ...FAILED],
   },
+  /** In the order of their ids. With `email` only the one whose address it is. */
   'user-list': {
     asker: 'edge', auth: 'session',
-    args: z.strictObject({ after: opaqueId.optional(), limit: z.number().int().min(1).max(PAGE_MAX).default(50) }),
+    args: z.strictObject({ after: opaqueId.optional(), email: email.optional(), limit: z.number().int().min(1).max(PAGE_MAX).default(50) }),
     result: z.strictObject({ users: z.array(userViewSchema), next: opaqueId.optional() }),
     faults: [],
     reads: true,
@@ -158,15 +161,15 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'session',
     args: z.strictObject({ userId: opaqueId, ...heldRoleSchema.shape }),
     result: nothing,
-    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'GRANT_EXCEEDS_OWN'],
-    emits: ['identity.user.role-granted'],
+    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_CLOSED', 'MEMBER_UNKNOWN', 'GRANT_EXCEEDS_OWN'],
+    emits: ['identity.user.role-granted', 'identity.organization.member-role-granted'],
   },
   'role-revoke': {
     asker: 'edge', auth: 'session',
     args: z.strictObject({ userId: opaqueId, ...heldRoleSchema.shape }),
     result: nothing,
-    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'GRANT_EXCEEDS_OWN', 'LAST_ADMINISTRATOR'],
-    emits: ['identity.user.role-revoked'],
+    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_CLOSED', 'MEMBER_UNKNOWN', 'GRANT_EXCEEDS_OWN', 'LAST_ADMINISTRATOR', 'LAST_OWNER'],
+    emits: ['identity.user.role-revoked', 'identity.organization.member-role-revoked'],
   },
   /** What the edge refused by itself, from what it knows of the session: on record like a denial of identity's own. */
   'report-denial': {
@@ -197,6 +200,8 @@ export const IDENTITY_OPERATIONS = {
   },
   ...FACTOR_OPERATIONS,
   ...CREDENTIAL_OPERATIONS,
+  ...ORGANIZATION_OPERATIONS,
+  ...POLICY_OPERATIONS,
 } as const satisfies Readonly<Record<string, IdentityOperationContract>>;
 
 export type IdentityOperation = keyof typeof IDENTITY_OPERATIONS;

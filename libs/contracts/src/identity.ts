@@ -38,6 +38,15 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - EMAIL_TAKEN: told to administrators and operators only
  * - ADMIN_EXISTS: the first administrator is there
  * - USER_UNKNOWN, SESSION_UNKNOWN, ROLE_UNKNOWN, ORGANIZATION_UNKNOWN
+ * - ORGANIZATION_TAKEN: there is such an organisation, or its name is a ledger of the installation itself
+ * - ORGANIZATION_CLOSED: nobody acts in it any more
+ * - MEMBER_UNKNOWN, ALREADY_MEMBER: of this organisation
+ * - LAST_OWNER: the organisation would be left without one
+ * - INVITATION_UNKNOWN, INVITATION_USED, INVITATION_REVOKED, INVITATION_EXPIRED
+ * - INVITATION_OTHER_ADDRESS: it is for another address than that of the account
+ * - INVITATION_NEEDS_SIGN_IN: its address has an account, which joins when its owner is signed in
+ * - EMAIL_DOMAIN_FORBIDDEN: policy invites other domains only
+ * - ROLE_TAKEN, ROLES_TOO_MANY, ROLE_IN_USE, ROLE_GRANTS_INVALID: about roles of an organisation's own
  * - LAST_ADMINISTRATOR: without this one nobody could administer
  * - TOTP_ENROLLED, TOTP_NOT_ENROLLED, TOTP_NOT_PENDING
  * - MFA_NOT_ENROLLED: there is no second factor
@@ -78,6 +87,22 @@ export const IDENTITY_FAULT_CODES = [
   'SESSION_UNKNOWN',
   'ROLE_UNKNOWN',
   'ORGANIZATION_UNKNOWN',
+  'ORGANIZATION_TAKEN',
+  'ORGANIZATION_CLOSED',
+  'MEMBER_UNKNOWN',
+  'ALREADY_MEMBER',
+  'LAST_OWNER',
+  'INVITATION_UNKNOWN',
+  'INVITATION_USED',
+  'INVITATION_REVOKED',
+  'INVITATION_EXPIRED',
+  'INVITATION_OTHER_ADDRESS',
+  'INVITATION_NEEDS_SIGN_IN',
+  'EMAIL_DOMAIN_FORBIDDEN',
+  'ROLE_TAKEN',
+  'ROLES_TOO_MANY',
+  'ROLE_IN_USE',
+  'ROLE_GRANTS_INVALID',
   'LAST_ADMINISTRATOR',
   'TOTP_ENROLLED',
   'TOTP_NOT_ENROLLED',
@@ -141,9 +166,12 @@ export const revocationSchema = z.strictObject({
   id: opaqueId,
   /** Instance that waits for the acknowledgement. */
   instance: opaqueId,
-  userId: opaqueId,
+  /** Whose sessions. Without user and organisation: everybody's. */
+  userId: opaqueId.optional(),
   /** Absent: all sessions of the user. */
   sessionIds: z.array(opaqueId).max(1_000).optional(),
+  /** All sessions that act in it. */
+  organization: z.string().max(63).optional(),
 });
 export type Revocation = z.output<typeof revocationSchema>;
 

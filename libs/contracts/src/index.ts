@@ -9,3 +9,5 @@ export * from './identity-operations.js';
 export * from './identity-passkeys.js';
 export { profileChangeSchema } from './identity-credentials.js';
 export { passkeyViewSchema, type PasskeyView } from './identity-factors.js';
+export * from './identity-organizations.js';
+export * from './identity-policies.js';

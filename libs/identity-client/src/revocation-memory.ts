@@ -26,9 +26,10 @@ export class RevocationMemory {
     return this.#stamp;
   }
 
-  add({ userId, sessionIds }: Pick<Revocation, 'userId' | 'sessionIds'>, nowMs: number): void {
+  add(revocation: Pick<Revocation, 'userId' | 'sessionIds' | 'organization'>, nowMs: number): void {
     this.#prune(nowMs);
-    const keys = sessionIds?.map((id) => `session ${id}`) ?? [`user ${userId}`];
+    const keys = keysOf(revocation);
+    if (keys.length === 0) return this.voidAll();
     const revoked = { stamp: ++this.#stamp, atMs: nowMs };
     if (this.#revoked.size + keys.length > this.entriesMax) return this.voidAll();
     for (const key of keys) {
@@ -43,9 +44,9 @@ export class RevocationMemory {
     this.#revoked.clear();
   }
 
-  isVoid({ userId, sessionId }: Pick<IdentityPrincipal, 'userId' | 'sessionId'>, stamp: number): boolean {
+  isVoid({ userId, sessionId, organization }: Pick<IdentityPrincipal, 'userId' | 'sessionId' | 'organization'>, stamp: number): boolean {
     const after = (key: string): boolean => (this.#revoked.get(key)?.stamp ?? 0) > stamp;
-    return stamp < this.#floor || after(`user ${userId}`) || after(`session ${sessionId}`);
+    return stamp < this.#floor || after(`user ${userId}`) || after(`session ${sessionId}`) || (organization !== undefined && after(`organization ${organization}`));
   }
 
   #prune(nowMs: number): void {
@@ -54,4 +55,10 @@ export class RevocationMemory {
       this.#revoked.delete(key);
     }
   }
+}
+
+/** None: everybody's sessions. */
+function keysOf({ userId, sessionIds, organization }: Pick<Revocation, 'userId' | 'sessionIds' | 'organization'>): readonly string[] {
+  if (sessionIds !== undefined) return sessionIds.map((id) => `session ${id}`);
+  return [...(userId === undefined ? [] : [`user ${userId}`]), ...(organization === undefined ? [] : [`organization ${organization}`])];
 }

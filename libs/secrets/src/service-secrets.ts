@@ -30,6 +30,8 @@ export const SERVICE_SECRETS = {
     { name: 'IDENTITY_NATS_SEED' },
     /** Where failed attempts are counted for all instances together, with its credentials. */
     { name: 'IDENTITY_REDIS_URL', isOptional: true },
+    /** Of the account at the mail server. */
+    { name: 'IDENTITY_SMTP_PASSWORD', isOptional: true },
   ],
 } as const satisfies Readonly<Record<string, readonly SecretName[]>>;
 

@@ -20,12 +20,13 @@ const over = (permission: PermissionId): Access => ({
 export const ADMIN_ROUTES: readonly Route[] = [
   identityRoute('user-list', {
     method: 'GET', path: '/v1/admin/users', tag: 'admin', limit: 'read', access: over('user.read'),
-    summary: 'Accounts, in pages.',
+    summary: 'Accounts, in pages; with email the one whose address it is.',
     query: z.strictObject({
       after: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be a user id').optional(),
+      email: IDENTITY_OPERATIONS['user-list'].args.shape.email,
       limit: z.string().regex(/^[1-9]\d{0,2}$/, 'must be 1 to 200').transform(Number).refine((limit) => limit <= 200, 'must be 1 to 200').optional(),
     }),
-    args: ({ query }) => query as { after?: string; limit?: number },
+    args: ({ query }) => query as { after?: string; email?: string; limit?: number },
     tell: { schema: IDENTITY_OPERATIONS['user-list'].result, pick: (result) => result },
   }),
   identityRoute('user-show', {

@@ -56,7 +56,7 @@ export interface Route {
   readonly method: Method;
   /** `/v1/…`, parameters as `:name`. */
   readonly path: string;
-  readonly tag: 'sign-in' | 'account' | 'admin' | 'ledgers' | 'events';
+  readonly tag: 'sign-in' | 'account' | 'admin' | 'organizations' | 'ledgers' | 'events';
   readonly summary: string;
   readonly access: Access;
   readonly params?: z.ZodObject;

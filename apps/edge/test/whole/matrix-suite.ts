@@ -37,6 +37,8 @@ export function matrixSuite(open: () => WholeStand): void {
       const wrong: string[] = [];
       let cells = 0;
       await change(stand, 'revoke', account.userId, { role: 'member', level: 'organization' });
+      // An organisation keeps its last owner: there is one, so that the role can be taken again.
+      await change(stand, 'grant', stand.admin.account.userId, { role: 'owner', level: 'organization' });
       for (const held of [undefined, ...grants.roles.filter(({ isForPersons }) => isForPersons).flatMap(({ role, levels }) => levels.map((level): Held => ({ role, level })))]) {
         // The same session all along: a change of roles is in force on the very next request.
         if (held !== undefined) await change(stand, 'grant', account.userId, held);

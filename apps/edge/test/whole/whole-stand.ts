@@ -2,6 +2,7 @@ import type { Agent } from 'node:https';
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
+import { newSessionToken } from '@countersign/credentials';
 import { withClient } from '@countersign/postgres';
 import type { PartView, RecordedEvent, SearchPage } from '@countersign/contracts';
 import { readConfig } from '../../src/config.js';
@@ -98,17 +99,35 @@ export class WholeStand {
   /** Puts somebody's account into another organisation, as its superuser can in identity's database. */
   async moveElsewhere({ account }: Person): Promise<void> {
     await withClient(this.stack.databaseUrl('identity'), async (client) => {
+      await client.query(`INSERT INTO organizations (organization, name, state, created_at) VALUES ($1, $1, 'open', now()) ON CONFLICT DO NOTHING`, [ELSEWHERE]);
+      await client.query('UPDATE members SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
       await client.query('UPDATE users SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
       await client.query('UPDATE user_roles SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
       await client.query('UPDATE sessions SET organization = $2 WHERE user_id = $1', [account.userId, ELSEWHERE]);
     });
   }
 
-  /** Everything in the ledger of accounts, newest first. */
+  /** The token of an invitation's link, which is in a mail alone: another one is put in its place, as the superuser can. */
+  async linkOf(invitationId: string): Promise<string> {
+    const { token, digest } = newSessionToken();
+    await withClient(this.stack.databaseUrl('identity'), (client) => client.query('UPDATE invitations SET token_hash = $2 WHERE invitation_id = $1', [invitationId, digest]));
+    return token;
+  }
+
+  /** Everything in the ledgers of accounts and of organisations, each newest first. */
   async events(): Promise<LedgerEvent[]> {
+    const { organizations } = wanted(await this.admin.browser.get(`/v1/organizations?limit=${String(PAGE)}`), 200).json as unknown as { readonly organizations: readonly { readonly organization: string }[] };
+    const ledgers = ['system', ...organizations.map(({ organization }) => organization)];
+    return (await Promise.all(ledgers.map((ledger) => this.#eventsOf(ledger)))).flat();
+  }
+
+  async #eventsOf(ledger: string): Promise<LedgerEvent[]> {
     const found: LedgerEvent[] = [];
     for (let cursor = ''; ; ) {
-      const page = wanted(await this.admin.browser.get(`/v1/ledgers/system/events?limit=${String(PAGE)}${cursor}`), 200).json as unknown as SearchPage;
+      const answer = await this.admin.browser.get(`/v1/ledgers/${ledger}/events?limit=${String(PAGE)}${cursor}`);
+      // Nothing has been recorded there yet.
+      if (answer.json.code === 'LEDGER_UNKNOWN') return found;
+      const page = wanted(answer, 200).json as unknown as SearchPage;
       found.push(...page.events.map(eventOf));
       if (page.next === undefined) return found;
       cursor = `&cursor=${encodeURIComponent(page.next)}`;

@@ -35,7 +35,8 @@ async function makeLink({ store, tenant, newId, links }: Flows, asker: Asker): P
 async function setUp(flows: Flows, { token, ...who }: IdentityArgs<'setup'>, asker: Asker): Promise<IdentityResult<'setup'>> {
   const digest = sessionDigest(token);
   await flows.links.find(digest, 'setup', asker.now);
-  const userId = await createAccount(flows, who, { by: 'setup', organization: undefined, roles: [{ role: 'owner' }] }, asker, async (client) => {
+  const userId = flows.newId();
+  await createAccount(flows, who, { userId, by: 'setup', organization: undefined, platformRoles: [{ role: 'owner' }], member: undefined }, asker, async (client) => {
     await takeLink(client, digest);
     await onlyAdministrator(client);
   });

@@ -1,14 +1,21 @@
-import { SYSTEM_ROLES } from '@countersign/access';
-import type { IdentityArgs } from '@countersign/contracts';
+import type { HeldRole, IdentityArgs } from '@countersign/contracts';
+import { allows } from '@countersign/access';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { memberAggregate } from '../domain/member.js';
 import { userAggregate } from '../domain/user.js';
+import { authoriseGiving, givenRoles, holdGiven } from '../organization/giving.js';
+import { openOrganization } from '../organization/organizations.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
-import { assignmentOf, authorise, authoriseGrant, targetOf } from '../request/authorise.js';
+import { assignmentOf, authorise, authoriseGrant } from '../request/authorise.js';
 import { authority, unknownUser } from '../session/sessions.js';
+import { applyMemberEvents, leaveAnOwner } from '../store/member-rows.js';
+import { lockOrganization } from '../store/organization-rows.js';
 import { holdAuthority } from '../store/session-rows.js';
-import { applyUserEvents } from '../store/user-rows.js';
+import { applyUserEvents, type UserRow } from '../store/user-rows.js';
 import { leaveAnAdministrator } from './users.js';
+
+type Type = 'grant-role' | 'revoke-role';
 
 export function roleHandlers(flows: Flows): Pick<Handlers, 'role-grant' | 'role-revoke'> {
   return {
@@ -17,24 +24,25 @@ export function roleHandlers(flows: Flows): Pick<Handlers, 'role-grant' | 'role-
   };
 }
 
-/** A person who acts as a program would need no second factor, and leave no trace of one. */
-const isForPrograms = (role: string): boolean => SYSTEM_ROLES.some(({ id, holder }) => id === role && holder === 'service-account');
-
 /** In force on the very next request everywhere: sessions are read with their roles, and edges are told before this returns. */
-async function assign(flows: Flows, type: 'grant-role' | 'revoke-role', { userId, role, organization }: IdentityArgs<'role-grant'>, asker: Asker): Promise<Record<string, never>> {
-  const { users, store, tenant, revocations, homeOrganization } = flows;
-  const assignment = assignmentOf({ role, organization });
-  if (isForPrograms(role)) throw new IdentityFault('ROLE_UNKNOWN', 'that role is for service accounts', { field: 'role' });
-  if (organization !== undefined && organization !== homeOrganization) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'there is no such organisation', { field: 'organization' });
-  const user = await users.find(userId);
+async function assign(flows: Flows, type: Type, { userId, role, organization }: IdentityArgs<'role-grant'>, asker: Asker): Promise<Record<string, never>> {
+  const user = await flows.users.find(userId);
+  if (organization === undefined) await assignOnPlatform(flows, type, { role }, user, asker);
+  else await assignIn(flows, type, { role, organization }, user, asker);
+  await flows.revocations.enforce(userId);
+  return {};
+}
+
+async function assignOnPlatform({ store, tenant }: Flows, type: Type, role: HeldRole, user: UserRow | undefined, asker: Asker): Promise<void> {
+  const assignment = assignmentOf(role);
   if (user === undefined) throw unknownUser();
-  // Judged where the role is to hold, not where the account is kept.
-  const who = authorise(asker, 'role.assign', { ...targetOf(user), organization });
+  const who = authorise(asker, 'role.assign', {});
   authoriseGrant(who, assignment);
+  const { user_id: userId } = user;
   await store.execute(userAggregate, {
     tenant,
     id: userId,
-    command: { type, userId, role: organization === undefined ? { role } : { role, organization }, origin: asker.origin },
+    command: { type, userId, role, origin: asker.origin },
     ...asker.cause,
     ...asker.command,
     retriesMax: 3,
@@ -44,6 +52,33 @@ async function assign(flows: Flows, type: 'grant-role' | 'revoke-role', { userId
       if (type === 'revoke-role') await leaveAnAdministrator(client);
     },
   });
-  await revocations.enforce(userId);
-  return {};
+}
+
+/** Recorded where it counts: in the organisation's ledger. */
+async function assignIn(flows: Flows, type: Type, { role, organization }: Required<HeldRole>, user: UserRow | undefined, asker: Asker): Promise<void> {
+  await openOrganization(flows, organization);
+  const given = await givenRoles(flows, organization, [role]);
+  if (user === undefined) throw unknownUser();
+  const who = authoriseGiving(asker, organization, given);
+  const { user_id: userId } = user;
+  const isMember = await flows.members.isMember(organization, userId);
+  // Nobody is drawn into an organisation that does not keep his account: he is invited. Whoever assigns roles everywhere may.
+  const mayAdd = type === 'grant-role' && (user.organization === organization || allows(who.principal.permissions, 'role.assign', 'global'));
+  if (!isMember && !mayAdd) throw new IdentityFault('MEMBER_UNKNOWN', 'he does not belong to the organisation', { field: 'userId' });
+  const { origin } = asker;
+  await flows.store.execute(memberAggregate, {
+    tenant: organization,
+    id: userId,
+    command: isMember ? { type, userId, role, origin } : { type: 'join', userId, roles: [role], origin },
+    ...asker.cause,
+    ...asker.command,
+    retriesMax: 3,
+    project: async (client, events) => {
+      if (type === 'revoke-role') await lockOrganization(client, organization);
+      else await holdGiven(client, organization, given);
+      await holdAuthority(client, authority(who.session));
+      await applyMemberEvents(client, organization, userId, events, asker.now);
+      if (type === 'revoke-role') await leaveAnOwner(client, organization, [role]);
+    },
+  });
 }

@@ -1,10 +1,10 @@
 import type { IdentityArgs, IdentityResult, UserView } from '@countersign/contracts';
-import { allows } from '@countersign/access';
+import { allows, type PermissionId } from '@countersign/access';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
-import type { Asker, Handlers } from '../request/asker.js';
-import { authorise, signedIn, targetOf } from '../request/authorise.js';
+import type { Asker, Handlers, SignedIn } from '../request/asker.js';
+import { authorise, heldRole, signedIn, targetOf } from '../request/authorise.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { endSessions, holdAuthority } from '../store/session-rows.js';
 import { applyUserEvents, countAdministrators, type UserRow } from '../store/user-rows.js';
@@ -20,11 +20,16 @@ export function userHandlers(flows: Flows): Pick<Handlers, 'user-list' | 'user-s
 }
 
 /** All users, or those of the organisation in which one acts. */
-async function list({ users, columns }: Flows, { after = '', limit }: IdentityArgs<'user-list'>, asker: Asker): Promise<IdentityResult<'user-list'>> {
+async function list({ users, columns, keys }: Flows, { after = '', limit, email }: IdentityArgs<'user-list'>, asker: Asker): Promise<IdentityResult<'user-list'>> {
   const { principal } = signedIn(asker);
   const isGlobal = allows(principal.permissions, 'user.read', 'global');
   const organization = isGlobal ? undefined : principal.organization;
   authorise(asker, 'user.read', { organization });
+  if (email !== undefined) {
+    const found = await users.findByEmail(await keys.emailIndexes(email));
+    const isSeen = found !== undefined && (isGlobal || found.organization === organization || found.roles.some((role) => role.organization === organization));
+    return { users: isSeen ? await viewsOf(columns, [found]) : [] };
+  }
   const rows = await users.page(after, limit + 1, organization);
   const shown = rows.slice(0, limit);
   return { users: await viewsOf(columns, shown), ...(rows.length > limit ? { next: shown.at(-1)!.user_id } : {}) };
@@ -43,7 +48,7 @@ async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | Ident
   if (user === undefined) throw unknownUser();
   const { user_id: userId } = user;
   const isDisabling = 'reason' in args;
-  const { session } = authorise(asker, 'user.disable', targetOf(user));
+  const { session } = isDisabling ? authoriseDisabling(asker, user) : authorise(asker, 'user.disable', targetOf(user));
   const { origin } = asker;
   await store.execute(userAggregate, {
     tenant,
@@ -63,6 +68,18 @@ async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | Ident
   await revocations.enforce(userId);
   return {};
 }
+
+/** Nobody is rid of a mightier one, but for those whose task it is to answer attacks. Throws what {@link authorise} does. */
+function authoriseDisabling(asker: Asker, user: UserRow): SignedIn {
+  try {
+    return authorise(asker, 'user.disable', targetOf(user));
+  } catch (error) {
+    if (!(error instanceof IdentityFault) || error.code !== 'TARGET_OUTRANKS' || !isHeld(asker, 'user.shut-out')) throw error;
+    return authorise(asker, 'user.shut-out', targetOf(user));
+  }
+}
+
+const isHeld = (asker: Asker, permission: PermissionId): boolean => allows(signedIn(asker).principal.permissions, permission, 'own');
 
 async function unlock({ users, store, tenant, guard }: Flows, { userId }: IdentityArgs<'user-unlock'>, asker: Asker): Promise<Record<string, never>> {
   const user = await users.find(userId);
@@ -98,7 +115,7 @@ async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[]): Pro
     organization: row.organization ?? undefined,
     state: row.state,
     isMfaEnrolled: row.is_mfa_enrolled,
-    roles: [...row.roles],
+    roles: row.roles.map(heldRole),
     createdAt: row.created_at.toISOString(),
   }));
 }

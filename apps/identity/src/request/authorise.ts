@@ -1,8 +1,9 @@
-import { decide, decideGrant, permissionsIn, roleSet, rolesNeedMfa, setNeedsMfa, SYSTEM_ROLES, encodeSet, type Assignment, type Denial, type PermissionId, type Principal, type SystemRoleId, type Target } from '@countersign/access';
+import { decide, decideGrant, decodeSet, permissionsIn, roleSet, rolesNeedMfa, setNeedsMfa, SYSTEM_ROLES, encodeSet, type Assignment, type Denial, type PermissionId, type Principal, type SystemRoleId, type Target } from '@countersign/access';
 import type { HeldRole, IdentityFaultCode, IdentityPrincipal } from '@countersign/contracts';
 import { IdentityFault } from '../domain/identity-fault.js';
 import type { CheckedSession } from '../store/session-rows.js';
-import type { UserRow } from '../store/user-rows.js';
+import { policyOfRows } from '../store/policy-rows.js';
+import type { LoadedRole, UserRow } from '../store/user-rows.js';
 import type { Asker, SignedIn } from './asker.js';
 
 const FAULT_OF: Readonly<Record<Denial, IdentityFaultCode>> = {
@@ -16,19 +17,24 @@ const FAULT_OF: Readonly<Record<Denial, IdentityFaultCode>> = {
 };
 
 /** What a role grants where it is held. Throws ROLE_UNKNOWN. */
-export function assignmentOf({ role, organization }: HeldRole): Assignment {
+export function assignmentOf({ role, organization, permissions }: LoadedRole): Assignment {
+  if (permissions !== undefined) return { organization, permissions: decodeSet(permissions) };
   const known = SYSTEM_ROLES.find(({ id }) => id === role);
   const level = organization === undefined ? 'global' : 'organization';
   if (known === undefined || !known.levels.includes(level)) throw new IdentityFault('ROLE_UNKNOWN', 'there is no such role at this level', { field: 'role' });
   return { organization, permissions: roleSet(role as SystemRoleId, level) };
 }
 
+/** As it is told: what a role grants is asked for elsewhere. */
+export const heldRole = ({ role, organization }: LoadedRole): HeldRole => (organization === undefined ? { role } : { role, organization });
+
 /** Who the session belongs to, as libs/access and the edge see him. */
 export function signedInBy(session: CheckedSession): SignedIn {
   const assignments = session.roles.map(assignmentOf);
   const organization = session.organization ?? undefined;
   const permissions = permissionsIn(organization, assignments);
-  const mfa = { needed: rolesNeedMfa(session.roles.map(({ role }) => role)) || setNeedsMfa(permissions), enrolled: session.is_mfa_enrolled };
+  const { isMfaRequired } = policyOfRows(session.policies);
+  const mfa = { needed: isMfaRequired || rolesNeedMfa(session.roles.map(({ role }) => role)) || setNeedsMfa(permissions), enrolled: session.is_mfa_enrolled };
   const principal: Principal = {
     kind: 'person',
     userId: session.user_id,
@@ -42,7 +48,7 @@ export function signedInBy(session: CheckedSession): SignedIn {
     userId: session.user_id,
     sessionId: session.session_id,
     organization,
-    roles: [...session.roles],
+    roles: session.roles.map(heldRole),
     permissions: encodeSet(permissions),
     mfa,
     passwordDue: session.password_due ?? undefined,

@@ -55,11 +55,20 @@ export class Revocations {
    * Once it has resolved no edge uses what it knew before. Rejects only when the database does not answer.
    */
   async enforce(userId: string, sessionIds?: readonly string[]): Promise<void> {
+    await this.#enforce({ userId, sessionIds: sessionIds === undefined ? undefined : [...sessionIds] });
+  }
+
+  /** The same over everybody who acts in an organisation; without one over everybody. */
+  async enforceOver(organization: string | undefined): Promise<void> {
+    await this.#enforce({ organization });
+  }
+
+  async #enforce(revoked: Pick<Revocation, 'userId' | 'sessionIds' | 'organization'>): Promise<void> {
     const { leases, log } = this.deps;
     // After the commit: an edge that gets its lease later asks for its sessions later too, and learns what was committed.
     const live = await leases.all();
     if (live.length === 0) return;
-    const silent = await this.#tell(live, { id: newName(), instance: this.instance, userId, sessionIds: sessionIds === undefined ? undefined : [...sessionIds] });
+    const silent = await this.#tell(live, { id: newName(), instance: this.instance, ...revoked });
     if (silent.length === 0) return;
     await leases.fence(silent);
     log.warn({ edges: live.filter(({ lease }) => silent.includes(lease)).map(({ edgeId }) => edgeId) }, 'edges are silent: their leases are waited out');

@@ -7,6 +7,7 @@ import type { Asker, Handlers } from '../request/asker.js';
 import { authorise, signedIn, signedInBy, targetOf } from '../request/authorise.js';
 import { checkPasskey } from '../passkeys/check-passkey.js';
 import { checkCode } from '../sign-in/second-factor.js';
+import { policyOfRows } from '../store/policy-rows.js';
 import { endSession, endSessions, holdAuthority, raiseAssurance, renewSession, type CheckedSession, type SessionRow } from '../store/session-rows.js';
 
 /** A session that is revoked while it is renewed, or renewed by two requests at once. */
@@ -32,9 +33,11 @@ export function sessionHandlers(flows: Flows): Pick<Handlers, Names> {
 async function check(flows: Flows, asker: Asker): Promise<IdentityResult<'session-check'>> {
   const { view, session } = signedIn(asker);
   const nowMs = asker.now.getTime();
-  if (!isRenewalDue({ startedAtMs: session.started_at.getTime(), expiresAtMs: session.expires_at.getTime() }, nowMs)) return view;
-  const expiresAt = new Date(expiryOf(session.started_at.getTime(), nowMs));
-  await change(flows, session.session_id, { type: 'renew' }, asker, (client) => renewSession(client, session.session_id, asker.now, expiresAt));
+  const caps = policyOfRows(session.policies);
+  const expiresAtMs = session.expires_at.getTime();
+  if (!isRenewalDue({ startedAtMs: session.started_at.getTime(), expiresAtMs }, nowMs, caps)) return view;
+  const expiresAt = new Date(expiryOf(session.started_at.getTime(), nowMs, caps));
+  await change(flows, session.session_id, { type: 'renew', caps, expiresAtMs }, asker, (client) => renewSession(client, session.session_id, asker.now, expiresAt));
   return { ...view, expiresAt: expiresAt.toISOString() };
 }
 
@@ -132,7 +135,8 @@ async function end(flows: Flows, { session_id, user_id }: Pick<SessionRow, 'sess
 type Client = Parameters<typeof endSession>[0];
 type Change = SessionCommand extends infer C ? (C extends SessionCommand ? Omit<C, 'sessionId' | 'nowMs' | 'origin'> : never) : never;
 
-async function change({ store, tenant }: Flows, sessionId: string, command: Change, asker: Asker, project: (client: Client) => Promise<void>): Promise<void> {
+/** One change of a session, with its read table. */
+export async function change({ store, tenant }: Flows, sessionId: string, command: Change, asker: Asker, project: (client: Client) => Promise<void>): Promise<void> {
   await store.execute(sessionAggregate, {
     tenant,
     id: sessionId,

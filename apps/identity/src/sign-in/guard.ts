@@ -6,6 +6,7 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import { from } from '../domain/origin.js';
 import { PasskeyRefusal } from '../domain/passkey-refusal.js';
 import type { IndexKeys } from '../keys/index-keys.js';
+import type { Notices } from '../mail/notices.js';
 import type { Asker } from '../request/asker.js';
 import type { SignInRows } from '../store/sign-in-rows.js';
 
@@ -21,6 +22,7 @@ export interface GuardDependencies {
   readonly tenant: string;
   readonly newId: () => string;
   readonly locked: Counter<'what'>;
+  readonly notices: Pick<Notices, 'locked'>;
 }
 
 export interface Guarded {
@@ -85,8 +87,8 @@ export class Guard {
     return [`${NETWORK}${await keys.networkIndex(networkOf(context.ip))}`, account];
   }
 
-  async #record({ what, userId }: Guarded, { cause, origin }: Asker, refused: IdentityFault, { reached }: Begun): Promise<void> {
-    const { store, tenant, newId } = this.deps;
+  async #record({ what, userId }: Guarded, { cause, origin, now }: Asker, refused: IdentityFault, { reached }: Begun): Promise<void> {
+    const { store, tenant, newId, notices } = this.deps;
     const resource = userId === undefined ? undefined : { type: 'user', id: userId };
     const failed = { type: 'identity.sign-in.failed', outcome: 'failure' as const, severity: 'notice' as const, resource, data: { what, why: refused.code, ...(refused instanceof PasskeyRefusal ? { doubt: refused.doubt } : {}) } };
     const locks = reached.map(({ key, step }) => ({
@@ -96,7 +98,10 @@ export class Guard {
       resource,
       data: { what, by: key.slice(0, key.indexOf(':')), failures: step.failures, lockMs: step.lockMs },
     }));
+    const alert = reached.find(({ key, step }) => step.isAlert === true && !key.startsWith(NETWORK));
+    const post = alert === undefined || userId === undefined ? undefined : await notices.locked(userId, alert.step, now);
+    const events = [failed, ...locks].map((event) => from(origin, event));
     // A stream of its own: attempts that come at the same time do not wait for each other.
-    await store.append({ tenant, stream: `sign-in/${newId()}`, expectedVersion: 0, events: [failed, ...locks].map((event) => from(origin, event)), ...cause });
+    await store.append({ tenant, stream: `sign-in/${newId()}`, expectedVersion: 0, events, ...cause, ...(post === undefined ? {} : { project: post }) });
   }
 }

@@ -34,12 +34,14 @@ export async function requireChange(flows: Flows, user: CredentialsRow, password
   return access;
 }
 
-async function reasonOf({ passwords, users, passwordDaysMax }: Flows, user: CredentialsRow, password: string, now: Date): Promise<PasswordDue | undefined> {
+async function reasonOf({ passwords, users, passwordDaysMax, policies }: Flows, user: CredentialsRow, password: string, now: Date): Promise<PasswordDue | undefined> {
   const { user_id, leak_checked_at, password_at } = user;
   if (leak_checked_at === null || leak_checked_at.getTime() + LEAK_CHECK_MS <= now.getTime()) {
     const verdict = await passwords.lookUp(password, now);
     if (verdict === 'leaked') return 'leaked';
     if (verdict === 'clean') await users.leakChecked(user_id, user.password, now);
   }
-  return passwordDaysMax !== undefined && password_at.getTime() + passwordDaysMax * DAY_MS <= now.getTime() ? 'age' : undefined;
+  const { passwordDays } = await policies.ofUser(user_id);
+  const daysMax = Math.min(passwordDaysMax ?? Number.POSITIVE_INFINITY, passwordDays ?? Number.POSITIVE_INFINITY);
+  return password_at.getTime() + daysMax * DAY_MS <= now.getTime() ? 'age' : undefined;
 }

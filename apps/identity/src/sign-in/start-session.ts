@@ -20,7 +20,7 @@ export interface Start {
 }
 
 /** A new session under a new token, whatever cookie came with the request: nobody fixes somebody else's session. Throws CONFLICT. */
-export async function startSession({ store, tenant, columns, sessions, signIns, newId }: Flows, start: Start, asker: Asker): Promise<StartedSession> {
+export async function startSession({ store, tenant, columns, sessions, signIns, newId, policies, notices }: Flows, start: Start, asker: Asker): Promise<StartedSession> {
   const { userId, organization, assurance, access } = start;
   const { now, context } = asker;
   const { ip, userAgent } = context;
@@ -30,17 +30,21 @@ export async function startSession({ store, tenant, columns, sessions, signIns, 
   const known = context.device === undefined ? undefined : sessionDigest(context.device);
   const isKnown = known !== undefined && (await signIns.isKnown(known, userId, now));
   const device = isKnown ? undefined : newSessionToken();
-  const expiresAt = new Date(expiryOf(now.getTime(), now.getTime()));
+  // Of the very first device there is nothing to tell.
+  const notice = isKnown || !(await signIns.hasDevices(userId)) ? undefined : await notices.newSignIn(userId, ip, now);
+  const caps = await policies.effective(organization);
+  const expiresAt = new Date(expiryOf(now.getTime(), now.getTime(), caps));
   await store.execute(sessionAggregate, {
     tenant,
     id: sessionId,
-    command: { type: 'start', sessionId, userId, assurance, nowMs: now.getTime(), origin: { subject: userId, ip, userAgent } },
+    command: { type: 'start', sessionId, userId, assurance, caps, nowMs: now.getTime(), origin: { subject: userId, ip, userAgent } },
     ...asker.cause,
     actor: { type: 'user', id: userId },
     project: async (client) => {
       await start.along?.(client);
       await insertSession(client, { sessionId, tokenHash: digest, userId, organization, assurance, origin, expiresAt, access }, now);
       await rememberDevice(client, device?.digest ?? known!, userId, now);
+      await notice?.(client);
     },
   });
   const session = await sessions.check(digest, now);

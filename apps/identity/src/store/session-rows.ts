@@ -1,8 +1,8 @@
-import type { HeldRole } from '@countersign/contracts';
+import type { Policy } from '@countersign/contracts';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import type { Assurance } from '../domain/session.js';
 import { IdentityFault } from '../domain/identity-fault.js';
-import { MFA_SQL, ROLES_SQL, type PasswordDue } from './user-rows.js';
+import { MFA_SQL, ROLES_SQL, type LoadedRole, type PasswordDue } from './user-rows.js';
 
 /** A valid session with what its user may do. */
 export interface CheckedSession {
@@ -16,7 +16,9 @@ export interface CheckedSession {
   readonly is_mfa_enrolled: boolean;
   readonly password_due: PasswordDue | null;
   readonly access: string;
-  readonly roles: readonly HeldRole[];
+  readonly roles: readonly LoadedRole[];
+  /** Of the installation, under the empty name, and of the organisation in which it acts. */
+  readonly policies: readonly { readonly organization: string; readonly policy: Policy }[];
 }
 
 export interface SessionRow {
@@ -40,7 +42,8 @@ export interface NewSession {
   readonly access: string;
 }
 
-const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, u.password_due, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles
+const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, u.password_due, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles,
+  coalesce((SELECT json_agg(json_build_object('organization', p.organization, 'policy', p.policy)) FROM policies p WHERE p.organization IN ('', s.organization)), '[]') AS policies
   FROM sessions s JOIN users u USING (user_id) WHERE s.ended_at IS NULL AND s.expires_at > $1 AND u.state = 'active'`;
 /** Sessions of one user, most. */
 const LISTED_MAX = 500;
@@ -77,7 +80,7 @@ export class SessionRows {
 export async function insertSession(client: PoolClient, session: NewSession, now: Date): Promise<void> {
   const { rowCount } = await client.query(
     `INSERT INTO sessions (session_id, token_hash, user_id, organization, started_at, seen_at, expires_at, assurance, assurance_at, origin)
-     SELECT $1, $2, user_id, $4, $5, $5, $6, $7, $5, $8 FROM users WHERE user_id = $3 AND state = 'active' AND access = $9 FOR SHARE`,
+     SELECT $1, $2, user_id, (SELECT o.organization FROM members m JOIN organizations o USING (organization) WHERE o.organization = $4 AND o.state = 'open' AND m.user_id = $3), $5, $5, $6, $7, $5, $8 FROM users WHERE user_id = $3 AND state = 'active' AND access = $9 FOR SHARE`,
     [session.sessionId, session.tokenHash, session.userId, session.organization ?? null, now, session.expiresAt, session.assurance, session.origin ?? null, session.access],
   );
   // Disabled, or with another password, or with all sessions ended, since he proved who he is.
@@ -87,6 +90,12 @@ export async function insertSession(client: PoolClient, session: NewSession, now
 /** Throws UNAUTHENTICATED when it has ended meanwhile: what is renewed must not come back to life. */
 export async function renewSession(client: PoolClient, sessionId: string, now: Date, expiresAt: Date): Promise<void> {
   const { rowCount } = await client.query('UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE session_id = $1 AND ended_at IS NULL', [sessionId, now, expiresAt]);
+  if (rowCount !== 1) throw new IdentityFault('UNAUTHENTICATED', 'the session has ended');
+}
+
+/** From now on it acts there, and lasts no longer than is allowed there. Throws UNAUTHENTICATED when it has ended meanwhile. */
+export async function enterOrganization(client: PoolClient, sessionId: string, organization: string | undefined, expiresAt: Date): Promise<void> {
+  const { rowCount } = await client.query('UPDATE sessions SET organization = $2, expires_at = LEAST(expires_at, $3) WHERE session_id = $1 AND ended_at IS NULL', [sessionId, organization ?? null, expiresAt]);
   if (rowCount !== 1) throw new IdentityFault('UNAUTHENTICATED', 'the session has ended');
 }
 

@@ -29,6 +29,11 @@ export class SignInRows {
     return rows[0]?.user_id;
   }
 
+  /** Whether any device has. */
+  async hasDevices(userId: string): Promise<boolean> {
+    return (await this.pool.query('SELECT FROM devices WHERE user_id = $1 LIMIT 1', [userId])).rowCount === 1;
+  }
+
   /** Whether the device has signed in as this user. */
   async isKnown(tokenHash: string, userId: string, now: Date): Promise<boolean> {
     const { rowCount } = await this.pool.query('SELECT FROM devices WHERE token_hash = $1 AND user_id = $2 AND known_at > $3', [tokenHash, userId, new Date(now.getTime() - DEVICE_MS)]);

@@ -25,7 +25,7 @@ export interface UserRow {
   /** Of any kind. */
   readonly is_mfa_enrolled: boolean;
   readonly access: string;
-  readonly roles: readonly HeldRole[];
+  readonly roles: readonly LoadedRole[];
 }
 
 /** What proves who somebody is. */
@@ -63,8 +63,13 @@ export interface NewUser {
   readonly roles: readonly HeldRole[];
 }
 
-export const ROLES_SQL = `coalesce((SELECT json_agg(CASE WHEN r.organization = '' THEN json_build_object('role', r.role)
-  ELSE json_build_object('role', r.role, 'organization', r.organization) END ORDER BY r.organization, r.role) FROM user_roles r WHERE r.user_id = u.user_id), '[]')`;
+/** A role as it is held; `permissions` of an organisation's own role, as text of libs/access. */
+export type LoadedRole = HeldRole & { readonly permissions?: string };
+
+/** In an organisation that is closed no role counts. */
+export const ROLES_SQL = `coalesce((SELECT json_agg(json_strip_nulls(json_build_object('role', r.role, 'organization', nullif(r.organization, ''), 'permissions', c.permissions)) ORDER BY r.organization, r.role)
+  FROM user_roles r LEFT JOIN custom_roles c ON c.organization = r.organization AND c.role = r.role LEFT JOIN organizations o ON o.organization = r.organization
+  WHERE r.user_id = u.user_id AND (r.organization = '' OR o.state = 'open')), '[]')`;
 /** Whether a user `u` has a second factor. */
 export const MFA_SQL = `(u.totp_state = 'enrolled' OR EXISTS (SELECT FROM passkeys k WHERE k.user_id = u.user_id))`;
 const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.locale, u.created_at, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles FROM users u`;
@@ -86,6 +91,10 @@ export class UserRows {
       [after, limit, organization ?? null],
     );
     return rows;
+  }
+
+  async findByEmail(indexes: readonly string[]): Promise<UserRow | undefined> {
+    return (await this.pool.query<UserRow>(`${USER_SQL} WHERE u.email_index = ANY($1)`, [indexes])).rows[0];
   }
 
   async credentialsByEmail(indexes: readonly string[]): Promise<CredentialsRow | undefined> {
