@@ -5,6 +5,7 @@ import { count, cpuLine, foreignLine, spread } from './lines.js';
 import { copyAppend, readCopyBatches } from './measure/copy-append.js';
 import { cpuMicros } from './measure/cpu-micros.js';
 import { foreignLoad } from './measure/foreign-load.js';
+import { untilIdle } from './measure/idle.js';
 import { integrityOverhead } from './measure/overhead.js';
 import { createCompared, plainAppend } from './measure/plain-append.js';
 import { proofAvailability } from './measure/proof-availability.js';
@@ -138,6 +139,7 @@ export class Bench {
   private async rest(): Promise<void> {
     if (!(await this.api.settle(SETTLE_LIMIT_MS))) this.note(`the search index had not caught up after ${SETTLE_LIMIT_MS / 1000} s`);
     await this.stack.pool.query('CHECKPOINT');
+    if (!(await untilIdle(SETTLE_LIMIT_MS))) this.note(`something was still at work after ${SETTLE_LIMIT_MS / 1000} s`);
   }
 
   private note(line: string): void {
