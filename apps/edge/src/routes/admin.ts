@@ -49,6 +49,12 @@ export const ADMIN_ROUTES: readonly Route[] = [
     params: userParams,
     args: ({ params }) => ({ userId: params['userId']! }),
   }),
+  identityRoute('user-unlock', {
+    method: 'POST', path: '/v1/admin/users/:userId/unlock', tag: 'admin', limit: 'write', access: over('user.unlock'),
+    summary: 'Lift the locks that failed attempts have set on an account.',
+    params: userParams,
+    args: ({ params }) => ({ userId: params['userId']! }),
+  }),
   identityRoute('role-grant', {
     method: 'POST', path: '/v1/admin/users/:userId/roles', tag: 'admin', limit: 'write', access: over('role.assign'),
     summary: 'Give somebody a role, on the platform or in an organisation.',

@@ -81,6 +81,7 @@ const ADMIN: Readonly<Record<string, Make>> = {
     wanted(await cast.stand.admin.browser.post(`/v1/admin/users/${person.account.userId}/disable`, { reason: 'a sample' }), 204);
     return cast.over(person);
   },
+  'POST /v1/admin/users/{userId}/unlock': async (cast) => cast.over(await cast.plain()),
   'POST /v1/admin/users/{userId}/roles': async (cast) => cast.over(await cast.stand.person(), { role: 'viewer' }),
   'POST /v1/admin/users/{userId}/roles/revoke': async (cast) => {
     const person = await cast.stand.person();
