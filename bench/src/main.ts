@@ -5,12 +5,13 @@ import { figuresTable } from './figures.js';
 import { IdentityBench } from './identity/bench.js';
 import { identityTable } from './identity/figures.js';
 import { IDENTITY_USAGE, readIdentityOptions } from './identity/options.js';
+import { startIdentityStack, type IdentityStack } from './identity/stack.js';
 import { KeysBench } from './keys/bench.js';
 import { keysTable } from './keys/figures.js';
 import { KEYS_USAGE, readKeysOptions } from './keys/options.js';
 import { startKeysStack } from './keys/stack.js';
 import { readOptions, USAGE, type RunOptions } from './options.js';
-import { appendRecord, describeMachine, memoryFileSystem, recordText } from './record.js';
+import { appendRecord, describeMachine, memoryFileSystem, recordText, type MeasuredStack } from './record.js';
 import { startStack, type BenchStack } from './stack.js';
 import { rounded } from './table.js';
 
@@ -27,7 +28,7 @@ interface Measured {
 }
 
 /** What is measured on what. */
-interface Run<S extends BenchStack> {
+interface Run<S extends MeasuredStack> {
   readonly command: string;
   readonly starting: string;
   readonly options: RunOptions;
@@ -65,22 +66,22 @@ function keysRun(args: readonly string[]): Run<Awaited<ReturnType<typeof startKe
   };
 }
 
-function identityRun(args: readonly string[]): Run<BenchStack> {
+function identityRun(args: readonly string[]): Run<IdentityStack> {
   const options = readIdentityOptions(args);
   return {
     command: 'npm run bench -- identity',
-    starting: 'ledger and producer',
+    starting: 'key service, identity, ledger and two edges',
     options,
-    start: () => startStack(options),
-    measure: async () => {
-      const bench = new IdentityBench(options.scale, say);
+    start: startIdentityStack,
+    measure: async (stack) => {
+      const bench = new IdentityBench(stack, options.scale, say);
       await bench.run();
       return { figures: bench.figures, table: identityTable(bench.figures), rounds: bench.rounds };
     },
   };
 }
 
-async function measure<S extends BenchStack>({ command, options, measure: work }: Run<S>, stack: S, startedAt: Date): Promise<void> {
+async function measure<S extends MeasuredStack>({ command, options, measure: work }: Run<S>, stack: S, startedAt: Date): Promise<void> {
   const onMemory = memoryFileSystem(stack.devstack.stateDir);
   if (onMemory !== undefined) throw new Error(`${stack.devstack.stateDir} lies on ${onMemory}, where fsync costs nothing: set TMPDIR to a folder on a disk`);
   const machine = await describeMachine(stack);
@@ -92,7 +93,7 @@ async function measure<S extends BenchStack>({ command, options, measure: work }
   if (options.isRecorded) say(`recorded in ${appendRecord(recordText({ startedAt, command, machine, load, rounds, table }))}`);
 }
 
-async function main<S extends BenchStack>(run: Run<S>): Promise<void> {
+async function main<S extends MeasuredStack>(run: Run<S>): Promise<void> {
   const startedAt = new Date();
   say(`starting PostgreSQL with fsync, nats-server, ${run.starting}`);
   const stack = await run.start();
@@ -107,7 +108,7 @@ async function main<S extends BenchStack>(run: Run<S>): Promise<void> {
 }
 
 /** Runs and ends this process: 0 when all was measured, 1 when not, 2 for a command line that it does not know. */
-async function runToEnd<S extends BenchStack>(read: () => Run<S>, usage: string): Promise<never> {
+async function runToEnd<S extends MeasuredStack>(read: () => Run<S>, usage: string): Promise<never> {
   let run: Run<S>;
   try {
     run = read();

@@ -11,8 +11,11 @@ const GIB = 1024 ** 3;
 // Magic numbers of statfs(2) for file systems that forget everything with the power: fsync is free on them.
 const MEMORY_FILE_SYSTEMS = new Map([[0x01021994, 'tmpfs'], [0x858458f6, 'ramfs']]);
 
+/** What any measurement runs on. */
+export type MeasuredStack = Pick<BenchStack, 'devstack' | 'pool' | 'stop'>;
+
 /** The machine and the versions, one line. */
-export async function describeMachine(stack: BenchStack): Promise<string> {
+export async function describeMachine(stack: MeasuredStack): Promise<string> {
   const { rows } = await stack.pool.query<{ version: string }>("SELECT current_setting('server_version') AS version");
   const processors = cpus();
   const nats = execFileSync(natsServerProgram(stack.devstack.stateDir, () => undefined), ['--version'], { encoding: 'utf8' }).trim();

@@ -39,7 +39,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const identity = new IdentityClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);
   const sessions = new SessionCache({ client: identity, bus, onError: (error) => log.warn({ err: error }, 'the lease with identity, or a revocation') });
-  const stores = openStores(config, metrics.redis, log);
+  const stores = openStores(config, registry, log);
   const app = await createApp({
     routes: ROUTES,
     upstreams: { identity, ledger },
@@ -71,8 +71,9 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
 }
 
 /** In Redis when there is one, for all edges; else in memory. */
-function openStores({ redisUrl }: EdgeConfig, answers: Gauge, log: Logger) {
+function openStores({ redisUrl }: EdgeConfig, registry: ReturnType<typeof createRegistry>, log: Logger) {
   if (redisUrl === undefined) return { limits: new RateLimits(), idempotency: new MemoryIdempotency(), close: () => undefined };
+  const answers = new Gauge({ name: 'countersign_edge_redis_answers', help: '1 while Redis answers; absent without one', registers: [registry] });
   let isAway = false;
   const redis = connectRedis(redisUrl, (error) => {
     if (!isAway) log.warn({ err: error }, 'Redis does not answer: limits are counted by this edge alone, and requests with an Idempotency-Key are refused');
@@ -89,7 +90,6 @@ function openStores({ redisUrl }: EdgeConfig, answers: Gauge, log: Logger) {
 
 function edgeMetrics(registry: ReturnType<typeof createRegistry>) {
   return {
-    redis: new Gauge({ name: 'countersign_edge_redis_answers', help: '1 while Redis answers; stays 0 without one', registers: [registry] }),
     duration: new Histogram({
       name: 'countersign_edge_request_duration_seconds',
       help: 'Time from a request to its answer, by the pattern of its route',

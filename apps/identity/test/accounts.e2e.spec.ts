@@ -177,6 +177,25 @@ describe('what administrators do', () => {
   });
 });
 
+describe('a request that is sent again under its command id', () => {
+  it('is carried out once, and answered each time', async () => {
+    const person = await fixture.person();
+    const { bus } = await fixture.openEdge();
+    const ask = async (commandId: string): Promise<object> => {
+      const request = { context: { ...fixture.context(person.browser), commandId }, args: { keepCurrent: true } };
+      const { data } = await bus.request('identity.session-revoke-all.edge', JSON.stringify(request), { timeoutMs: 30_000 });
+      return JSON.parse(Buffer.from(data).toString()) as object;
+    };
+    const endings = async () => (await fixture.pool.query(`SELECT 1 FROM events WHERE type = 'identity.user.sessions-ended' AND stream = $1`, [`user/${person.userId}`])).rows.length;
+    const [one, other] = ['A'.repeat(22), 'B'.repeat(22)];
+    expect(await Promise.all([ask(one), ask(one), ask(one)])).toEqual(Array.from({ length: 3 }, () => ({ result: { revoked: 0 } })));
+    expect(await endings()).toBe(1);
+    await ask(other);
+    expect(await endings()).toBe(2);
+    expect(await ask('not a command id')).toMatchObject({ error: { code: 'REQUEST_MALFORMED', field: 'context.commandId' } });
+  });
+});
+
 describe('what is kept', () => {
   it('of every change is in the ledger with who did it and from where', async () => {
     const person = await fixture.person();

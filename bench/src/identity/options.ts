@@ -8,17 +8,21 @@ export interface IdentityScale {
   readonly checkSeconds: number;
   /** Verified, and derived bare, in each round. */
   readonly passwords: number;
+  /** Sessions ended. */
+  readonly revocations: number;
+  /** Over HTTPS, in each round. */
+  readonly signIns: number;
 }
 
 export interface IdentityOptions extends RunOptions {
   readonly scale: IdentityScale;
 }
 
-const FULL: IdentityScale = { rounds: 5, checkSeconds: 2, passwords: 100 };
-const QUICK: IdentityScale = { rounds: 2, checkSeconds: 1, passwords: 30 };
+const FULL: IdentityScale = { rounds: 5, checkSeconds: 2, passwords: 100, revocations: 200, signIns: 60 };
+const QUICK: IdentityScale = { rounds: 2, checkSeconds: 1, passwords: 30, revocations: 30, signIns: 20 };
 
 export const IDENTITY_USAGE = `usage: npm run bench -- identity [--quick] [--json FILE] [--no-record]
-  --quick       less than a minute; figures are rougher and are not recorded
+  --quick       about a minute; figures are rougher and are not recorded
   --json FILE   write the figures under their stable names
   --no-record   leave docs/benchmarks.md as it is`;
 

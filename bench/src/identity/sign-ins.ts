@@ -15,7 +15,7 @@ export interface SignIns {
 }
 
 /** `count` jobs, so many at once, by the second. */
-async function rateOfJobs(count: number, atOnce: number, job: (client: number) => Promise<void>): Promise<number> {
+export async function rateOfJobs(count: number, atOnce: number, job: (client: number) => Promise<void>): Promise<number> {
   const startMs = performance.now();
   let left = count;
   const client = async (number: number): Promise<void> => {
