@@ -10,6 +10,7 @@ import { isOutcomeOpen } from './http/problem.js';
 import { RateLimits } from './http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
 import { registerDocs } from './openapi/register-docs.js';
+import { registerLinkPages } from './pages/link-pages.js';
 import { ROUTES } from './routes/index.js';
 import { LedgerClient } from './upstream/ledger-client.js';
 
@@ -53,6 +54,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
     log,
     duration: metrics.duration,
   });
+  registerLinkPages(app);
   registerDocs(app, ROUTES, { publicOrigin: config.publicOrigin, version: VERSION });
   const operations = createOperations(registry, async (): Promise<Readiness> => ({ ready: bus.connected, checks: { bus: bus.connected ? 'ok' : 'disconnected', lease: sessions.isTrusted() ? 'ok' : 'none: every session is checked' } }));
   sessions.start();

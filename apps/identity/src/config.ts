@@ -9,6 +9,12 @@ import { SMTP_SECURITIES } from './mail/smtp.js';
 const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 
+/** Codes go over no network in clear. */
+function isPrivate(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || hostname === '127.0.0.1' || hostname === '[::1]' || hostname === 'localhost';
+}
+
 /**
  * Identity's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). A variable that is
  * missing or bad stops the start with its name.
@@ -38,6 +44,8 @@ const schema = z.object({
   IDENTITY_LEAKED_PASSWORDS_URL: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/$/, '')).optional(),
   /** File of SHA-1 digests in order, asked instead of the network, or before it. */
   IDENTITY_LEAKED_PASSWORDS_FILE: z.string().optional(),
+  /** Program of the operator that brings messages to telephones. Without it no code goes by SMS, whatever policies say. */
+  IDENTITY_SMS_URL: z.url({ protocol: /^https?$/ }).refine(isPrivate, 'must be https, or on this machine').optional(),
   /** Mail server. Without it mails wait, and a metric says so. */
   IDENTITY_SMTP_HOST: z.string().min(1).optional(),
   IDENTITY_SMTP_PORT: count(1, 65_535).default(465),
@@ -76,6 +84,7 @@ export function readConfig(env: Environment) {
     leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
     leakedPasswordsUrl: config.IDENTITY_LEAKED_PASSWORDS_URL,
     leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,
+    smsUrl: config.IDENTITY_SMS_URL,
     smtp: smtpOf(config),
     httpHost: config.IDENTITY_HTTP_HOST,
     httpPort: config.IDENTITY_HTTP_PORT,

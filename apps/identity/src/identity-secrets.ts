@@ -8,6 +8,8 @@ export interface IdentitySecrets {
   readonly redisUrl: string | undefined;
   /** Undefined: the mail server asks for none. */
   readonly smtpPassword: LiveText | undefined;
+  /** Undefined: nothing is sent to telephones. */
+  readonly smsKey: LiveText | undefined;
   readonly all: Secrets;
 }
 
@@ -19,6 +21,7 @@ export async function openIdentitySecrets(sources: Readonly<Record<string, Secre
       databaseUrl: await openLiveText(all, 'IDENTITY_DATABASE_URL', log),
       natsSeed: await openLiveText(all, 'IDENTITY_NATS_SEED', log),
       smtpPassword: sources['IDENTITY_SMTP_PASSWORD'] === undefined ? undefined : await openLiveText(all, 'IDENTITY_SMTP_PASSWORD', log),
+      smsKey: sources['IDENTITY_SMS_KEY'] === undefined ? undefined : await openLiveText(all, 'IDENTITY_SMS_KEY', log),
       redisUrl: sources['IDENTITY_REDIS_URL'] === undefined ? undefined : (await all.get('IDENTITY_REDIS_URL')).text(),
       all,
     };

@@ -12,6 +12,8 @@ import type { Passwords } from './sign-in/passwords.js';
 import type { InvitationRows } from './store/invitation-rows.js';
 import type { LeaseRows } from './store/lease-rows.js';
 import type { Links } from './store/link-rows.js';
+import type { PhoneRows } from './store/phone-rows.js';
+import type { SmsProvider } from './sms/sms-provider.js';
 import type { PasskeyRows } from './store/passkey-rows.js';
 import type { MailRows } from './store/mail-rows.js';
 import type { MemberRows } from './store/member-rows.js';
@@ -39,6 +41,9 @@ export interface Flows {
   readonly signIns: SignInRows;
   readonly passkeys: PasskeyRows;
   readonly links: Links;
+  readonly phones: PhoneRows;
+  /** Undefined: the operator sends no codes by SMS. */
+  readonly sms: SmsProvider | undefined;
   /** After so many days a password has to be changed. */
   readonly passwordDaysMax: number | undefined;
   readonly relyingParty: RelyingParty;

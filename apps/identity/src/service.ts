@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
 import { startRotation } from '@countersign/rotation';
-import type { Logger, ShutdownStep } from '@countersign/runtime';
+import { ConfigError, type Logger, type ShutdownStep } from '@countersign/runtime';
 import { changePasswordHandlers } from './account/change-password.js';
+import { changeEmailHandlers } from './account/change-email.js';
 import { profileHandlers } from './account/change-profile.js';
 import { factorHandlers } from './account/remove-factors.js';
 import { registerHandlers } from './account/register.js';
+import { phoneHandlers } from './account/phone.js';
+import { resetPasswordHandlers } from './account/reset-password.js';
 import { setupHandlers } from './account/setup.js';
 import { totpHandlers } from './account/totp.js';
 import { mfaResetHandlers } from './administer/reset-mfa.js';
@@ -38,12 +41,16 @@ import { closeParts, openParts, type ServiceParts } from './service-parts.js';
 import { sessionHandlers } from './session/sessions.js';
 import { Guard } from './sign-in/guard.js';
 import { passkeySignInHandlers } from './sign-in/passkey-sign-in.js';
+import { smsSignInHandlers } from './sign-in/sms-sign-in.js';
 import { Passwords } from './sign-in/passwords.js';
 import { signInHandlers } from './sign-in/sign-in.js';
 import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
 import { InvitationRows } from './store/invitation-rows.js';
 import { LeaseRows } from './store/lease-rows.js';
 import { Links } from './store/link-rows.js';
+import type { SmsProvider } from './sms/sms-provider.js';
+import { WebhookSmsProvider } from './sms/webhook-provider.js';
+import { PhoneRows } from './store/phone-rows.js';
 import { PasskeyRows } from './store/passkey-rows.js';
 import { MailRows } from './store/mail-rows.js';
 import { MemberRows } from './store/member-rows.js';
@@ -100,6 +107,10 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...passkeySignInHandlers(flows),
       ...factorHandlers(flows),
       ...profileHandlers(flows),
+      ...phoneHandlers(flows),
+      ...smsSignInHandlers(flows),
+      ...changeEmailHandlers(flows),
+      ...resetPasswordHandlers(flows),
       ...setupHandlers(flows),
       ...mfaResetHandlers(flows),
       ...changePasswordHandlers(flows),
@@ -161,6 +172,8 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     sessions: new SessionRows(pool),
     passkeys: new PasskeyRows(pool),
     links: new Links(pool, config.publicOrigin),
+    phones: new PhoneRows(pool),
+    sms: smsProvider(parts),
     passwordDaysMax: config.passwordDaysMax,
     relyingParty: { id: config.passkeyDomain, name: issuer, origin: config.publicOrigin },
     columns,
@@ -169,6 +182,13 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     backupCodes: backupCodes(admission),
     guard: new Guard({ notices, attempts, keys, signIns, store, tenant, newId, locked }),
   };
+}
+
+/** Messages that nobody could tell from a stranger's are not sent. */
+function smsProvider({ config: { smsUrl }, secrets: { smsKey } }: ServiceParts): SmsProvider | undefined {
+  if (smsUrl === undefined) return undefined;
+  if (smsKey === undefined) throw new ConfigError([{ name: 'IDENTITY_SMS_KEY_FILE', problem: 'is missing: IDENTITY_SMS_URL is set' }]);
+  return new WebhookSmsProvider({ fetch, url: smsUrl, key: smsKey, now: () => new Date() });
 }
 
 function mailTransport({ config: { smtp }, secrets }: ServiceParts): MailTransport | undefined {

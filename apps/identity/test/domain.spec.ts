@@ -74,6 +74,8 @@ describe('a user', () => {
     ['PASSKEYS_TOO_MANY', 'given more passkeys than he may have', KEY, [REGISTER, ...KEYS]],
     ['PASSKEYS_TOO_MANY', 'asked to begin with one more', { type: 'begin-passkey' }, [REGISTER, ...KEYS]],
     ['MFA_NOT_ENROLLED', 'given backup codes without a factor', { type: 'make-backup-codes', backupCodeIds: ['c1'] }, [REGISTER, BEGIN]],
+    ['PHONE_NOT_ENROLLED', 'sent a code to a telephone that he has not confirmed', { type: 'send-sms' }, [REGISTER, { type: 'begin-phone', phone: '+41790000000' }]],
+    ['PHONE_NOT_ENROLLED', 'relieved of a telephone twice', { type: 'remove-phone' }, [REGISTER, { type: 'begin-phone', phone: '+41790000000' }, { type: 'remove-phone' }]],
     ['CODE_REFUSED', 'let in by a code that was made anew', { type: 'use-backup-code', codeId: 'c1' }, [REGISTER, BEGIN, ENROL, { type: 'make-backup-codes', backupCodeIds: ['c3'] }]],
     ['CODE_REFUSED', 'let in by a code of a factor that is gone', { type: 'use-backup-code', codeId: 'c1' }, [REGISTER, KEY, { type: 'remove-passkey', passkeyId: 'k1', isNeeded: false }]],
     ['CODE_REFUSED', 'let in by a code that he never had', { type: 'use-backup-code', codeId: 'c9' }, [REGISTER, BEGIN, ENROL]],
@@ -85,7 +87,7 @@ describe('a user', () => {
 
 it('a factor may go while another is there, and its backup codes stay', () => {
   const state = users(REGISTER, BEGIN, ENROL, KEY, { type: 'remove-totp', isNeeded: true });
-  expect(state!.factors).toEqual({ totp: 'none', passkeys: new Set(['k1']), backupCodes: new Set(['c1']) });
+  expect(state!.factors).toEqual({ totp: 'none', phone: 'none', passkeys: new Set(['k1']), backupCodes: new Set(['c1']) });
 });
 
 describe('a session', () => {

@@ -3,6 +3,7 @@ import { EDGE_LEASE_MS, secretTokenSchema } from './identity.js';
 import { CREDENTIAL_OPERATIONS } from './identity-credentials.js';
 import { FACTOR_OPERATIONS } from './identity-factors.js';
 import { ORGANIZATION_OPERATIONS } from './identity-organizations.js';
+import { SMS_OPERATIONS } from './identity-sms.js';
 import { passkeyAnswerSchema } from './identity-passkeys.js';
 import { POLICY_OPERATIONS } from './identity-policies.js';
 import {
@@ -200,6 +201,7 @@ export const IDENTITY_OPERATIONS = {
   },
   ...FACTOR_OPERATIONS,
   ...CREDENTIAL_OPERATIONS,
+  ...SMS_OPERATIONS,
   ...ORGANIZATION_OPERATIONS,
   ...POLICY_OPERATIONS,
 } as const satisfies Readonly<Record<string, IdentityOperationContract>>;

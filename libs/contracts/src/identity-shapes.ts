@@ -60,7 +60,7 @@ export const startedSessionSchema = z.strictObject({
 export type StartedSession = z.output<typeof startedSessionSchema>;
 
 /** What may follow the password. */
-export const FACTORS = ['totp', 'passkey', 'backup-code'] as const;
+export const FACTORS = ['totp', 'passkey', 'backup-code', 'sms'] as const;
 
 /** To be answered by one of the factors; `passkey` is what a browser's `navigator.credentials.get` is asked, if there is any. */
 export const challengedSchema = z.strictObject({ challenge: secretTokenSchema, expiresAt: time, factors: z.array(z.enum(FACTORS)), passkey: passkeyRequestSchema.optional() });

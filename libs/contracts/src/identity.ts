@@ -50,8 +50,12 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - LAST_ADMINISTRATOR: without this one nobody could administer
  * - TOTP_ENROLLED, TOTP_NOT_ENROLLED, TOTP_NOT_PENDING
  * - MFA_NOT_ENROLLED: there is no second factor
- * - LAST_FACTOR: a role that is held asks for one
+ * - LAST_FACTOR: a role that is held, or a policy, asks for one
  * - PASSKEY_REFUSED: the answer does not prove what it should; the message says at what it failed
+ * - PHONE_NOT_ENROLLED: there is no telephone, or it has not been confirmed
+ * - SMS_OFF: no codes go by SMS, here or to this account
+ * - SMS_FORBIDDEN: never to whoever holds a role that asks for a second factor
+ * - SMS_UNSENT: the operator's provider did not take the message; `retryAfterMs`
  * - PASSKEY_UNKNOWN, PASSKEY_KNOWN, PASSKEYS_TOO_MANY
  * - LEASE_LOST: the edge was too late; everything that it has cached is void
  * - CONFLICT: somebody else changed the same thing; ask again
@@ -109,6 +113,10 @@ export const IDENTITY_FAULT_CODES = [
   'TOTP_NOT_PENDING',
   'MFA_NOT_ENROLLED',
   'LAST_FACTOR',
+  'PHONE_NOT_ENROLLED',
+  'SMS_OFF',
+  'SMS_FORBIDDEN',
+  'SMS_UNSENT',
   'PASSKEY_REFUSED',
   'PASSKEY_UNKNOWN',
   'PASSKEY_KNOWN',

@@ -21,4 +21,5 @@ export { apiRoutes, nameOf, pathOf, validSample, type ApiRoute, type JsonSchema 
 export { badInputs, type BadInput } from './bad-input.js';
 export { tryBadInput, type BadInputRun } from './try-bad-input.js';
 export { drawn, seeded } from './seeded.js';
+export { SMS_KEY, SmsGateway } from './sms-gateway.js';
 export { SoftAuthenticator, type Quirks } from './soft-authenticator.js';

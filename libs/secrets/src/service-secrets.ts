@@ -32,6 +32,8 @@ export const SERVICE_SECRETS = {
     { name: 'IDENTITY_REDIS_URL', isOptional: true },
     /** Of the account at the mail server. */
     { name: 'IDENTITY_SMTP_PASSWORD', isOptional: true },
+    /** Signs what the program gets that sends messages to telephones. */
+    { name: 'IDENTITY_SMS_KEY', isOptional: true },
   ],
 } as const satisfies Readonly<Record<string, readonly SecretName[]>>;
 

@@ -6,6 +6,8 @@ export interface Sample {
   readonly by: Browser;
   /** Who is on record as having done it. */
   readonly actor?: string;
+  /** Nobody knows who does it: the edge is on record, and where the request came from. */
+  readonly isStranger?: true;
   readonly path?: Readonly<Record<string, string>>;
   /** With its question mark. */
   readonly query?: string;

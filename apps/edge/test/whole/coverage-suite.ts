@@ -47,7 +47,7 @@ function missing({ route, sample, correlationId }: Called, recorded: readonly Le
   const { ip, userAgent } = sample.by.options;
   const of = recorded.filter((event) => event.correlationId === correlationId && route.emits.includes(event.type));
   const isWhole = ({ actor, resource, personal }: LedgerEvent): boolean =>
-    actor.type === 'user' &&
+    actor.type === (sample.isStranger === true ? 'service' : 'user') &&
     (sample.actor === undefined || actor.id === sample.actor) &&
     resource !== undefined &&
     resource.type === sample.resource?.type &&

@@ -86,7 +86,7 @@ const RULES: Readonly<Record<string, Make>> = {
   'GET /v1/organizations/{organization}/policy': reads,
   'PUT /v1/organizations/{organization}/policy': async ({ stand }) => inOrganization(stand, HOME, { body: { policy: { sessionLifeHours: 2_000 } }, resource: { type: 'policy', id: HOME } }),
   'GET /v1/admin/policy': reads,
-  'PUT /v1/admin/policy': async ({ stand }) => inOrganization(stand, HOME, { body: { policy: { sessionLifeHours: 2_100 } }, resource: { type: 'policy', id: 'installation' } }),
+  'PUT /v1/admin/policy': async ({ stand }) => inOrganization(stand, HOME, { body: { policy: { sessionLifeHours: 2_100, isSmsAllowed: true } }, resource: { type: 'policy', id: 'installation' } }),
   'GET /v1/admin/mail': reads,
 };
 

@@ -1,6 +1,7 @@
 import { wanted } from '@countersign/devstack';
 import type { Make } from './cast.js';
 import { FACTOR_SAMPLES } from './samples-of-factors.js';
+import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
 import { HOME, type Person, type WholeStand } from './whole-stand.js';
 
@@ -108,7 +109,7 @@ const LEDGERS: Readonly<Record<string, Make>> = {
 };
 
 /** The one place to be extended with a new route: the test of coverage fails by the name of one that is not here. */
-export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES };
+export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...LINK_SAMPLES };
 
 /** Something for each parameter of a path: one's own, another user's of the same organisation, and of another organisation. */
 export interface Values {

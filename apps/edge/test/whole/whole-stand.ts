@@ -1,7 +1,9 @@
 import type { Agent } from 'node:https';
 import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
+import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, SMS_KEY, SmsGateway, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
 import { newSessionToken } from '@countersign/credentials';
 import { withClient } from '@countersign/postgres';
 import type { PartView, RecordedEvent, SearchPage } from '@countersign/contracts';
@@ -44,6 +46,7 @@ export class WholeStand {
   private constructor(
     readonly stack: Devstack,
     readonly platform: Platform,
+    readonly sms: SmsGateway,
     private readonly edges: readonly RunningEdge[],
     private readonly agent: Agent,
     document: unknown,
@@ -60,16 +63,20 @@ export class WholeStand {
 
   static async open(): Promise<WholeStand> {
     const stack = await startTestStack();
-    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000' } } });
+    const sms = await SmsGateway.start();
+    const smsKey = join(stack.stateDir, 'sms-key');
+    await writeFile(smsKey, SMS_KEY, { mode: 0o600 });
+    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', IDENTITY_SMS_URL: sms.url, IDENTITY_SMS_KEY_FILE: smsKey } } });
     const agent = browserAgent(platform.ca);
     const envs = [await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' }), await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' })] as const;
     const unlimited = new RateLimits(undefined, Object.fromEntries(Object.keys(LIMITS).map((name) => [name, NO_LIMIT])) as Record<LimitName, typeof NO_LIMIT>);
     const edges = [await startEdge(readConfig(envs[0])), await startEdge(readConfig(envs[1]), { limits: unlimited })];
     const origins = { usual: envs[0]['EDGE_PUBLIC_ORIGIN']!, unlimited: envs[1]['EDGE_PUBLIC_ORIGIN']! };
     const { text } = await new Browser({ origin: origins.usual, agent }).get('/openapi.json');
-    const stand = new WholeStand(stack, platform, edges, agent, text, origins);
+    const stand = new WholeStand(stack, platform, sms, edges, agent, text, origins);
     const browser = stand.browser();
     stand.admin = { browser, account: await administrator(stack.nats, browser, { 'x-correlation-id': SETUP }) };
+    wanted(await browser.ask('PUT', '/v1/admin/policy', { body: { policy: { isSmsAllowed: true } } }), 200);
     return stand;
   }
 
@@ -114,6 +121,13 @@ export class WholeStand {
     return token;
   }
 
+  /** The same of a link that was mailed to the owner of an account. */
+  async linkFor({ account }: Person, purpose: 'password-reset' | 'email-change'): Promise<string> {
+    const { token, digest } = newSessionToken();
+    await withClient(this.stack.databaseUrl('identity'), (client) => client.query('UPDATE one_time_links SET token_hash = $3 WHERE user_id = $1 AND purpose = $2', [account.userId, purpose, digest]));
+    return token;
+  }
+
   /** Everything in the ledgers of accounts and of organisations, each newest first. */
   async events(): Promise<LedgerEvent[]> {
     const { organizations } = wanted(await this.admin.browser.get(`/v1/organizations?limit=${String(PAGE)}`), 200).json as unknown as { readonly organizations: readonly { readonly organization: string }[] };
@@ -146,6 +160,7 @@ export class WholeStand {
     this.agent.destroy();
     for (const { shutdown } of this.edges) for (const { run } of shutdown) await run();
     await this.platform.stop();
+    await this.sms.stop();
     await this.stack.stop();
   }
 }

@@ -18,15 +18,16 @@ export function factorHandlers(flows: Flows): Pick<Handlers, 'passkey-remove' | 
   };
 }
 
-async function remove({ users, store, tenant, revocations }: Flows, commandOf: (isNeeded: boolean) => FactorChange, asker: Asker): Promise<Record<string, never>> {
+async function remove({ users, policies, store, tenant, revocations }: Flows, commandOf: (isNeeded: boolean) => FactorChange, asker: Asker): Promise<Record<string, never>> {
   const user = await users.find(signedIn(asker).session.user_id);
   if (user === undefined) throw unknownUser();
   const { session } = authorise(asker, 'mfa.remove', targetOf(user));
   const userId = user.user_id;
+  const isNeeded = needsMfa(user) || (await policies.ofUser(userId)).isMfaRequired;
   await store.execute(userAggregate, {
     tenant,
     id: userId,
-    command: { ...commandOf(needsMfa(user)), userId, origin: asker.origin },
+    command: { ...commandOf(isNeeded), userId, origin: asker.origin },
     ...asker.cause,
     retriesMax: 3,
     project: async (client, events) => {
@@ -40,7 +41,7 @@ async function remove({ users, store, tenant, revocations }: Flows, commandOf: (
 }
 
 /** By any role, wherever it is held: not only where the session acts. */
-function needsMfa({ roles }: UserRow): boolean {
+export function needsMfa({ roles }: UserRow): boolean {
   if (rolesNeedMfa(roles.map(({ role }) => role))) return true;
   const assignments = roles.map(assignmentOf);
   return assignments.some(({ organization }) => setNeedsMfa(permissionsIn(organization, assignments)));

@@ -13,12 +13,13 @@ export function mfaResetHandlers(flows: Flows): Pick<Handlers, 'mfa-reset'> {
 }
 
 /** Whoever does this could become the other, who must not be mightier; a role that needs a factor does nothing until there is a new one. */
-async function reset({ users, store, tenant, revocations, guard }: Flows, { userId, reason }: IdentityArgs<'mfa-reset'>, asker: Asker): Promise<Record<string, never>> {
+async function reset({ users, store, tenant, revocations, guard, notices }: Flows, { userId, reason }: IdentityArgs<'mfa-reset'>, asker: Asker): Promise<Record<string, never>> {
   // One's own last factor does not go this way either.
   if (signedIn(asker).session.user_id === userId) throw new IdentityFault('FORBIDDEN', 'somebody else has to do this');
   const user = await users.find(userId);
   if (user === undefined) throw unknownUser();
   const { session } = authorise(asker, 'mfa.reset', targetOf(user));
+  const post = await notices.factorsReset(userId, asker.now);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
@@ -29,6 +30,7 @@ async function reset({ users, store, tenant, revocations, guard }: Flows, { user
       await holdAuthority(client, authority(session));
       await endSessions(client, userId, undefined, asker.now);
       await applyFactorEvents(client, userId, events);
+      await post(client);
     },
   });
   await revocations.enforce(userId);

@@ -8,18 +8,20 @@ export const PASSKEYS_MAX = 10;
 /** What proves, beside the password, who somebody is. */
 export interface Factors {
   readonly totp: 'none' | 'pending' | 'enrolled';
+  /** Of codes by SMS, which are no second factor. */
+  readonly phone: 'none' | 'pending' | 'enrolled';
   /** Ids. */
   readonly passkeys: ReadonlySet<string>;
   /** Ids of codes that have not been used. */
   readonly backupCodes: ReadonlySet<string>;
 }
 
-export const NO_FACTORS: Factors = { totp: 'none', passkeys: new Set(), backupCodes: new Set() };
+export const NO_FACTORS: Factors = { totp: 'none', phone: 'none', passkeys: new Set(), backupCodes: new Set() };
 
 export type FactorChange =
   | { readonly type: 'begin-totp' }
   | { readonly type: 'enrol-totp'; readonly backupCodeIds: readonly string[] }
-  /** `isNeeded`: by a role that is held. */
+  /** `isNeeded`: by a role that is held, or a policy. */
   | { readonly type: 'remove-totp'; readonly isNeeded: boolean }
   | { readonly type: 'begin-passkey' }
   /** With `backupCodeIds` when it is the first factor. */
@@ -30,11 +32,15 @@ export type FactorChange =
   | { readonly type: 'suspect-passkey'; readonly passkeyId: string; readonly counter: number; readonly given: number }
   | { readonly type: 'use-backup-code'; readonly codeId: string }
   | { readonly type: 'make-backup-codes'; readonly backupCodeIds: readonly string[] }
+  | { readonly type: 'begin-phone'; readonly phone: string }
+  | { readonly type: 'enrol-phone' }
+  | { readonly type: 'remove-phone' }
+  | { readonly type: 'send-sms' }
   | { readonly type: 'reset-factors'; readonly reason: string };
 
 const TYPES: ReadonlySet<string> = new Set<FactorChange['type']>([
   'begin-totp', 'enrol-totp', 'remove-totp', 'begin-passkey', 'add-passkey', 'rename-passkey', 'remove-passkey', 'suspect-passkey', 'use-backup-code',
-  'make-backup-codes', 'reset-factors',
+  'make-backup-codes', 'begin-phone', 'enrol-phone', 'remove-phone', 'send-sms', 'reset-factors',
 ]);
 export const isFactorChange = (command: { readonly type: string }): command is FactorChange => TYPES.has(command.type);
 
@@ -69,9 +75,21 @@ export function decideFactor(command: FactorChange, factors: Factors, userId: st
       return [notice('backup-codes-made', { backupCodeIds: command.backupCodeIds })];
     case 'reset-factors':
       return [{ what: 'mfa-reset', data: { reason: command.reason, passkeys: factors.passkeys.size, hadTotp: factors.totp === 'enrolled' }, severity: 'warning' }];
+    case 'begin-phone':
+      return [{ what: 'phone-begun', data: {}, personal: [{ subject: userId, data: { phone: command.phone } }] }];
+    case 'enrol-phone':
+    case 'remove-phone':
+    case 'send-sms':
+      return [decidePhone(command.type, factors)];
     default:
       return decidePasskey(command, factors, userId);
   }
+}
+
+function decidePhone(type: 'enrol-phone' | 'remove-phone' | 'send-sms', { phone }: Factors): FactorEvent {
+  if (phone === 'none' || (type === 'send-sms' && phone !== 'enrolled')) throw new IdentityFault('PHONE_NOT_ENROLLED', 'there is no telephone');
+  if (type === 'send-sms') return { what: 'sms-sent', data: {} };
+  return notice(type === 'enrol-phone' ? 'phone-enrolled' : 'phone-removed', {});
 }
 
 type PasskeyChange = Extract<FactorChange, { readonly type: 'begin-passkey' | 'add-passkey' | 'rename-passkey' | 'remove-passkey' | 'suspect-passkey' }>;
@@ -116,6 +134,12 @@ export function evolveFactors(factors: Factors, what: string, data: JsonObject):
       return { ...factors, backupCodes: without(backupCodes, data['codeId']) };
     case 'backup-codes-made':
       return { ...factors, backupCodes: codesOf(data) };
+    case 'phone-begun':
+      return { ...factors, phone: 'pending' };
+    case 'phone-enrolled':
+      return { ...factors, phone: 'enrolled' };
+    case 'phone-removed':
+      return { ...factors, phone: 'none' };
     case 'mfa-reset':
       return NO_FACTORS;
     default:
@@ -125,7 +149,7 @@ export function evolveFactors(factors: Factors, what: string, data: JsonObject):
 
 /** Whom a role obliges to have a second factor keeps one. Throws LAST_FACTOR. */
 function keepOne(left: Factors, isNeeded: boolean): void {
-  if (isNeeded && !isEnrolled(left)) throw new IdentityFault('LAST_FACTOR', 'your role asks for a second factor: enrol another one first');
+  if (isNeeded && !isEnrolled(left)) throw new IdentityFault('LAST_FACTOR', 'your role, or your organisation, asks for a second factor: enrol another one first');
 }
 
 /** Backup codes go with the last factor that they stand in for. */

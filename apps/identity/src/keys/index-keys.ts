@@ -46,6 +46,12 @@ export class IndexKeys {
     return blindIndex(blindIndexKey(key), { tenant: this.tenant, table: 'attempts', column: 'network' }, Buffer.from(network));
   }
 
+  /** Counts messages to one number. Throws KeyClientError. */
+  async phoneIndex(phone: string): Promise<string> {
+    const key = await this.#key(EMAIL_PURPOSE, undefined);
+    return blindIndex(blindIndexKey(key), { tenant: this.tenant, table: 'phones', column: 'number' }, Buffer.from(phone));
+  }
+
   #key(purpose: string, version: number | undefined): Promise<VersionedKey> {
     return this.#cache.get(`${purpose} ${version ?? 'active'}`, async () => {
       const { result, keys } = await this.client.ask('blind-index-key', { tenant: this.tenant, purpose, version });

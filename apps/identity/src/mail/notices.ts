@@ -27,6 +27,21 @@ export class Notices {
     return this.#compose(userId, 'new-sign-in', { at: utcMinutes(now), ip });
   }
 
+  /** By a link that was mailed. */
+  passwordReset(userId: string, now: Date): Promise<PostMail> {
+    return this.#compose(userId, 'password-was-reset', { at: utcMinutes(now) });
+  }
+
+  /** Composed before the change: it goes to the address that was. */
+  emailChanged(userId: string, now: Date): Promise<PostMail> {
+    return this.#compose(userId, 'email-changed', { at: utcMinutes(now) });
+  }
+
+  /** By an administrator. */
+  factorsReset(userId: string, now: Date): Promise<PostMail> {
+    return this.#compose(userId, 'mfa-reset', { at: utcMinutes(now) });
+  }
+
   async #compose<T extends MailTemplate>(userId: string, template: T, values: MailValues<T>): Promise<PostMail> {
     const { users, columns, mail } = this.deps;
     const user = await users.find(userId);

@@ -8,6 +8,10 @@ export const MAIL_VALUES = {
   invitation: ['organization', 'link', 'until'],
   'set-password': ['organization', 'link', 'until'],
   'password-reset': ['link', 'until'],
+  'password-was-reset': ['at'],
+  'email-change': ['link', 'until'],
+  'email-changed': ['at'],
+  'mfa-reset': ['at'],
   'account-locked': ['failures', 'at', 'hours'],
   'new-sign-in': ['at', 'ip'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

@@ -28,8 +28,8 @@ export interface GuardDependencies {
 export interface Guarded {
   /** Opaque name of what is guessed at: an account's blind index, somebody's second factor. */
   readonly account: string;
-  /** `reset`: mails that are asked for. */
-  readonly what: 'password' | 'factor' | 'reset';
+  /** `reset`: mails that are asked for; `sms`: messages. */
+  readonly what: 'password' | 'factor' | 'reset' | 'sms';
   /** Whose it is, if anybody's. */
   readonly userId: string | undefined;
 }
@@ -44,7 +44,7 @@ export class Guard {
   /** Throws ATTEMPTS_LOCKED, and what `work` throws; a wrong guess is on record then. */
   async run<T>(guarded: Guarded, asker: Asker, work: () => Promise<T>): Promise<T> {
     const { attempts } = this.deps;
-    const { attempt, begun } = await this.#begin(guarded, asker);
+    const { attempt, begun } = await this.#begin(guarded.what, await this.#keysOf(guarded, asker), asker);
     try {
       const result = await work();
       // What strangers got wrong stays counted when the owner comes on a known device, and what a network did in any case.
@@ -57,9 +57,13 @@ export class Guard {
     }
   }
 
-  /** For what nobody gets right or wrong: so often, and no more. Throws ATTEMPTS_LOCKED. */
-  async count(guarded: Guarded, asker: Asker): Promise<void> {
-    await this.#begin(guarded, asker);
+  /**
+   * For what nobody gets right or wrong: so often for each name, and no more. Many people share a network: the edge limits those, and nobody
+   * is kept from signing in because his neighbours ask for mail. Throws ATTEMPTS_LOCKED.
+   */
+  async count(what: 'reset' | 'sms', names: readonly Pick<Guarded, 'account' | 'userId'>[], asker: Asker): Promise<void> {
+    const keys = await Promise.all(names.map(async ({ account, userId }) => (await this.#deviceKey({ what, account, userId }, asker)) ?? `${what}:${account}`));
+    await this.#begin(what, keys, asker);
   }
 
   /** Forgets what was got wrong at an account, by whomever. Throws when the common count cannot be reached. */
@@ -67,24 +71,27 @@ export class Guard {
     for (const { what, account } of guarded) await this.deps.attempts.forget(`${what}:${account}`);
   }
 
-  async #begin(guarded: Guarded, asker: Asker): Promise<{ readonly attempt: Attempt; readonly begun: Begun }> {
+  async #begin(what: Guarded['what'], keys: readonly string[], asker: Asker): Promise<{ readonly attempt: Attempt; readonly begun: Begun }> {
     const { attempts, locked, newId } = this.deps;
-    const account = `${guarded.what}:${guarded.account}`;
-    const attempt: Attempt = { id: newId(), keys: await this.#keysOf(guarded, account, asker), atMs: asker.now.getTime() };
+    const attempt: Attempt = { id: newId(), keys, atMs: asker.now.getTime() };
     const begun = await attempts.begin(attempt);
     if (!begun.isLocked) return { attempt, begun };
     // Counted, not recorded one by one: an attacker must not fill the ledger.
-    locked.inc({ what: guarded.what });
+    locked.inc({ what });
     throw new IdentityFault('ATTEMPTS_LOCKED', 'too many attempts', { retryAfterMs: Math.max(1, Math.ceil(begun.retryAfterMs)) });
   }
 
-  async #keysOf({ userId }: Guarded, account: string, { context, now }: Asker): Promise<string[]> {
-    const { keys, signIns } = this.deps;
-    if (userId !== undefined && context.device !== undefined) {
-      const device = sessionDigest(context.device);
-      if (await signIns.isKnown(device, userId, now)) return [`device:${device}:${account}`];
-    }
-    return [`${NETWORK}${await keys.networkIndex(networkOf(context.ip))}`, account];
+  async #keysOf(guarded: Guarded, asker: Asker): Promise<string[]> {
+    const device = await this.#deviceKey(guarded, asker);
+    if (device !== undefined) return [device];
+    return [`${NETWORK}${await this.deps.keys.networkIndex(networkOf(asker.context.ip))}`, `${guarded.what}:${guarded.account}`];
+  }
+
+  /** Undefined: not from a device that has signed in to the account before. */
+  async #deviceKey({ what, account, userId }: Guarded, { context, now }: Asker): Promise<string | undefined> {
+    if (userId === undefined || context.device === undefined) return undefined;
+    const device = sessionDigest(context.device);
+    return (await this.deps.signIns.isKnown(device, userId, now)) ? `device:${device}:${what}:${account}` : undefined;
   }
 
   async #record({ what, userId }: Guarded, { cause, origin, now }: Asker, refused: IdentityFault, { reached }: Begun): Promise<void> {

@@ -9,8 +9,10 @@ import { checkPasskey } from '../passkeys/check-passkey.js';
 import { answerRequest } from '../passkeys/requests.js';
 import { takeChallenge } from '../store/sign-in-rows.js';
 import { replacePassword, type CredentialsRow } from '../store/user-rows.js';
+import { checkSmsCode } from '../sms/sms-codes.js';
 import { requireChange } from './require-change.js';
 import { checkCode, type UseUp } from './second-factor.js';
+import { asksForSms } from './sms-sign-in.js';
 import { startSession } from './start-session.js';
 
 export function signInHandlers(flows: Flows): Pick<Handlers, 'sign-in' | 'verify-mfa'> {
@@ -32,18 +34,19 @@ async function signIn(flows: Flows, { email, password }: IdentityArgs<'sign-in'>
   });
   const { user_id: userId, organization, is_mfa_enrolled } = user!;
   const access = await requireChange(flows, user!, password, asker);
-  if (!is_mfa_enrolled) return startSession(flows, { userId, organization: organization ?? undefined, assurance: 'password', access }, asker);
-  return challenge(flows, user!, asker);
+  const sms = await asksForSms(flows, user!);
+  if (!is_mfa_enrolled && !sms) return startSession(flows, { userId, organization: organization ?? undefined, assurance: 'password', access }, asker);
+  return challenge(flows, user!, sms, asker);
 }
 
-async function challenge({ signIns, passkeys, relyingParty }: Flows, { user_id, totp_state }: CredentialsRow, { now }: Asker): Promise<z.output<typeof challengedSchema>> {
+async function challenge({ signIns, passkeys, relyingParty }: Flows, { user_id, totp_state }: CredentialsRow, sms: boolean, { now }: Asker): Promise<z.output<typeof challengedSchema>> {
   const { token, digest } = newSessionToken();
   const [expiresAt, known] = await Promise.all([signIns.addChallenge(digest, user_id, now), passkeys.ofUser(user_id)]);
   const passkey = known.length === 0 ? undefined : await answerRequest(passkeys, relyingParty, 'second-factor', user_id, known, now);
   return {
     challenge: token,
     expiresAt: expiresAt.toISOString(),
-    factors: [...(totp_state === 'enrolled' ? (['totp'] as const) : []), ...(passkey === undefined ? [] : (['passkey'] as const)), 'backup-code'],
+    factors: sms ? ['sms'] : [...(totp_state === 'enrolled' ? (['totp'] as const) : []), ...(passkey === undefined ? [] : (['passkey'] as const)), 'backup-code'],
     ...(passkey === undefined ? {} : { passkey }),
   };
 }
@@ -56,11 +59,13 @@ async function verifyMfa(flows: Flows, { challenge, code, passkey }: IdentityArg
   const user = userId === undefined ? undefined : await users.credentials(userId);
   if (user === undefined || user.state !== 'active') throw invalid();
   return guard.run({ what: 'factor', account: user.user_id, userId }, asker, async () => {
-    const useUp = await proved(flows, user, { code, passkey }, asker);
+    const sms = code !== undefined && (await asksForSms(flows, user));
+    const useUp = sms ? await checkSmsCode(flows, user.user_id, 'sign-in', code, asker.now) : await proved(flows, user, { code, passkey }, asker);
     return startSession(flows, {
       userId: user.user_id,
       organization: user.organization ?? undefined,
-      assurance: 'mfa',
+      // A code by SMS keeps some strangers out, and proves too little to be a second factor.
+      assurance: sms ? 'password' : 'mfa',
       access: user.access,
       along: async (client) => {
         if (!(await takeChallenge(client, digest))) throw invalid();

@@ -34,6 +34,12 @@ export class SignInRows {
     return (await this.pool.query('SELECT FROM devices WHERE user_id = $1 LIMIT 1', [userId])).rowCount === 1;
   }
 
+  /** Whose sign-in waits; takes no try. */
+  async ofChallenge(tokenHash: string, now: Date): Promise<string | undefined> {
+    const { rows } = await this.pool.query<{ user_id: string }>('SELECT user_id FROM challenges WHERE token_hash = $1 AND expires_at > $2 AND tries_left > 0', [tokenHash, now]);
+    return rows[0]?.user_id;
+  }
+
   /** Whether the device has signed in as this user. */
   async isKnown(tokenHash: string, userId: string, now: Date): Promise<boolean> {
     const { rowCount } = await this.pool.query('SELECT FROM devices WHERE token_hash = $1 AND user_id = $2 AND known_at > $3', [tokenHash, userId, new Date(now.getTime() - DEVICE_MS)]);
