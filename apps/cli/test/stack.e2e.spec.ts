@@ -91,6 +91,7 @@ describe('a stack on this machine', () => {
 
   it('has made an account over HTTPS, changed its role, and proven the recorded change', () => {
     expect(stack.out()).toMatch(/user \S+: the change is entry \d+ of the ledger "system", proven here in a signed tree of \d+/);
+    expect(stack.out()).toMatch(/service demo-\w+: its event, sent with an API key over HTTPS, is entry \d+ of the ledger "home"/);
   });
 
   it('refuses a second first administrator, and says which field of one is wrong', async () => {

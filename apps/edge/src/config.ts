@@ -30,6 +30,8 @@ const schema = z.object({
     .refine((all) => all.every((each) => isIP(each.split('/')[0]!) !== 0), 'must be addresses or networks'),
   /** File with the URL of Redis, with its credentials: limits and Idempotency-Keys of all edges together. Absent: each edge has its own, in memory. */
   EDGE_REDIS_URL_FILE: z.string().optional(),
+  /** How long an event over HTTP waits for its receipt. */
+  EDGE_RECEIPT_MS: z.coerce.number().int().min(100).max(30_000).default(10_000),
   EDGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -50,6 +52,7 @@ export function readConfig(env: Environment) {
     operationsHost: config.EDGE_OPERATIONS_HOST,
     operationsPort: config.EDGE_OPERATIONS_PORT,
     trustedProxies: config.EDGE_TRUSTED_PROXIES,
+    receiptMs: config.EDGE_RECEIPT_MS,
     logLevel: config.EDGE_LOG_LEVEL,
   });
 }

@@ -9,6 +9,7 @@ import { createOperations, type Readiness } from './http/operations.js';
 import { isOutcomeOpen } from './http/problem.js';
 import { RateLimits } from './http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
+import { HttpIntake } from './ingest/http-intake.js';
 import { registerDocs } from './openapi/register-docs.js';
 import { registerLinkPages } from './pages/link-pages.js';
 import { ROUTES } from './routes/index.js';
@@ -39,11 +40,12 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const bus = await connectBus({ url: config.natsUrl, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
   const identity = new IdentityClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);
+  const intake = new HttpIntake({ bus, log, receiptMs: config.receiptMs });
   const sessions = new SessionCache({ client: identity, bus, onError: (error) => log.warn({ err: error }, 'the lease with identity, or a revocation') });
   const stores = openStores(config, registry, log);
   const app = await createApp({
     routes: ROUTES,
-    upstreams: { identity, ledger },
+    upstreams: { identity, ledger, intake },
     sessions,
     limits: options.limits ?? stores.limits,
     idempotency: new Idempotency({ store: stores.idempotency, isOpen: isOutcomeOpen, log }),
@@ -58,12 +60,14 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   registerDocs(app, ROUTES, { publicOrigin: config.publicOrigin, version: VERSION });
   const operations = createOperations(registry, async (): Promise<Readiness> => ({ ready: bus.connected, checks: { bus: bus.connected ? 'ok' : 'disconnected', lease: sessions.isTrusted() ? 'ok' : 'none: every session is checked' } }));
   sessions.start();
+  intake.start();
   new Gauge({ name: 'countersign_edge_lease_held', help: '1 while cached sessions may be believed', registers: [registry], collect() { this.set(sessions.isTrusted() ? 1 : 0); } });
   const operationsUrl = await operations.listen({ host: config.operationsHost, port: config.operationsPort });
   const url = await app.listen({ host: config.host, port: config.port });
   log.info({ url, operationsUrl }, 'edge is ready');
   const shutdown = [
     { name: 'stop listening', run: () => app.close() },
+    { name: 'stop intake', run: async () => intake.stop() },
     { name: 'release lease', run: () => sessions.close() },
     { name: 'close Redis', run: async () => stores.close() },
     { name: 'close bus', run: () => bus.close() },

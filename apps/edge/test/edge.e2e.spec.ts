@@ -31,7 +31,7 @@ beforeAll(async () => {
   port = await choosePort(undefined);
   edge = await startEdge(readConfig({
     EDGE_NATS_URL: nats.url,
-    EDGE_NATS_SEED_FILE: nats.users.services,
+    EDGE_NATS_SEED_FILE: nats.users.edge,
     EDGE_LEDGER_URL: `http://127.0.0.1:${await choosePort(undefined)}`,
     EDGE_PUBLIC_ORIGIN: `https://localhost:${port}`,
     EDGE_TLS_CERT_FILE: certFile,

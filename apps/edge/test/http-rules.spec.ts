@@ -5,7 +5,7 @@ import { EdgeFault } from '../src/http/edge-fault.js';
 import { parseBody } from '../src/http/i-json.js';
 import { MemoryIdempotency } from '../src/http/idempotency.js';
 import { JSON_DEPTH_MAX, requireShallow } from '../src/http/json-depth.js';
-import { networkOf, RateLimits } from '../src/http/rate-limits.js';
+import { LIMITS, networkOf, RateLimits } from '../src/http/rate-limits.js';
 import { idempotencyContract } from './idempotency-contract.js';
 
 const ORIGIN = 'https://countersign.example';
@@ -84,7 +84,7 @@ describe('a JSON text', () => {
 
 describe('a rate limit', () => {
   it('counts an address and a user each, and says when to come again', async () => {
-    const limits = new RateLimits(undefined, { guess: { ip: 2, user: 1 }, read: { ip: 1, user: 1 }, write: { ip: 1, user: 1 }, tiles: { ip: 1, user: 1 } });
+    const limits = new RateLimits(undefined, { ...LIMITS, guess: { ip: 2, user: 1 } });
     const count = (of: 'ip' | 'user', key: string): Promise<string> => codeOfAsync(limits.count('guess', of, key));
     expect([await count('ip', '192.0.2.1'), await count('ip', '192.0.2.1'), await count('ip', '192.0.2.1')]).toEqual(['none', 'none', 'RATE_LIMITED']);
     expect([await count('user', 'u1'), await count('user', 'u1'), await count('user', 'u2')]).toEqual(['none', 'RATE_LIMITED', 'none']);

@@ -19,6 +19,8 @@ import type { MailRows } from './store/mail-rows.js';
 import type { MemberRows } from './store/member-rows.js';
 import type { OrganizationRows } from './store/organization-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
+import type { ApiKeyRows } from './store/api-key-rows.js';
+import type { ServiceAccountRows } from './store/service-account-rows.js';
 import type { SessionRows } from './store/session-rows.js';
 import type { SignInRows } from './store/sign-in-rows.js';
 import type { UserRows } from './store/user-rows.js';
@@ -48,6 +50,8 @@ export interface Flows {
   readonly passwordDaysMax: number | undefined;
   readonly relyingParty: RelyingParty;
   readonly leases: LeaseRows;
+  readonly apiKeys: ApiKeyRows;
+  readonly serviceAccounts: ServiceAccountRows;
   readonly columns: PersonalColumns;
   /** Rules that hold: `effective` for whoever acts in an organisation, `ofUser` for an account. */
   readonly policies: PolicyRows;

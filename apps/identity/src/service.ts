@@ -14,6 +14,10 @@ import { totpHandlers } from './account/totp.js';
 import { mfaResetHandlers } from './administer/reset-mfa.js';
 import { roleHandlers } from './administer/roles.js';
 import { userHandlers } from './administer/users.js';
+import { apiKeyHandlers } from './api-keys/api-keys.js';
+import { LastUses } from './api-keys/last-uses.js';
+import { serviceAccountHandlers } from './api-keys/service-accounts.js';
+import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
@@ -33,6 +37,7 @@ import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
 import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
 import { policyHandlers } from './policy/policies.js';
 import { denialHandlers, Denials } from './request/denials.js';
+import { Gathering } from './request/gathering.js';
 import { Receiver } from './request/receiver.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
 import { Revocations } from './revoke/revocations.js';
@@ -45,6 +50,7 @@ import { smsSignInHandlers } from './sign-in/sms-sign-in.js';
 import { Passwords } from './sign-in/passwords.js';
 import { signInHandlers } from './sign-in/sign-in.js';
 import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
+import { ApiKeyRows } from './store/api-key-rows.js';
 import { InvitationRows } from './store/invitation-rows.js';
 import { LeaseRows } from './store/lease-rows.js';
 import { Links } from './store/link-rows.js';
@@ -56,6 +62,7 @@ import { MailRows } from './store/mail-rows.js';
 import { MemberRows } from './store/member-rows.js';
 import { OrganizationRows } from './store/organization-rows.js';
 import { PolicyRows } from './store/policy-rows.js';
+import { ServiceAccountRows } from './store/service-account-rows.js';
 import { SessionRows } from './store/session-rows.js';
 import { SignInRows } from './store/sign-in-rows.js';
 import { UserRows } from './store/user-rows.js';
@@ -93,9 +100,12 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const leases = new LeaseRows(parts.pool);
   const revocations = new Revocations({ bus, leases, log });
   const flows = await flowsOf(parts, { leases, revocations, locked: metrics.locked });
-  const denials = new Denials({ ...flows, log });
+  const gathering = new Gathering(log);
+  const denials = new Denials({ ...flows, gathering });
+  const lastUses = new LastUses(flows.apiKeys, log);
+  const shownKeys = new ShownKeys({ ...flows, lastUses, gathering });
   const receiver = new Receiver({
-    bus, log, now, metrics, denials,
+    bus, log, now, metrics, denials, shownKeys,
     sessions: flows.sessions,
     handlers: {
       ...registerHandlers(flows),
@@ -122,6 +132,8 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...acceptHandlers(flows),
       ...customRoleHandlers(flows),
       ...policyHandlers(flows),
+      ...apiKeyHandlers(flows),
+      ...serviceAccountHandlers(flows),
       ...edgeLeaseHandlers(flows),
       ...denialHandlers(denials),
     },
@@ -138,7 +150,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   log.info({ url }, 'identity is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },
-    { name: 'write counts', run: () => denials.stop() },
+    { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },
     { name: 'stop rotation', run: () => rotation.stop() },
@@ -176,6 +188,8 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     sms: smsProvider(parts),
     passwordDaysMax: config.passwordDaysMax,
     relyingParty: { id: config.passkeyDomain, name: issuer, origin: config.publicOrigin },
+    apiKeys: new ApiKeyRows(pool),
+    serviceAccounts: new ServiceAccountRows(pool),
     columns,
     fields: keyService.fields,
     passwords: new Passwords({ keys, admission, iterations: config.passwordIterations, leakCheck: await leakCheckOf(config) }),

@@ -82,7 +82,7 @@ describe('a request as such is refused, and the refusal is on record:', () => {
   });
 
   it('SERVICE_UNKNOWN: a service without a key', async () => {
-    const services = await connectBus({ url: fixture.stack.nats.url, nkeySeedFile: fixture.stack.nats.users.services, name: 'edge' });
+    const services = await connectBus({ url: fixture.stack.nats.url, nkeySeedFile: fixture.stack.nats.users.edge, name: 'edge' });
     const message = requestOf({ body: { service: 'edge' } });
     const { data } = await services.request(keysSubject('vkeys', 'edge'), message, { timeoutMs: 5_000 });
     expect(openReply(data, message, nkeyPublicKey(fixture.stack.nats.publicKeys.keys)).toString()).toContain('SERVICE_UNKNOWN');

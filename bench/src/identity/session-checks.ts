@@ -20,7 +20,7 @@ export interface SessionChecks {
 /** Checks of a session in the edge's own cache, under a lease of the real identity, by the edge's own code. */
 export async function sessionChecks({ platform, accounts, browser }: IdentityStack, seconds: number): Promise<SessionChecks> {
   const { nats } = platform.stack;
-  const bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'edge' });
+  const bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.edge, name: 'edge' });
   const cache = new SessionCache({ client: new IdentityClient({ bus }), bus, onError: () => undefined });
   try {
     cache.start();

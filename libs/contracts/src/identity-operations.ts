@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { API_KEY_OPERATIONS } from './identity-api-keys.js';
 import { EDGE_LEASE_MS, secretTokenSchema } from './identity.js';
 import { CREDENTIAL_OPERATIONS } from './identity-credentials.js';
 import { FACTOR_OPERATIONS } from './identity-factors.js';
@@ -58,16 +59,16 @@ export const IDENTITY_OPERATIONS = {
   },
   /** Who the session's token belongs to, and what he may do now. Renews the session at most once a day. */
   'session-check': {
-    asker: 'edge', auth: 'session',
+    asker: 'edge', auth: 'session', persons: true,
     args: nothing,
     result: principalSchema,
     faults: [],
     emits: ['identity.session.renewed'],
   },
-  'sign-out': { asker: 'edge', auth: 'session', args: nothing, result: nothing, faults: [], emits: ['identity.session.ended'] },
+  'sign-out': { asker: 'edge', auth: 'session', persons: true, args: nothing, result: nothing, faults: [], emits: ['identity.session.ended'] },
   /** Proves again who it is: with the second factor when one is enrolled, else with the password. */
   'step-up': {
-    asker: 'edge', auth: 'session',
+    asker: 'edge', auth: 'session', persons: true,
     args: z.union([z.strictObject({ code }), z.strictObject({ password }), z.strictObject({ passkey: passkeyAnswerSchema })]),
     result: principalSchema,
     faults: ['CODE_REFUSED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED', 'CHALLENGE_INVALID', 'ATTEMPTS_LOCKED'],
@@ -172,6 +173,7 @@ export const IDENTITY_OPERATIONS = {
     faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_CLOSED', 'MEMBER_UNKNOWN', 'GRANT_EXCEEDS_OWN', 'LAST_ADMINISTRATOR', 'LAST_OWNER'],
     emits: ['identity.user.role-revoked', 'identity.organization.member-role-revoked'],
   },
+  ...API_KEY_OPERATIONS,
   /** What the edge refused by itself, from what it knows of the session: on record like a denial of identity's own. */
   'report-denial': {
     asker: 'edge', auth: 'session',

@@ -94,8 +94,10 @@ export type UserView = z.output<typeof userViewSchema>;
 
 export interface IdentityOperationContract {
   readonly asker: IdentityAsker;
-  /** `session`: of the context's token. */
-  readonly auth: 'none' | 'session';
+  /** `session`: of the context's token, or of its API key; `key`: of an API key alone. */
+  readonly auth: 'none' | 'session' | 'key';
+  /** A session is what it is about: no API key does it. */
+  readonly persons?: true;
   readonly args: z.ZodType;
   readonly result: z.ZodType;
   readonly faults: readonly IdentityFaultCode[];

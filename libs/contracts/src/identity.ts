@@ -57,6 +57,11 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - SMS_FORBIDDEN: never to whoever holds a role that asks for a second factor
  * - SMS_UNSENT: the operator's provider did not take the message; `retryAfterMs`
  * - PASSKEY_UNKNOWN, PASSKEY_KNOWN, PASSKEYS_TOO_MANY
+ * - API_KEY_REFUSED: there is no such key
+ * - API_KEY_REVOKED: it was revoked, or whoever it belongs to, or made it, was disabled
+ * - API_KEY_EXPIRED, API_KEY_UNKNOWN (an id), API_KEYS_TOO_MANY: `API_KEYS_MAX` of one owner
+ * - PERMISSION_NOT_GRANTABLE: no such permission, not in this scope, or for persons alone
+ * - SERVICE_ACCOUNT_UNKNOWN, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_NAME_TAKEN, SERVICE_ACCOUNTS_TOO_MANY
  * - LEASE_LOST: the edge was too late; everything that it has cached is void
  * - CONFLICT: somebody else changed the same thing; ask again
  * - IDENTITY_OVERLOADED: too much at once; `retryAfterMs`
@@ -121,6 +126,16 @@ export const IDENTITY_FAULT_CODES = [
   'PASSKEY_UNKNOWN',
   'PASSKEY_KNOWN',
   'PASSKEYS_TOO_MANY',
+  'API_KEY_REFUSED',
+  'API_KEY_REVOKED',
+  'API_KEY_EXPIRED',
+  'API_KEY_UNKNOWN',
+  'API_KEYS_TOO_MANY',
+  'PERMISSION_NOT_GRANTABLE',
+  'SERVICE_ACCOUNT_UNKNOWN',
+  'SERVICE_ACCOUNT_DISABLED',
+  'SERVICE_ACCOUNT_NAME_TAKEN',
+  'SERVICE_ACCOUNTS_TOO_MANY',
   'LEASE_LOST',
   'CONFLICT',
   'IDENTITY_OVERLOADED',
@@ -131,6 +146,8 @@ export type IdentityFaultCode = (typeof IDENTITY_FAULT_CODES)[number];
 
 /** 32 random bytes, base64url. */
 export const secretTokenSchema = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'must be 32 bytes in base64url');
+/** An API key as it is shown; whether its checksum is right is judged by libs/credentials. */
+export const apiKeyTextSchema = z.string().regex(/^csk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'must be an API key');
 export const correlationIdSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z, a-z, 0-9, dot, _ and -');
 
 /** Where a request came from. The edge vouches for it: nobody else reaches identity. */
@@ -141,6 +158,8 @@ export const requestContextSchema = z.strictObject({
   correlationId: correlationIdSchema,
   /** Of the session's cookie. */
   session: secretTokenSchema.optional(),
+  /** In the place of a session. */
+  apiKey: apiKeyTextSchema.optional(),
   /** Of the cookie by which a device is known that has signed in before. */
   device: secretTokenSchema.optional(),
   /** Of the first request with its Idempotency-Key: asked again under it, identity does not act a second time. */

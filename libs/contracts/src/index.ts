@@ -11,3 +11,5 @@ export { profileChangeSchema } from './identity-credentials.js';
 export { passkeyViewSchema, type PasskeyView } from './identity-factors.js';
 export * from './identity-organizations.js';
 export * from './identity-policies.js';
+export * from './identity-api-keys.js';
+export * from './ingest.js';

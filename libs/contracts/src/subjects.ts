@@ -7,6 +7,9 @@ export const INTAKE_PREFIX = 'intake.';
 export const WAITING_STREAM = 'WAITING';
 export const WAITING_PREFIX = 'waiting.';
 
+/** Source of every event that comes over HTTP: the bus lets the edge alone send under it. */
+export const HTTP_SOURCE = 'http';
+
 export const intakeSubject = (source: string, tenant: string): string => `intake.${source}.${tenant}`;
 export const receiptSubject = (source: string): string => `ledger.receipt.${source}`;
 export const refusedSubject = (source: string): string => `ledger.refused.${source}`;

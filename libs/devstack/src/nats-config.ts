@@ -6,6 +6,7 @@ export interface NatsConfig {
   readonly storeDir: string;
   readonly logFile: string;
   readonly ledgerPublicKey: string;
+  readonly edgePublicKey: string;
   readonly servicesPublicKey: string;
   readonly keysPublicKey: string;
   readonly identityPublicKey: string;
@@ -80,9 +81,9 @@ function accounts(c: NatsConfig): string {
       { service: "keys.*.ledger", accounts: [LEDGER] }
       { service: "keys.*.identity", accounts: [IDENTITY] }
       { service: "keys.*.retention", accounts: [SERVICES] }
-      { service: "keys.*.edge", accounts: [SERVICES] }
+      { service: "keys.*.edge", accounts: [EDGE] }
       { service: "keys.*.operator", accounts: [OPERATORS] }
-      { stream: "keys-erased.>", accounts: [LEDGER, IDENTITY, SERVICES] }
+      { stream: "keys-erased.>", accounts: [LEDGER, IDENTITY, EDGE, SERVICES] }
     ]
     imports: [
       { service: { account: LEDGER, subject: "intake.keys.*" } }
@@ -90,13 +91,13 @@ function accounts(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.refused.keys" } }
     ]
   }
-${identity(c)}  SERVICES {
+${identity(c)}${edge(c)}  SERVICES {
     users: [
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "keys.*.retention", "keys.*.edge", "identity.*.edge", "identity-acked.*", "_INBOX.>"] }
-          subscribe { allow: ["ledger.>", "keys-erased.>", "identity-revoked", "_INBOX.>"] }
+          publish { allow: ["intake.*.*", "keys.*.retention", "_INBOX.>"], deny: ["intake.http.*"] }
+          subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
         }
       }
     ]
@@ -107,11 +108,7 @@ ${identity(c)}  SERVICES {
       { stream: { account: LEDGER, subject: "ledger.checkpoint.>" } }
       { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
       { service: { account: KEYS, subject: "keys.*.retention" } }
-      { service: { account: KEYS, subject: "keys.*.edge" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
-      { service: { account: IDENTITY, subject: "identity.*.edge" } }
-      { service: { account: IDENTITY, subject: "identity-acked.*" } }
-      { stream: { account: IDENTITY, subject: "identity-revoked" } }
     ]
   }
 ${operators(c)}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
@@ -132,10 +129,10 @@ function identity(c: NatsConfig): string {
       }
     ]
     exports: [
-      { service: "identity.*.edge", accounts: [SERVICES] }
+      { service: "identity.*.edge", accounts: [EDGE] }
       { service: "identity.*.operator", accounts: [OPERATORS] }
-      { service: "identity-acked.*", accounts: [SERVICES] }
-      { stream: "identity-revoked", accounts: [SERVICES] }
+      { service: "identity-acked.*", accounts: [EDGE] }
+      { stream: "identity-revoked", accounts: [EDGE] }
     ]
     imports: [
       { service: { account: LEDGER, subject: "intake.identity.*" } }
@@ -143,6 +140,32 @@ function identity(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.refused.identity" } }
       { service: { account: KEYS, subject: "keys.*.identity" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
+    ]
+  }
+`;
+}
+
+/** The only public listener: what it sends for clients carries the source `http`, which nobody else may use. */
+function edge(c: NatsConfig): string {
+  return `  EDGE {
+    users: [
+      {
+        nkey: ${c.edgePublicKey}
+        permissions {
+          publish { allow: ["intake.http.*", "keys.*.edge", "identity.*.edge", "identity-acked.*", "_INBOX.>"] }
+          subscribe { allow: ["ledger.receipt.http", "ledger.refused.http", "identity-revoked", "keys-erased.>", "_INBOX.>"] }
+        }
+      }
+    ]
+    imports: [
+      { service: { account: LEDGER, subject: "intake.http.*" } }
+      { stream: { account: LEDGER, subject: "ledger.receipt.http" } }
+      { stream: { account: LEDGER, subject: "ledger.refused.http" } }
+      { service: { account: KEYS, subject: "keys.*.edge" } }
+      { stream: { account: KEYS, subject: "keys-erased.>" } }
+      { service: { account: IDENTITY, subject: "identity.*.edge" } }
+      { service: { account: IDENTITY, subject: "identity-acked.*" } }
+      { stream: { account: IDENTITY, subject: "identity-revoked" } }
     ]
   }
 `;

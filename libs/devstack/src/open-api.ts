@@ -36,7 +36,9 @@ export interface ApiRoute {
   readonly access: {
     readonly kind: string;
     readonly permission?: string;
-    /** Names, in braces, of the parameters that name whom or what it is about. */
+    /** Kind of program that alone may call. */
+    readonly only?: string;
+    /** Names, in braces, of the parameters that name whom or what it is about; `{caller}`: the organisation in which the caller acts. */
     readonly over?: { readonly userId?: string; readonly organization?: string };
   };
   readonly emits: readonly string[];

@@ -63,7 +63,7 @@ export class Platform {
     const port = await choosePort();
     return {
       EDGE_NATS_URL: this.stack.nats.url,
-      EDGE_NATS_SEED_FILE: this.stack.nats.users.services,
+      EDGE_NATS_SEED_FILE: this.stack.nats.users.edge,
       EDGE_LEDGER_URL: this.ledger.url,
       EDGE_PUBLIC_ORIGIN: `https://localhost:${String(port)}`,
       EDGE_TLS_CERT_FILE: this.certificate.certFile,

@@ -17,6 +17,7 @@ let other: BusConnection;
 let keys: BusConnection;
 let operator: BusConnection;
 let identity: BusConnection;
+let edge: BusConnection;
 
 const json = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
 const streamState = async (): Promise<unknown> => {
@@ -33,9 +34,10 @@ beforeAll(async () => {
   keys = await connectBus({ url: nats.url, nkeySeedFile: nats.users.keys, name: 'keys' });
   operator = await connectBus({ url: nats.url, nkeySeedFile: nats.users.operator, name: 'operator' });
   identity = await connectBus({ url: nats.url, nkeySeedFile: nats.users.identity, name: 'identity' });
+  edge = await connectBus({ url: nats.url, nkeySeedFile: nats.users.edge, name: 'edge' });
 });
 afterAll(async () => {
-  for (const bus of [ledger, services, other, keys, operator, identity]) await bus.close();
+  for (const bus of [ledger, services, other, keys, operator, identity, edge]) await bus.close();
   await nats.stop();
   await rm(dir, { recursive: true, force: true });
 });
@@ -147,32 +149,33 @@ describe('an operator', () => {
 });
 
 describe('identity', () => {
-  it('is asked by services in the name of the edge, by operators in theirs, and by nobody in the name of another', async () => {
+  it('is asked by the edge, by operators in theirs, and by nobody in the name of another', async () => {
     const questions = identity.subscribe('identity.*.*', (message) => message.respond(message.subject));
     await identity.flush();
-    expect(String((await services.request('identity.session-check.edge', '', LIMIT)).data)).toBe('identity.session-check.edge');
+    expect(String((await edge.request('identity.session-check.edge', '', LIMIT)).data)).toBe('identity.session-check.edge');
     expect(String((await operator.request('identity.admin-create.operator', '', LIMIT)).data)).toBe('identity.admin-create.operator');
-    await expect(services.request('identity.admin-create.operator', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(edge.request('identity.admin-create.operator', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(services.request('identity.session-check.edge', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(operator.request('identity.session-check.edge', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(ledger.request('identity.session-check.edge', '', LIMIT)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
     questions.unsubscribe();
   });
 
-  it('tells services of revocations, and hears that they are in force', async () => {
-    const told = new Promise<string>((resolve) => services.subscribe('identity-revoked', (message) => resolve(String(message.data))));
+  it('tells edges of revocations, and hears that they are in force', async () => {
+    const told = new Promise<string>((resolve) => edge.subscribe('identity-revoked', (message) => resolve(String(message.data))));
     const acked = new Promise<string>((resolve) => identity.subscribe('identity-acked.*', (message) => resolve(message.subject)));
-    await services.flush();
+    await edge.flush();
     await identity.flush();
     identity.publish('identity-revoked', 'r-1');
     expect(await told).toBe('r-1');
-    services.publish('identity-acked.i-1', 'r-1');
+    edge.publish('identity-acked.i-1', 'r-1');
     expect(await acked).toBe('identity-acked.i-1');
   });
 
-  it('alone speaks for itself: no service answers in its place or revokes', async () => {
-    const refused = new Promise<string>((resolve) => services.subscribe('identity.>', () => resolve('heard'), { onError: (error) => resolve(error.code) }));
+  it('alone speaks for itself: no edge answers in its place or revokes', async () => {
+    const refused = new Promise<string>((resolve) => edge.subscribe('identity.>', () => resolve('heard'), { onError: (error) => resolve(error.code) }));
     expect(await refused).toBe('FORBIDDEN');
-    await expect(services.request('identity-revoked', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(edge.request('identity-revoked', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('asks the key service in its own name only, which no other service does', async () => {
@@ -181,6 +184,27 @@ describe('identity', () => {
     expect(String((await identity.request('keys.data-key.identity', '', LIMIT)).data)).toBe('keys.data-key.identity');
     await expect(services.request('keys.data-key.identity', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(identity.request('keys.data-key.edge', '', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
+describe('the edge', () => {
+  it('sends events as http, which no other service does, and as nobody else', async () => {
+    expect(await publishIntake(edge, 'intake.http.acme', 'event', LIMIT)).toEqual({ stream: 'INTAKE', sequence: 1 });
+    await expect(services.request('intake.http.acme', 'event', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    for (const subject of ['intake.identity.acme', 'intake.shop.acme', 'ledger.receipt.http']) await expect(edge.request(subject, 'event', LIMIT)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  it('hears its own receipts, and no others', async () => {
+    const heard: string[] = [];
+    edge.subscribe('ledger.receipt.http', ({ subject }) => heard.push(subject));
+    await edge.flush();
+    ledger.publish('ledger.receipt.shop', 'A');
+    ledger.publish('ledger.receipt.http', 'B');
+    await ledger.flush();
+    await edge.flush();
+    expect(heard).toEqual(['ledger.receipt.http']);
+    const refused = new Promise<string>((resolve) => edge.subscribe('ledger.receipt.*', () => resolve('heard'), { onError: (error) => resolve(error.code) }));
+    expect(await refused).toBe('FORBIDDEN');
   });
 });
 
@@ -198,7 +222,7 @@ describe('the template for production', () => {
   it('is a configuration that the server accepts', () => {
     const template = fileURLToPath(new URL('../../../deploy/nats/nats-server.conf', import.meta.url));
     const key = (): string => createUser().getPublicKey();
-    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_IDENTITY: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
+    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_IDENTITY: key(), COUNTERSIGN_NKEY_EDGE: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
     const check = spawnSync(natsServerProgram(join(dir, 'program'), () => undefined), ['--config', template, '-t'], { env, encoding: 'utf8' });
     expect([check.status, check.stderr]).toEqual([0, expect.stringContaining('is valid')]);
   });

@@ -1,4 +1,7 @@
-import type { IdentityPrincipal, Revocation } from '@countersign/contracts';
+import type { IdentityPrincipal, KeyPrincipal, Revocation } from '@countersign/contracts';
+
+/** On whom what is known of somebody depends: a key also on who made it. */
+export type Dependent = Pick<IdentityPrincipal, 'userId' | 'sessionId' | 'organization'> | Pick<KeyPrincipal, 'userId' | 'keyId' | 'createdBy' | 'organization'>;
 
 interface Revoked {
   readonly stamp: number;
@@ -44,9 +47,10 @@ export class RevocationMemory {
     this.#revoked.clear();
   }
 
-  isVoid({ userId, sessionId, organization }: Pick<IdentityPrincipal, 'userId' | 'sessionId' | 'organization'>, stamp: number): boolean {
+  isVoid(known: Dependent, stamp: number): boolean {
     const after = (key: string): boolean => (this.#revoked.get(key)?.stamp ?? 0) > stamp;
-    return stamp < this.#floor || after(`user ${userId}`) || after(`session ${sessionId}`) || (organization !== undefined && after(`organization ${organization}`));
+    const isGone = 'keyId' in known ? after(`session ${known.keyId}`) || after(`user ${known.createdBy}`) : after(`session ${known.sessionId}`);
+    return stamp < this.#floor || isGone || after(`user ${known.userId}`) || (known.organization !== undefined && after(`organization ${known.organization}`));
   }
 
   #prune(nowMs: number): void {

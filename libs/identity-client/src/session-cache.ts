@@ -1,6 +1,6 @@
 import { randomBytes, hash } from 'node:crypto';
 import type { BusConnection, Subscription } from '@countersign/bus';
-import { IDENTITY_REVOKED_SUBJECT, identityAckedSubject, revocationSchema, type IdentityPrincipal, type RequestContext } from '@countersign/contracts';
+import { IDENTITY_REVOKED_SUBJECT, identityAckedSubject, revocationSchema, type IdentityPrincipal, type KeyPrincipal, type RequestContext } from '@countersign/contracts';
 import { LRUCache } from 'lru-cache';
 import { IdentityClientError } from './identity-client-error.js';
 import type { IdentityClient } from './identity-client.js';
@@ -27,22 +27,26 @@ export interface SessionCacheOptions {
   readonly monotonicMs?: () => number;
 }
 
+/** How each kind of credential is asked about. */
+type Question = 'session-check' | 'api-key-check';
+type Known = IdentityPrincipal | KeyPrincipal;
+
 interface Kept {
-  readonly principal: IdentityPrincipal;
+  readonly principal: Known;
   readonly stamp: number;
   readonly lease: string;
   readonly endsAtMs: number;
 }
 
 /**
- * Who is behind a session's token, without asking identity each time. What is cached is believed only under a lease, and revoked
+ * Who is behind a session's token or an API key, without asking identity each time. What is cached is believed only under a lease, and revoked
  * sessions are gone before the call that revoked them returns (docs/spec/identity-api.md, "Revocation").
  */
 export class SessionCache {
   readonly edgeId = randomBytes(EDGE_ID_BYTES).toString('base64url');
   readonly #kept: LRUCache<string, Kept>;
   readonly #revocations = new RevocationMemory(KEPT_MS, REVOCATIONS_MAX);
-  readonly #asking = new Map<string, { readonly stamp: number; readonly answer: Promise<IdentityPrincipal> }>();
+  readonly #asking = new Map<string, { readonly stamp: number; readonly answer: Promise<Known> }>();
   readonly #lease: Lease;
   readonly #monotonicMs: () => number;
   #subscription: Subscription | undefined;
@@ -73,14 +77,22 @@ export class SessionCache {
 
   /** Who it is, and what he may do now. Throws IdentityClientError: UNAUTHENTICATED, IDENTITY_*. */
   async check(context: RequestContext): Promise<IdentityPrincipal> {
-    const { session } = context;
-    if (session === undefined) throw new IdentityClientError('UNAUTHENTICATED', 'there is no session');
-    const name = hash('sha256', session, 'base64url');
+    return (await this.#check('session-check', context.session, context)) as IdentityPrincipal;
+  }
+
+  /** Whose the context's API key is, and what it may do now. Throws IdentityClientError: UNAUTHENTICATED, API_KEY_*, IDENTITY_*. */
+  async checkKey(context: RequestContext): Promise<KeyPrincipal> {
+    return (await this.#check('api-key-check', context.apiKey, context)) as KeyPrincipal;
+  }
+
+  async #check(question: Question, credential: string | undefined, context: RequestContext): Promise<Known> {
+    if (credential === undefined) throw new IdentityClientError('UNAUTHENTICATED', 'there is no session');
+    const name = hash('sha256', credential, 'base64url');
     const kept = this.#kept.get(name);
     if (kept !== undefined && this.#isGood(kept)) return kept.principal;
     for (let tries = OVERTAKEN_MAX; ; tries--) {
       const stamp = this.#revocations.stamp();
-      const principal = await this.#ask(name, context, stamp);
+      const principal = await this.#ask(name, question, context, stamp);
       // Revoked while the answer was under way: it may be of before.
       if (tries <= 1 || !this.#revocations.isVoid(principal, stamp)) return principal;
     }
@@ -91,10 +103,10 @@ export class SessionCache {
   }
 
   /** Concurrent requests with one token share a question, unless a revocation came between them. */
-  #ask(name: string, context: RequestContext, stamp: number): Promise<IdentityPrincipal> {
+  #ask(name: string, question: Question, context: RequestContext, stamp: number): Promise<Known> {
     const asking = this.#asking.get(name);
     if (asking !== undefined && asking.stamp === stamp && this.#lease.isHeld()) return asking.answer;
-    const answer = this.#fetch(name, context, stamp);
+    const answer = this.#fetch(name, question, context, stamp);
     const entry = { stamp, answer };
     this.#asking.set(name, entry);
     const done = (): void => {
@@ -104,12 +116,12 @@ export class SessionCache {
     return answer;
   }
 
-  async #fetch(name: string, context: RequestContext, stamp: number): Promise<IdentityPrincipal> {
+  async #fetch(name: string, question: Question, context: RequestContext, stamp: number): Promise<Known> {
     const lease = this.#lease.id;
     const askedAtMs = this.#monotonicMs();
-    const principal = await this.options.client.ask('session-check', context, {});
+    const principal = await this.options.client.ask(question, context, {});
     // Asked without a lease, or under one that is gone, it may be of before a revocation that nobody told us of.
-    if (lease !== undefined) this.#kept.set(name, { principal, stamp, lease, endsAtMs: askedAtMs + KEPT_MS });
+    if (lease !== undefined) this.#kept.set(name, { principal, stamp, lease, endsAtMs: askedAtMs + keptMs(principal) });
     return principal;
   }
 
@@ -132,6 +144,11 @@ export class SessionCache {
     this.#revocations.voidAll();
     this.#kept.clear();
   }
+}
+
+/** A key's end is known beforehand, and is not outlived in a cache. */
+function keptMs(principal: Known): number {
+  return principal.kind === 'person' ? KEPT_MS : Math.min(KEPT_MS, Date.parse(principal.expiresAt) - Date.now());
 }
 
 function parse(data: Uint8Array): unknown {

@@ -12,6 +12,7 @@ import { parseKey } from '../keys.js';
 import { VerifierMemory } from '../memory.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
 import { EdgeApi } from './edge-api.js';
+import { sendOverHttp, type SentOverHttp } from './send-over-http.js';
 
 const RECORDED_MS_MAX = 60_000;
 const POLL_MS = 200;
@@ -35,6 +36,8 @@ export interface AccountRound {
   readonly index: number;
   /** Leaves of the signed tree that the event was proven in. */
   readonly provenIn: number;
+  /** By a service without NATS. */
+  readonly overHttp: SentOverHttp;
 }
 
 /** Register, enrol a second factor, sign in, change a role, find the event, fetch its proof, verify it. Throws CliError. */
@@ -49,7 +52,7 @@ export async function accountRound(stack: RunningStack): Promise<AccountRound> {
     await somebody.post('/v1/sign-in', { email, password });
     const { userId } = await somebody.get<UserView>('/v1/account/profile');
     await administrator.post(`/v1/admin/users/${userId}/roles`, { role: ROLE });
-    return { registered: userId, role: ROLE, ...(await prove(stack, administrator, userId)) };
+    return { registered: userId, role: ROLE, overHttp: await sendOverHttp(administrator), ...(await prove(stack, administrator, userId)) };
   } finally {
     administrator.close();
     somebody.close();

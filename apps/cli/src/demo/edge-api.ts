@@ -35,19 +35,22 @@ export class EdgeApi {
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
 
-  /** Throws CliError with the problem's code. */
-  async text(method: string, path: string, body?: object): Promise<string> {
-    const { status, text } = await this.#ask(method, path, body === undefined ? undefined : JSON.stringify(body));
+  /** `key`: an API key, in the place of the cookies. Throws CliError with the problem's code. */
+  async text(method: string, path: string, body?: object, key?: string): Promise<string> {
+    const { status, text } = await this.#ask(method, path, body === undefined ? undefined : JSON.stringify(body), key);
     if (status < 400) return text;
     const problem = JSON.parse(text) as { code: string; detail: string };
     throw new CliError(EXIT.refused, problem.code, `${method} ${path}: ${problem.code}: ${problem.detail}`);
   }
 
-  #ask(method: string, path: string, body: string | undefined): Promise<Answer> {
+  #ask(method: string, path: string, body: string | undefined, key: string | undefined): Promise<Answer> {
     const csrf = this.#cookies.get('__Host-csrf');
-    const headers = {
+    const cookies = {
       cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '),
       ...(csrf === undefined ? {} : { 'x-csrf-token': csrf }),
+    };
+    const headers = {
+      ...(key === undefined ? cookies : { authorization: `Bearer ${key}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
     };
     return new Promise((done, fail) => {

@@ -38,10 +38,11 @@ function sentLine({ sent, receipted, recovered, seconds }: SentWorkload): string
   return `${count(sent)} events sent by 3 services, ${count(receipted)} receipts${earlier}, none refused, ${seconds.toFixed(1)} s`;
 }
 
-function roundLines({ registered, role, index, provenIn }: AccountRound): string[] {
+function roundLines({ registered, role, index, provenIn, overHttp }: AccountRound): string[] {
   return [
     `an account was registered, its administrator signed in with a second factor and gave it the role ${role}, over HTTPS`,
     `  user ${registered}: the change is entry ${count(index)} of the ledger "system", proven here in a signed tree of ${count(provenIn)}`,
+    `  service ${overHttp.service}: its event, sent with an API key over HTTPS, is entry ${count(overHttp.index)} of the ledger "${overHttp.ledger}"`,
   ];
 }
 

@@ -56,8 +56,8 @@ export interface EdgeFiles {
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
 const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
 const IDENTITY_ROLES = ['identity_owner', 'identity_runtime'] as const;
-/** On one machine they share the bus user `services`; in production each has its own. */
-const SHARED_USER = ['retention', 'edge'];
+/** On one machine it uses the bus user `services`; in production it has its own. */
+const SHARED_USER = ['retention'];
 const PASSWORD_BYTES = 24;
 
 export function stackFiles(stateDir: string): StackFiles {
@@ -127,8 +127,8 @@ export async function writeUrls(files: StackFiles, databaseUrl: string): Promise
 export async function writeKeysFiles(files: KeysFiles, devstack: Devstack): Promise<void> {
   await writeUrl(files.databaseUrl, devstack.databaseUrl('keys'), 'keys_runtime', files.passwordsDir);
   await writeUrl(files.subjectsDatabaseUrl, devstack.databaseUrl('keys_subjects'), 'keys_runtime', files.passwordsDir);
-  const { ledger, keys, identity, services, operator } = devstack.nats.publicKeys;
-  const known = { ledger: { publicKey: ledger }, identity: { publicKey: identity }, operator: { publicKey: operator }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
+  const { ledger, keys, identity, edge, services, operator } = devstack.nats.publicKeys;
+  const known = { ledger: { publicKey: ledger }, identity: { publicKey: identity }, edge: { publicKey: edge }, operator: { publicKey: operator }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
   await writeFileDurably(files.services, `${JSON.stringify(known, null, 2)}\n`);
   await writeFileDurably(files.publicKey, `${keys}\n`);
 }

@@ -27,7 +27,7 @@ export async function startLocalEdge(
   const url = localEdgeOrigin(port);
   const config = {
     EDGE_NATS_URL: devstack.nats.url,
-    EDGE_NATS_SEED_FILE: devstack.nats.users.services,
+    EDGE_NATS_SEED_FILE: devstack.nats.users.edge,
     EDGE_LEDGER_URL: ledgerUrl,
     EDGE_PUBLIC_ORIGIN: url,
     EDGE_TLS_CERT_FILE: certFile,

@@ -21,7 +21,7 @@ export async function onRecord<T>({ identity, log }: DenialsDependencies, { meth
   } catch (error) {
     const code = (error instanceof EdgeFault || error instanceof IdentityClientError) && REPORTED.has(error.code) ? (error.code as ReportedDenial) : undefined;
     // Without a valid session it is nobody's: anybody could fill the record with it.
-    if (code !== undefined && context.session !== undefined) {
+    if (code !== undefined && (context.session ?? context.apiKey) !== undefined) {
       await identity.ask('report-denial', context, { route: `${method} ${path}`, code }).catch((failure: unknown) => {
         if (failure instanceof IdentityClientError && failure.code === 'UNAUTHENTICATED') return;
         log.warn({ err: failure, correlationId: context.correlationId, code }, 'a denial is not on record');

@@ -19,6 +19,8 @@ export const EDGE_FAULT_CODES = [
   'ORIGIN_FORBIDDEN',
   /** A mutation by cookie without the token that belongs to this session. */
   'CSRF_TOKEN_INVALID',
+  /** No API key has this form, or its checksum is another. */
+  'API_KEY_MALFORMED',
   'RATE_LIMITED',
   'IDEMPOTENCY_KEY_MALFORMED',
   /** The same key with another body, or on another route. */
@@ -29,6 +31,11 @@ export const EDGE_FAULT_CODES = [
   'IDEMPOTENCY_ANSWER_NOT_KEPT',
   /** The store of keys does not answer: without it nobody knows whether this was done before. */
   'IDEMPOTENCY_UNAVAILABLE',
+  'EVENTS_TOO_MANY',
+  /** So many events already wait for their receipts here. */
+  'INTAKE_OVERLOADED',
+  /** No receipt came in time: whether they are recorded is not known. The same request tells. */
+  'RECEIPT_OUTSTANDING',
   'LEDGER_UNAVAILABLE',
   'TOOK_TOO_LONG',
   'INTERNAL',

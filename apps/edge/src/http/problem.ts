@@ -38,7 +38,7 @@ const FASTIFY_CODES: Readonly<Record<string, EdgeFaultCode>> = {
 };
 const MESSAGES: Partial<Record<EdgeFaultCode, string>> = {
   BODY_TOO_LARGE: 'the body is too large',
-  MEDIA_TYPE_UNSUPPORTED: 'the body must be application/json',
+  MEDIA_TYPE_UNSUPPORTED: 'this route takes no body of this type',
   BODY_MALFORMED: 'the body must be JSON',
   REQUEST_INVALID: 'the address is not valid',
   URL_TOO_LONG: 'the address is too long',
@@ -79,6 +79,8 @@ export function sendProblem(reply: FastifyReply, error: unknown, correlationId: 
     correlationId,
   };
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
+  // RFC 9110 §15.5.2. Cookies have no scheme.
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="countersign"');
   reply.header('cache-control', 'no-store').status(status).type('application/problem+json').send(JSON.stringify(problem));
   return { status, code };
 }

@@ -7,6 +7,10 @@ export const LIMITS = {
   guess: { ip: 30, user: 20 },
   read: { ip: 1_200, user: 600 },
   write: { ip: 300, user: 120 },
+  /** Each may carry hundreds. */
+  events: { ip: 6_000, user: 3_000 },
+  /** API keys that were refused. */
+  'key-guess': { ip: 20, user: 20 },
   /** Tiles: walking a ledger takes many. */
   tiles: { ip: 12_000, user: 12_000 },
 } as const satisfies Readonly<Record<string, { readonly ip: number; readonly user: number }>>;
@@ -37,6 +41,13 @@ export class RateLimits {
       if (error instanceof RateLimiterRes) throw new EdgeFault('RATE_LIMITED', 'too many requests', { retryAfterMs: Math.max(1, error.msBeforeNext) });
       throw error;
     }
+  }
+
+  /** Counts nothing. Rejects with EdgeFault RATE_LIMITED when as much was counted as may be. */
+  async requireLeft(name: LimitName, of: 'ip' | 'user', key: string): Promise<void> {
+    const limiter = this.#limiters.get(`${name}:${of}`)!;
+    const counted = await limiter.get(of === 'ip' ? networkOf(key) : key);
+    if (counted !== null && counted.consumedPoints >= limiter.points) throw new EdgeFault('RATE_LIMITED', 'too many requests', { retryAfterMs: Math.max(1, counted.msBeforeNext) });
   }
 }
 

@@ -1,11 +1,12 @@
-import type { RequestContext } from '@countersign/contracts';
+import { FAULTS_OF_KEYS, type RequestContext } from '@countersign/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { MUTATING, type Answer, type Call, type Route, type Upstreams } from '../routes/route.js';
-import { authorise } from '../session/authorise.js';
+import { authoriseRoute } from '../session/authorise.js';
 import { callerOf, type Caller } from '../session/caller.js';
 import type { SessionCache } from '@countersign/identity-client';
 import { IdentityClientError } from '@countersign/identity-client';
+import { bearerKeyOf } from './bearer.js';
 import { CSRF_COOKIE } from './cookies.js';
 import { requireOwnOrigin, requireOwnPage } from './csrf.js';
 import { onRecord } from './denials.js';
@@ -18,7 +19,7 @@ import type { Logger } from '@countersign/runtime';
 
 export interface RouteDependencies {
   readonly upstreams: Upstreams;
-  readonly sessions: Pick<SessionCache, 'check'>;
+  readonly sessions: Pick<SessionCache, 'check' | 'checkKey'>;
   readonly limits: RateLimits;
   readonly idempotency: Idempotency;
   /** `https://host[:port]`, as browsers see it. */
@@ -26,6 +27,9 @@ export interface RouteDependencies {
   readonly now: () => number;
   readonly log: Pick<Logger, 'warn'>;
 }
+
+/** What an API key is refused with that nobody has, or has any more. */
+const GUESSED = new Set<string>(['API_KEY_MALFORMED', ...FAULTS_OF_KEYS]);
 
 interface Admitted {
   readonly context: RequestContext;
@@ -37,6 +41,17 @@ interface Admitted {
  * read — then parameters, permission, body, and the handler.
  */
 export function registerRoute(app: FastifyInstance, route: Route, deps: RouteDependencies): void {
+  const { rawTypes } = route;
+  if (rawTypes === undefined) return addRoute(app, route, deps);
+  // Parsers of its own: no other route takes these types.
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser([...rawTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    addRoute(scope, route, deps);
+  });
+}
+
+function addRoute(app: FastifyInstance, route: Route, deps: RouteDependencies): void {
   const admitted = new WeakMap<FastifyRequest, Admitted>();
   app.route({
     method: route.method,
@@ -49,7 +64,8 @@ export function registerRoute(app: FastifyInstance, route: Route, deps: RouteDep
   });
 }
 
-async function admit(request: FastifyRequest, route: Route, { limits, sessions, publicOrigin, upstreams: { identity }, log }: RouteDependencies): Promise<Admitted> {
+async function admit(request: FastifyRequest, route: Route, deps: RouteDependencies): Promise<Admitted> {
+  const { limits, sessions, publicOrigin, upstreams: { identity }, log } = deps;
   const context = contextOf(request);
   await limits.count(route.limit, 'ip', context.ip);
   const isMutation = MUTATING.has(route.method);
@@ -58,33 +74,58 @@ async function admit(request: FastifyRequest, route: Route, { limits, sessions, 
     if (isMutation) requireOwnOrigin(request.headers, publicOrigin);
     return { context, caller: undefined };
   }
+  const { authorization } = request.headers;
+  if (authorization !== undefined) return admitProgram(request, authorization, route, deps);
   const { session } = context;
   if (session === undefined) throw new IdentityClientError('UNAUTHENTICATED', 'sign in first');
   if (isMutation) await onRecord({ identity, log }, route, context, () => requireOwnPage(request.headers, session, request.cookies[CSRF_COOKIE], publicOrigin));
   const caller = callerOf(await sessions.check(context));
-  await limits.count(route.limit, 'user', caller.principal.userId);
+  await limits.count(route.limit, 'user', caller.name);
   return { context, caller };
+}
+
+/** A browser adds no such header by itself: nothing to forge, and the cookies that came with it do not count. */
+async function admitProgram(request: FastifyRequest, authorization: string, route: Route, { limits, sessions }: RouteDependencies): Promise<Admitted> {
+  await limits.requireLeft('key-guess', 'ip', request.ip);
+  try {
+    const context = contextOf(request, bearerKeyOf(authorization));
+    const caller = callerOf(await sessions.checkKey(context));
+    await limits.count(route.limit, 'user', caller.name);
+    return { context, caller };
+  } catch (error) {
+    if (error instanceof EdgeFault || error instanceof IdentityClientError) {
+      if (GUESSED.has(error.code)) await limits.count('key-guess', 'ip', request.ip);
+    }
+    throw error;
+  }
 }
 
 async function answer(request: FastifyRequest, reply: FastifyReply, { context, caller }: Admitted, route: Route, deps: RouteDependencies): Promise<void> {
   const params = valid(route.params, request.params, '') as Record<string, string>;
   const { access } = route;
   const { identity } = deps.upstreams;
-  if (access.kind === 'permission') await onRecord({ identity, log: deps.log }, route, context, () => authorise(caller!, access.permission, access.target(params), deps.now()));
+  if (access.kind === 'permission') await onRecord({ identity, log: deps.log }, route, context, () => authoriseRoute(caller!, access, params, deps.now()));
   const query = valid(route.query, request.query, '') as Record<string, unknown>;
-  requireShallow(request.body);
-  const body = valid(route.body, request.body ?? {}, '');
+  const body = bodyOf(request, route);
   const gone = new AbortController();
-  request.raw.on('close', () => gone.abort());
+  // Not the request's: that closes when its body has been read.
+  reply.raw.on('close', () => gone.abort());
   const call: Call = { params, query, body, context, caller, signal: gone.signal, nowMs: deps.now() };
   const key = request.headers[IDEMPOTENCY_HEADER];
-  if (key === undefined || caller === undefined || !MUTATING.has(route.method)) return send(reply, route, await route.handle(call, deps.upstreams));
+  // Events carry ids: the ledger itself knows one that comes again.
+  if (key === undefined || caller === undefined || !MUTATING.has(route.method) || route.rawTypes !== undefined) return send(reply, route, await route.handle(call, deps.upstreams));
   const { repeated, ...kept } = await deps.idempotency.once(
-    { principal: caller.principal.userId, route: `${route.method} ${request.url}`, key: String(key), body: request.body },
+    { principal: caller.name, route: `${route.method} ${request.url}`, key: String(key), body: request.body },
     async (commandId) => keep(route, reply, await route.handle({ ...call, context: { ...context, commandId } }, deps.upstreams)),
   );
   if (repeated) reply.header('idempotency-replayed', 'true');
   sendKept(reply, kept);
+}
+
+function bodyOf(request: FastifyRequest, route: Route): unknown {
+  if (route.rawTypes !== undefined) return { type: request.headers['content-type'] ?? '', bytes: request.body ?? Buffer.alloc(0) };
+  requireShallow(request.body);
+  return valid(route.body, request.body ?? {}, '');
 }
 
 /** The first broken rule by name: `email: must …`. Never the value. */
@@ -119,7 +160,7 @@ function keep(route: Route, reply: FastifyReply, given: Answer): KeptAnswer {
 function keptOf(route: Route, given: Answer): KeptAnswer {
   if (route.answer === undefined) return { status: route.status, body: undefined, type: undefined };
   // What a route promises is what it gives: a field that its schema does not name stays here.
-  return { status: route.status, body: JSON.stringify(route.answer.parse(given.body)), type: 'application/json' };
+  return { status: given.status ?? route.status, body: JSON.stringify(route.answer.parse(given.body)), type: 'application/json' };
 }
 
 function sendKept(reply: FastifyReply, { status, body, type }: KeptAnswer): void {

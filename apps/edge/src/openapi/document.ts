@@ -28,31 +28,39 @@ export function openApiDocument(routes: readonly Route[], { publicOrigin, versio
     paths,
     components: {
       schemas: { Problem: schemaOf(problemSchema, 'output') },
-      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE } },
+      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE }, apiKey: { type: 'http', scheme: 'bearer', bearerFormat: 'csk_<id>_<secret>' } },
     },
   };
 }
 
 function operation(route: Route): Json {
-  const { method, path, tag, summary, access, body, emits } = route;
+  const { method, path, tag, summary, access, body, emits, rawTypes = ['application/json'] } = route;
   return {
     operationId: `${method.toLowerCase()}${path.replace(/[^a-zA-Z]+([a-zA-Z])?/g, (_match, letter: string | undefined) => (letter ?? '').toUpperCase())}`,
     tags: [tag],
     summary,
-    ...(access.kind === 'public' ? { security: [] } : { security: [{ session: [] }] }),
+    security: securityOf(access),
     parameters: parameters(route),
-    ...(body === undefined ? {} : { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: Object.fromEntries(rawTypes.map((type) => [type, { schema: schemaOf(body, 'input') }])) } }),
     responses: responses(route),
     'x-access': accessOf(access, path),
     ...(emits.length === 0 ? {} : { 'x-emits': emits }),
   };
 }
 
-/** Over whom: which part of the path names the user, which the organisation; neither: the platform. */
+/** Over whom: which part of the path names the user, which the organisation, or that in which the caller acts; neither: the platform. */
 function accessOf(access: Access, path: string): Json {
   if (access.kind !== 'permission') return access.kind === 'public' ? { kind: 'public', why: access.why } : { kind: 'session' };
   const names = [...path.matchAll(/:([a-zA-Z]+)/g)].map(([, name]) => [name!, `{${name!}}`]);
-  return { kind: 'permission', permission: access.permission, over: access.target(Object.fromEntries(names) as Record<string, string>) };
+  return { kind: 'permission', permission: access.permission, over: access.target(Object.fromEntries(names) as Record<string, string>, { organization: '{caller}' }), ...(access.only === undefined ? {} : { only: access.only }) };
+}
+
+
+const takesCookies = (access: Access): boolean => access.kind === 'session' || (access.kind === 'permission' && access.only === undefined);
+
+function securityOf(access: Access): readonly Json[] {
+  if (access.kind === 'public') return [];
+  return takesCookies(access) ? [{ session: [] }, { apiKey: [] }] : [{ apiKey: [] }];
 }
 
 function parameters({ method, params, query, access }: Route): readonly Json[] {
@@ -65,9 +73,9 @@ function parameters({ method, params, query, access }: Route): readonly Json[] {
   return [
     ...of(params, 'path'),
     ...of(query, 'query'),
-    ...(isMutation && access.kind !== 'public'
+    ...(isMutation && takesCookies(access)
       ? [
-          { name: CSRF_HEADER, in: 'header', required: true, schema: { type: 'string' }, description: 'The token of the cookie __Host-csrf.' },
+          { name: CSRF_HEADER, in: 'header', required: false, schema: { type: 'string' }, description: 'The token of the cookie __Host-csrf; needed with a session.' },
           { name: IDEMPOTENCY_HEADER, in: 'header', required: false, schema: { type: 'string', maxLength: 255 } },
         ]
       : []),
@@ -75,12 +83,12 @@ function parameters({ method, params, query, access }: Route): readonly Json[] {
 }
 
 function responses(route: Route): Json {
-  const { status, answer, answerType, faults, body, method, access } = route;
-  const codes = new Set([...COMMON, ...faults, ...(body === undefined ? [] : OF_BODIES), ...(MUTATING.has(method) && access.kind !== 'public' ? OF_COOKIES : [])]);
+  const { status, otherStatuses = [], answer, answerType, faults, body, method, access } = route;
+  const codes = new Set([...COMMON, ...faults, ...(body === undefined ? [] : OF_BODIES), ...(MUTATING.has(method) && takesCookies(access) ? OF_COOKIES : [])]);
   const byStatus = Map.groupBy(codes, statusOf);
   const content = answer !== undefined ? { 'application/json': { schema: schemaOf(answer, 'output') } } : answerType !== undefined ? { [answerType]: {} } : undefined;
   return {
-    [status]: { description: STATUS_CODES[status], ...(content === undefined ? {} : { content }) },
+    ...Object.fromEntries([status, ...otherStatuses].map((each) => [each, { description: STATUS_CODES[each], ...(content === undefined ? {} : { content }) }])),
     ...Object.fromEntries(
       [...byStatus].sort(([a], [b]) => a - b).map(([each, named]) => [
         each,

@@ -1,10 +1,10 @@
-import { IDENTITY_OPERATIONS, FAULTS_OF_ALL, type IdentityArgsInput, type IdentityOperation, type IdentityResult } from '@countersign/contracts';
+import { IDENTITY_OPERATIONS, FAULTS_OF_ALL, FAULTS_OF_KEYS, type IdentityArgsInput, type IdentityOperation, type IdentityResult } from '@countersign/contracts';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { ProblemCode } from '../http/fault-status.js';
 import type { Call, Route } from './route.js';
 
-const OF_SESSIONS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'CONFLICT'];
+const OF_SESSIONS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'CONFLICT', 'API_KEY_MALFORMED', ...FAULTS_OF_KEYS];
 
 type Given = Omit<Route, 'emits' | 'faults' | 'handle' | 'status' | 'answer'>;
 

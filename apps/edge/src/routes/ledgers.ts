@@ -1,5 +1,5 @@
 import type { PermissionId } from '@countersign/access';
-import { consistencySchema, eventIdSchema, ledgerSchema, recordedEventSchema, searchPageSchema, searchQuerySchema, tenantSchema, type PartView, type RecordedEvent, type SearchPage } from '@countersign/contracts';
+import { consistencySchema, eventIdSchema, FAULTS_OF_KEYS, ledgerSchema, recordedEventSchema, searchPageSchema, searchQuerySchema, tenantSchema, type PartView, type RecordedEvent, type SearchPage } from '@countersign/contracts';
 import { z } from 'zod';
 import { authorise } from '../session/authorise.js';
 import { IdentityClientError } from '@countersign/identity-client';
@@ -7,7 +7,7 @@ import type { Access, Answer, Call, Route, Upstreams } from './route.js';
 
 /** What the ledger holds, for those who may see it. An organisation's ledger is the tenant of its name. */
 
-const FAULTS = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'LEDGER_UNAVAILABLE'] as const;
+const FAULTS = ['UNAUTHENTICATED', 'API_KEY_MALFORMED', ...FAULTS_OF_KEYS, 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'LEDGER_UNAVAILABLE'] as const;
 const tenantParams = z.strictObject({ tenant: tenantSchema });
 const wholeText = z.string().regex(/^(0|[1-9]\d{0,15})$/, 'must be a whole number');
 /** The schemas of the ledger read texts; here they are checked and handed on as they came. */

@@ -6,6 +6,7 @@ import type { LimitName } from '../http/rate-limits.js';
 import type { ProblemCode } from '../http/fault-status.js';
 import type { Caller } from '../session/caller.js';
 import type { IdentityClient } from '@countersign/identity-client';
+import type { HttpIntake } from '../ingest/http-intake.js';
 import type { LedgerClient } from '../upstream/ledger-client.js';
 
 /**
@@ -26,7 +27,14 @@ export type Access =
   | { readonly kind: 'public'; readonly why: string }
   /** Any session: what is one's own is decided by identity, which knows whose it is. */
   | { readonly kind: 'session' }
-  | { readonly kind: 'permission'; readonly permission: PermissionId; readonly target: (params: Readonly<Record<string, string>>) => Target };
+  | {
+      readonly kind: 'permission';
+      readonly permission: PermissionId;
+      /** `caller`: in which organisation he acts. */
+      readonly target: (params: Readonly<Record<string, string>>, caller: Pick<Target, 'organization'>) => Target;
+      /** By no person and no person's key. */
+      readonly only?: 'service-account';
+    };
 
 export interface Call {
   readonly params: Readonly<Record<string, string>>;
@@ -43,10 +51,13 @@ export interface Call {
 export interface Upstreams {
   readonly identity: IdentityClient;
   readonly ledger: LedgerClient;
+  readonly intake: HttpIntake;
 }
 
 /** What a handler gives back: a JSON body, a stream, or nothing; and what it does to the cookies. */
 export interface Answer {
+  /** Of a route with `otherStatuses`. */
+  readonly status?: number;
   readonly body?: unknown;
   readonly stream?: { readonly type: string; readonly body: ReadableStream<Uint8Array>; readonly headers?: Readonly<Record<string, string>> };
   readonly cookies?: (reply: FastifyReply) => void;
@@ -62,12 +73,16 @@ export interface Route {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** The handler gets the bytes of a body of one of these media types, and judges them; `body` only describes one. */
+  readonly rawTypes?: readonly string[];
   readonly status: 200 | 201 | 202 | 204;
+  /** With the same answer as `status`. */
+  readonly otherStatuses?: readonly (207 | 422)[];
   /** Of a JSON answer. */
   readonly answer?: z.ZodType;
   /** Of an answer that is no JSON. */
   readonly answerType?: string;
-  /** Types of the events that a call may leave; a mutation without any cannot be registered. */
+  /** Types of the events that a call may leave, `*` at the end for one or more words that the asker names; a mutation without any cannot be registered. */
   readonly emits: readonly string[];
   readonly faults: readonly ProblemCode[];
   readonly limit: LimitName;

@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { BrowserAnswer } from '@countersign/devstack';
 import { ATTACKS, type Attack, type Attempt } from './attacks.js';
+import { KEY_ATTACKS } from './attacks-of-keys.js';
 import { inTurns } from './in-turns.js';
 import type { LedgerEvent, WholeStand } from './whole-stand.js';
 
 const PAGE = new URL('../../../../docs/spec/attacks.md', import.meta.url);
 const MARKS = /<!-- table: attacks -->\n([\s\S]*?)<!-- end -->/;
 const ATTACKS_AT_ONCE = 4;
+const ALL = [...ATTACKS, ...KEY_ATTACKS];
 
 const correlationIdOf = (at: number): string => `attack-${String(at)}`;
 
@@ -18,11 +20,11 @@ export function attackSuite(open: () => WholeStand): void {
     let events: readonly LedgerEvent[];
     beforeAll(async () => {
       const stand = open();
-      answers = await inTurns(ATTACKS, async ({ run }, at) => (await Promise.allSettled([run(stand, attemptOf(at))]))[0], ATTACKS_AT_ONCE);
-      events = await stand.eventsOnce((all) => ATTACKS.every((attack, at) => recordOf(attack, at, all) !== undefined));
+      answers = await inTurns(ALL, async ({ run }, at) => (await Promise.allSettled([run(stand, attemptOf(at))]))[0], ATTACKS_AT_ONCE);
+      events = await stand.eventsOnce((all) => ALL.every((attack, at) => recordOf(attack, at, all) !== undefined));
     }, 120_000);
 
-    it.each(ATTACKS.map((attack, at): [string, Attack, number] => [attack.attack, attack, at]))('%s', (_name, attack, at) => {
+    it.each(ALL.map((attack, at): [string, Attack, number] => [attack.attack, attack, at]))('%s', (_name, attack, at) => {
       const { status, code } = attack;
       const result = answers[at]!;
       const came = result.status === 'fulfilled' ? { status: result.value.status, code: result.value.json.code ?? 'none' } : String(result.reason);
@@ -33,7 +35,7 @@ export function attackSuite(open: () => WholeStand): void {
     });
 
     it('stands in docs/spec/attacks.md with its answer and its record', () => {
-      const rows = ATTACKS.map(({ attack, status, code, recorded }) => `| ${attack} | ${String(status)}${code === 'none' ? '' : ` \`${code}\``} | ${recorded === undefined ? '' : `\`${recorded}\``} |`);
+      const rows = ALL.map(({ attack, status, code, recorded }) => `| ${attack} | ${String(status)}${code === 'none' ? '' : ` \`${code}\``} | ${recorded === undefined ? '' : `\`${recorded}\``} |`);
       const [, table = ''] = MARKS.exec(readFileSync(PAGE, 'utf8')) ?? [];
       expect(table.trim().split('\n').slice(2)).toEqual(rows);
     });

@@ -12,6 +12,7 @@ export interface Sample {
   /** With its question mark. */
   readonly query?: string;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Of a route that can be called once only, and was: what came. */
   readonly before?: { readonly answer: BrowserAnswer; readonly correlationId: string };
   /** What it is done to; absent on routes that read. */

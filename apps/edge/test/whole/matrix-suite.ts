@@ -89,6 +89,8 @@ function cellsOf(route: ApiRoute, held: Held | undefined, values: Readonly<Recor
 
 function isAllowed({ access }: ApiRoute, held: Held | undefined, relation: Relation, values: Readonly<Record<string, Values>>, grants: RecordedGrants): boolean {
   if (access.kind !== 'permission') return true;
+  // For programs alone, whatever role a person holds.
+  if (access.only !== undefined) return false;
   if (held === undefined) return false;
   const { userId, organization } = access.over ?? {};
   const needed = userId !== undefined && relation === 'own' ? 'own' : organization !== undefined && valueOf(values, organization, relation) === HOME ? 'org' : 'all';

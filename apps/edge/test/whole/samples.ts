@@ -1,6 +1,7 @@
 import { wanted } from '@countersign/devstack';
 import type { Make } from './cast.js';
 import { FACTOR_SAMPLES } from './samples-of-factors.js';
+import { KEY_SAMPLES } from './samples-of-keys.js';
 import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
 import { HOME, type Person, type WholeStand } from './whole-stand.js';
@@ -109,7 +110,7 @@ const LEDGERS: Readonly<Record<string, Make>> = {
 };
 
 /** The one place to be extended with a new route: the test of coverage fails by the name of one that is not here. */
-export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...LINK_SAMPLES };
+export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
 
 /** Something for each parameter of a path: one's own, another user's of the same organisation, and of another organisation. */
 export interface Values {
@@ -138,6 +139,9 @@ export async function valuesOf(stand: WholeStand, people: Trio): Promise<Readonl
     organization: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     invitationId: same('AAAAAAAAAAAAAAAAAAAAAA'),
     role: same('sample'),
+    caller: same(HOME),
+    accountId: same('a-service-account'),
+    keyId: same('AAAAAAAAAAAA'),
     passkeyId: same('AAAAAAAAAAAAAAAAAAAAAA'),
     index: same('0'),
     eventId: same('01890a5d-ac96-774b-bcce-b302099a8057'),

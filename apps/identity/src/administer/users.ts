@@ -6,6 +6,7 @@ import type { Flows } from '../parts.js';
 import type { Asker, Handlers, SignedIn } from '../request/asker.js';
 import { authorise, heldRole, signedIn, targetOf } from '../request/authorise.js';
 import { authority, unknownUser } from '../session/sessions.js';
+import { revokeApiKeysOf } from '../store/api-key-rows.js';
 import { endSessions, holdAuthority } from '../store/session-rows.js';
 import { applyUserEvents, countAdministrators, type UserRow } from '../store/user-rows.js';
 
@@ -62,6 +63,7 @@ async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | Ident
       await applyUserEvents(client, userId, events);
       if (!isDisabling) return;
       await endSessions(client, userId, undefined, asker.now);
+      await revokeApiKeysOf(client, userId, asker.now);
       await leaveAnAdministrator(client);
     },
   });

@@ -4,6 +4,7 @@ import { LeaseCache, type KeyClient } from '@countersign/key-client';
 /** Purposes of the keys with which identity computes and encrypts nothing. */
 const EMAIL_PURPOSE = 'identity.email';
 const PEPPER_PURPOSE = 'identity.pepper';
+const API_KEY_PURPOSE = 'identity.api-key';
 const KEYS_MAX = 64;
 
 export interface VersionedKey {
@@ -27,6 +28,11 @@ export class IndexKeys {
   /** The active pepper, or the one of that version. Throws KeyClientError. */
   async pepper(version?: number): Promise<VersionedKey> {
     return this.#key(PEPPER_PURPOSE, version);
+  }
+
+  /** Under which API keys are kept: the active one, or the one of that version. Throws KeyClientError. */
+  async apiKeyKey(version?: number): Promise<VersionedKey> {
+    return this.#key(API_KEY_PURPOSE, version);
   }
 
   /**

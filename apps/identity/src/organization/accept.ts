@@ -6,7 +6,7 @@ import { invitationAggregate } from '../domain/invitation.js';
 import { memberAggregate } from '../domain/member.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
-import { signedIn } from '../request/authorise.js';
+import { personIn } from '../request/authorise.js';
 import { authority } from '../session/sessions.js';
 import { takeInvitation, type InvitationRow } from '../store/invitation-rows.js';
 import { applyMemberEvents } from '../store/member-rows.js';
@@ -47,7 +47,7 @@ async function accept(flows: Flows, { token, name, password }: IdentityArgs<'inv
 
 /** Whoever has an account joins with it, if it is that of the address that was invited. */
 async function join(flows: Flows, { token }: IdentityArgs<'invitation-join'>, asker: Asker): Promise<Record<string, never>> {
-  const { session } = signedIn(asker);
+  const { session } = personIn(asker);
   const { user_id: userId } = session;
   const valid = await validInvitation(flows, token, asker);
   const { row: { invitation_id: invitationId, organization, roles }, email, given } = valid;

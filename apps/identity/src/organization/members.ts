@@ -2,12 +2,12 @@ import type { IdentityArgs, IdentityResult } from '@countersign/contracts';
 import { memberAggregate } from '../domain/member.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import type { Flows } from '../parts.js';
-import type { Asker, Handlers } from '../request/asker.js';
-import { assignmentOf, authorise, authoriseGrant, signedIn } from '../request/authorise.js';
+import type { Asker, Authorised, Handlers } from '../request/asker.js';
+import { assignmentOf, authorise, authoriseGrant, personIn } from '../request/authorise.js';
 import { authority } from '../session/sessions.js';
 import { applyMemberEvents, leaveAnOwner } from '../store/member-rows.js';
 import { lockOrganization } from '../store/organization-rows.js';
-import { holdAuthority, type CheckedSession } from '../store/session-rows.js';
+import { holdAuthority } from '../store/session-rows.js';
 import { openOrganization } from './organizations.js';
 
 export function memberHandlers(flows: Flows): Pick<Handlers, 'member-list' | 'member-remove' | 'organization-leave'> {
@@ -42,7 +42,7 @@ async function removeOther(flows: Flows, { organization, userId }: IdentityArgs<
 
 /** Anybody may go, whatever he holds; but somebody must stay to lead. */
 async function leave(flows: Flows, { organization }: IdentityArgs<'organization-leave'>, asker: Asker): Promise<Record<string, never>> {
-  const { session } = signedIn(asker);
+  const { session } = personIn(asker);
   if (!(await flows.members.isMember(organization, session.user_id))) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'there is no such organisation', { field: 'organization' });
   await remove(flows, { organization, userId: session.user_id, why: 'left', judgedAccess: session.access }, session, asker);
   return {};
@@ -56,7 +56,7 @@ interface Removal {
   readonly judgedAccess: string;
 }
 
-async function remove({ store, revocations }: Flows, { organization, userId, why, judgedAccess }: Removal, session: CheckedSession, asker: Asker): Promise<void> {
+async function remove({ store, revocations }: Flows, { organization, userId, why, judgedAccess }: Removal, session: Authorised, asker: Asker): Promise<void> {
   await store.execute(memberAggregate, {
     tenant: organization,
     id: userId,

@@ -5,11 +5,11 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import { organizationAggregate, type OrganizationCommand } from '../domain/organization.js';
 import { expiryOf } from '../domain/session.js';
 import type { Flows } from '../parts.js';
-import type { Asker, Handlers } from '../request/asker.js';
-import { authorise, signedIn } from '../request/authorise.js';
+import type { Asker, Authorised, Handlers } from '../request/asker.js';
+import { authorise, personIn, signedIn } from '../request/authorise.js';
 import { authority, change } from '../session/sessions.js';
 import { applyOrganizationEvents, lockOrganization, type OrganizationRow } from '../store/organization-rows.js';
-import { enterOrganization, holdAuthority, type CheckedSession } from '../store/session-rows.js';
+import { enterOrganization, holdAuthority } from '../store/session-rows.js';
 
 type Names = 'organization-create' | 'organization-list' | 'organization-show' | 'organization-rename' | 'organization-close' | 'organization-reopen' | 'organization-enter';
 
@@ -84,7 +84,7 @@ async function setState(flows: Flows, command: Extract<OrganizationCommand, { ty
 }
 
 /** One change of an organisation, with its read tables. */
-export async function changeOrganization({ store }: Flows, command: OrganizationCommand, session: CheckedSession, asker: Asker): Promise<Record<string, never>> {
+export async function changeOrganization({ store }: Flows, command: OrganizationCommand, session: Authorised, asker: Asker): Promise<Record<string, never>> {
   const { organization } = command;
   await store.execute(organizationAggregate, {
     tenant: organization,
@@ -104,7 +104,7 @@ export async function changeOrganization({ store }: Flows, command: Organization
 
 /** Roles count only in the organisation in which one acts. */
 async function enter(flows: Flows, { organization }: IdentityArgs<'organization-enter'>, asker: Asker): Promise<Record<string, never>> {
-  const { session } = signedIn(asker);
+  const { session } = personIn(asker);
   if (organization !== undefined) {
     // Nobody is told of organisations that he does not belong to.
     if (!(await flows.members.isMember(organization, session.user_id))) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'there is no such organisation', { field: 'organization' });

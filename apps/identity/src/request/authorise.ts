@@ -4,7 +4,7 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import type { CheckedSession } from '../store/session-rows.js';
 import { policyOfRows } from '../store/policy-rows.js';
 import type { LoadedRole, UserRow } from '../store/user-rows.js';
-import type { Asker, SignedIn } from './asker.js';
+import type { Asker, SignedIn, SignedInPerson } from './asker.js';
 
 const FAULT_OF: Readonly<Record<Denial, IdentityFaultCode>> = {
   PERMISSION_MISSING: 'FORBIDDEN',
@@ -29,7 +29,7 @@ export function assignmentOf({ role, organization, permissions }: LoadedRole): A
 export const heldRole = ({ role, organization }: LoadedRole): HeldRole => (organization === undefined ? { role } : { role, organization });
 
 /** Who the session belongs to, as libs/access and the edge see him. */
-export function signedInBy(session: CheckedSession): SignedIn {
+export function signedInBy(session: CheckedSession): SignedInPerson {
   const assignments = session.roles.map(assignmentOf);
   const organization = session.organization ?? undefined;
   const permissions = permissionsIn(organization, assignments);
@@ -68,6 +68,15 @@ export function signedIn({ signedIn }: Asker): SignedIn {
   if (signedIn === undefined) throw new IdentityFault('UNAUTHENTICATED', 'there is no session');
   return signedIn;
 }
+
+/** The same, who must be a person with a session. Throws UNAUTHENTICATED, FORBIDDEN. */
+export function personIn(asker: Asker): SignedInPerson {
+  const who = signedIn(asker);
+  if (isPerson(who)) return who;
+  throw new IdentityFault('FORBIDDEN', 'no API key does this: sign in');
+}
+
+const isPerson = (who: SignedIn): who is SignedInPerson => who.view.kind === 'person';
 
 /** Throws UNAUTHENTICATED, PASSWORD_CHANGE_REQUIRED, FORBIDDEN, TARGET_OUTRANKS, MFA_ENROLLMENT_REQUIRED, STEP_UP_REQUIRED. */
 export function authorise(asker: Asker, permission: PermissionId, target: Target): SignedIn {

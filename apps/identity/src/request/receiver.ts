@@ -9,9 +9,10 @@ import type { Logger } from '@countersign/runtime';
 import type { Counter, Gauge, Histogram } from 'prom-client';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { strangerOf } from '../domain/origin.js';
+import type { ShownKeys } from '../api-keys/shown-keys.js';
 import type { SessionRows } from '../store/session-rows.js';
 import type { Asker, Handler, Handlers } from './asker.js';
-import { signedInBy } from './authorise.js';
+import { personIn, signedInBy } from './authorise.js';
 import type { Denials } from './denials.js';
 import { faultOf } from './fault-of.js';
 
@@ -24,6 +25,7 @@ export interface ReceiverDependencies {
   readonly sessions: SessionRows;
   readonly handlers: Handlers;
   readonly denials: Denials;
+  readonly shownKeys: ShownKeys;
   readonly log: Logger;
   readonly now: () => Date;
   readonly metrics: { readonly duration: Histogram<'operation' | 'outcome'>; readonly refused: Counter<'operation' | 'code'>; readonly open: Gauge };
@@ -83,6 +85,7 @@ export class Receiver {
     const asker = await this.#askerOf(operation, context);
     const handle = this.deps.handlers[operation] as Handler<IdentityOperation>;
     try {
+      if ('persons' in IDENTITY_OPERATIONS[operation]) personIn(asker);
       return await handle(args, asker);
     } catch (error) {
       await this.deps.denials.add(asker, operation, faultOf(error).code);
@@ -98,11 +101,20 @@ export class Receiver {
     if (asker === 'operator') return { context, command, cause: { actor: { type: 'system', id: 'operator' }, correlationId }, origin: undefined, signedIn: undefined, now };
     const stranger = { context, command, cause: { actor: { type: 'service', id: 'edge' }, correlationId }, origin: { subject: strangerOf(now.toISOString()), ip, userAgent }, signedIn: undefined, now } as const;
     if (auth === 'none') return stranger;
+    if (context.apiKey !== undefined) return this.#program(context.apiKey, stranger);
+    if (auth === 'key') throw new IdentityFault('UNAUTHENTICATED', 'there is no API key');
     if (context.session === undefined) throw new IdentityFault('UNAUTHENTICATED', 'there is no session');
     const session = await this.deps.sessions.check(sessionDigest(context.session), now);
     if (session === undefined) throw new IdentityFault('UNAUTHENTICATED', 'there is no such session, or it has ended');
     const { user_id } = session;
     return { ...stranger, cause: { actor: { type: 'user', id: user_id }, correlationId }, origin: { subject: user_id, ip, userAgent }, signedIn: signedInBy(session) };
+  }
+
+  async #program(apiKey: string, stranger: Asker): Promise<Asker> {
+    const signedIn = await this.deps.shownKeys.check(apiKey, stranger);
+    const { session_id: keyId, user_id: subject } = signedIn.session;
+    const { ip, userAgent, correlationId } = stranger.context;
+    return { ...stranger, cause: { actor: { type: 'api-key', id: keyId }, correlationId }, origin: { subject, ip, userAgent }, signedIn };
   }
 
   /** What is told. A failure that is no refusal tells nothing but a number by which the log has it. */

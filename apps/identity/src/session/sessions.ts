@@ -3,8 +3,8 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import { isRenewalDue, sessionAggregate, expiryOf, type SessionCommand } from '../domain/session.js';
 import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
-import type { Asker, Handlers } from '../request/asker.js';
-import { authorise, signedIn, signedInBy, targetOf } from '../request/authorise.js';
+import type { Asker, Authorised, Handlers } from '../request/asker.js';
+import { authorise, personIn, signedIn, signedInBy, targetOf } from '../request/authorise.js';
 import { checkPasskey } from '../passkeys/check-passkey.js';
 import { checkCode } from '../sign-in/second-factor.js';
 import { policyOfRows } from '../store/policy-rows.js';
@@ -19,7 +19,7 @@ export function sessionHandlers(flows: Flows): Pick<Handlers, Names> {
   return {
     'session-check': (_args, asker) => check(flows, asker),
     'sign-out': async (_args, asker) => {
-      const { session } = signedIn(asker);
+      const { session } = personIn(asker);
       await end(flows, session, 'signed-out', asker);
       return {};
     },
@@ -31,7 +31,7 @@ export function sessionHandlers(flows: Flows): Pick<Handlers, Names> {
 }
 
 async function check(flows: Flows, asker: Asker): Promise<IdentityResult<'session-check'>> {
-  const { view, session } = signedIn(asker);
+  const { view, session } = personIn(asker);
   const nowMs = asker.now.getTime();
   const caps = policyOfRows(session.policies);
   const expiresAtMs = session.expires_at.getTime();
@@ -42,7 +42,7 @@ async function check(flows: Flows, asker: Asker): Promise<IdentityResult<'sessio
 }
 
 async function stepUp(flows: Flows, args: IdentityArgs<'step-up'>, asker: Asker): Promise<IdentityResult<'step-up'>> {
-  const { session } = signedIn(asker);
+  const { session } = personIn(asker);
   const user = (await flows.users.credentials(session.user_id))!;
   const refused = (): IdentityFault => new IdentityFault('PASSWORD_WRONG', 'the password is wrong, or the second factor is asked for', { field: 'password' });
   await flows.guard.run({ what: 'factor', account: user.user_id, userId: user.user_id }, asker, async () => {
@@ -60,7 +60,7 @@ async function stepUp(flows: Flows, args: IdentityArgs<'step-up'>, asker: Asker)
 }
 
 /** Raises what the session is worth, and has edges ask for it again. */
-export async function raise(flows: Flows, { session_id, user_id }: CheckedSession, assurance: 'password' | 'mfa', asker: Asker, along?: (client: Client) => Promise<void>): Promise<void> {
+export async function raise(flows: Flows, { session_id, user_id }: Pick<CheckedSession, 'session_id' | 'user_id'>, assurance: 'password' | 'mfa', asker: Asker, along?: (client: Client) => Promise<void>): Promise<void> {
   await change(flows, session_id, { type: 'step-up', assurance }, asker, async (client) => {
     await along?.(client);
     await raiseAssurance(client, session_id, assurance, asker.now);
@@ -70,7 +70,7 @@ export async function raise(flows: Flows, { session_id, user_id }: CheckedSessio
 
 /** Who asks, as he is now. Throws UNAUTHENTICATED. */
 export async function current({ sessions }: Flows, asker: Asker): Promise<IdentityResult<'step-up'>> {
-  const { session } = signedIn(asker);
+  const { session } = personIn(asker);
   const fresh = await sessions.checkById(session.session_id, asker.now);
   if (fresh === undefined) throw new IdentityFault('UNAUTHENTICATED', 'the session has ended');
   return signedInBy(fresh).view;
@@ -125,7 +125,7 @@ async function revokeAll(flows: Flows, { userId, keepCurrent }: IdentityArgs<'se
 }
 
 /** What holds a session's authority until the commit. */
-export const authority = ({ session_id, user_id, access }: CheckedSession) => ({ sessionId: session_id, userId: user_id, access });
+export const authority = ({ session_id, user_id, access, api_key }: Authorised) => ({ sessionId: session_id, userId: user_id, access, key: api_key });
 
 async function end(flows: Flows, { session_id, user_id }: Pick<SessionRow, 'session_id' | 'user_id'>, why: 'signed-out' | 'revoked', asker: Asker): Promise<void> {
   await change(flows, session_id, { type: 'end', why }, asker, (client) => endSession(client, session_id, asker.now));

@@ -6,7 +6,7 @@ import type { Flows } from '../parts.js';
 import { checkPasskey } from '../passkeys/check-passkey.js';
 import { answerRequest } from '../passkeys/requests.js';
 import type { Asker, Handlers } from '../request/asker.js';
-import { signedIn } from '../request/authorise.js';
+import { personIn } from '../request/authorise.js';
 import { startSession } from './start-session.js';
 
 export function passkeySignInHandlers(flows: Flows): Pick<Handlers, 'passkey-ask' | 'passkey-ask-own' | 'passkey-sign-in'> {
@@ -14,7 +14,7 @@ export function passkeySignInHandlers(flows: Flows): Pick<Handlers, 'passkey-ask
   return {
     'passkey-ask': (_args, asker) => answerRequest(passkeys, relyingParty, 'sign-in', undefined, [], asker.now),
     'passkey-ask-own': async (_args, asker) => {
-      const userId = signedIn(asker).session.user_id;
+      const userId = personIn(asker).session.user_id;
       const known = await passkeys.ofUser(userId);
       if (known.length === 0) throw new IdentityFault('MFA_NOT_ENROLLED', 'there is no passkey');
       return answerRequest(passkeys, relyingParty, 'step-up', userId, known, asker.now);

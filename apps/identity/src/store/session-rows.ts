@@ -2,6 +2,7 @@ import type { Policy } from '@countersign/contracts';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import type { Assurance } from '../domain/session.js';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { holdKey, type HeldKey } from './api-key-rows.js';
 import { MFA_SQL, ROLES_SQL, type LoadedRole, type PasswordDue } from './user-rows.js';
 
 /** A valid session with what its user may do. */
@@ -118,11 +119,23 @@ export async function endSessions(client: PoolClient, userId: string, keptSessio
   return rowCount ?? 0;
 }
 
+export interface Authority {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly access: string;
+  /** In the place of a session. */
+  readonly key?: HeldKey;
+}
+
 /**
  * Holds what somebody was authorised by until the end of the transaction. Whoever takes it from him waits for us or makes us fail:
  * nothing is committed in his name after it was taken. Throws CONFLICT.
  */
-export async function holdAuthority(client: PoolClient, { sessionId, userId, access }: { readonly sessionId: string; readonly userId: string; readonly access: string }): Promise<void> {
+export async function holdAuthority(client: PoolClient, { sessionId, userId, access, key }: Authority): Promise<void> {
+  if (key !== undefined) {
+    if (await holdKey(client, key)) return;
+    throw new IdentityFault('CONFLICT', 'the API key that asks was revoked, or may do less, meanwhile');
+  }
   const session = await client.query('SELECT FROM sessions WHERE session_id = $1 AND ended_at IS NULL FOR SHARE', [sessionId]);
   const user = await client.query('SELECT FROM users WHERE user_id = $1 AND access = $2 FOR SHARE', [userId, access]);
   if (session.rowCount !== 1 || user.rowCount !== 1) throw new IdentityFault('CONFLICT', 'who asks has lost the session, or his roles have changed, meanwhile');

@@ -1,0 +1,105 @@
+import { allows, SYSTEM_ROLES, type Assignment, type Target } from '@countersign/access';
+import { SERVICE_ACCOUNTS_MAX, type HeldRole, type IdentityArgs, type IdentityResult, type ServiceAccountView } from '@countersign/contracts';
+import { IdentityFault } from '../domain/identity-fault.js';
+import { serviceAccountAggregate, type ServiceAccountCommand } from '../domain/service-account.js';
+import { openOrganization } from '../organization/organizations.js';
+import type { Flows } from '../parts.js';
+import type { Asker, Handlers, SignedIn } from '../request/asker.js';
+import { assignmentOf, authorise, authoriseGrant, signedIn } from '../request/authorise.js';
+import { authority } from '../session/sessions.js';
+import { applyServiceAccountEvents, insertServiceAccount, type ServiceAccountRow } from '../store/service-account-rows.js';
+import { holdAuthority } from '../store/session-rows.js';
+
+type Names = 'service-account-list' | 'service-account-create' | 'service-account-disable' | 'service-account-enable' | 'service-account-role-grant' | 'service-account-role-revoke';
+type Change = ServiceAccountCommand extends infer C ? (C extends ServiceAccountCommand ? Omit<C, 'accountId' | 'origin'> : never) : never;
+
+export function serviceAccountHandlers(flows: Flows): Pick<Handlers, Names> {
+  return {
+    'service-account-list': (args, asker) => list(flows, args, asker),
+    'service-account-create': (args, asker) => create(flows, args, asker),
+    'service-account-disable': ({ accountId, reason }, asker) => setState(flows, accountId, { type: 'disable', reason }, asker),
+    'service-account-enable': ({ accountId }, asker) => setState(flows, accountId, { type: 'enable' }, asker),
+    'service-account-role-grant': (args, asker) => assign(flows, 'grant-role', args, asker),
+    'service-account-role-revoke': (args, asker) => assign(flows, 'revoke-role', args, asker),
+  };
+}
+
+async function list({ serviceAccounts }: Flows, { after = '', limit }: IdentityArgs<'service-account-list'>, asker: Asker): Promise<IdentityResult<'service-account-list'>> {
+  const { principal } = signedIn(asker);
+  const organization = allows(principal.permissions, 'service-account.read', 'global') ? undefined : principal.organization;
+  authorise(asker, 'service-account.read', { organization });
+  const rows = await serviceAccounts.page(after, limit + 1, organization);
+  const shown = rows.slice(0, limit);
+  return { serviceAccounts: shown.map(viewOf), ...(rows.length > limit ? { next: shown.at(-1)!.account_id } : {}) };
+}
+
+async function create(flows: Flows, { name, organization }: IdentityArgs<'service-account-create'>, asker: Asker): Promise<IdentityResult<'service-account-create'>> {
+  const { store, tenant, newId } = flows;
+  if (organization !== undefined) await openOrganization(flows, organization);
+  const { session } = authorise(asker, 'service-account.create', { organization });
+  const accountId = newId();
+  await store.execute(serviceAccountAggregate, {
+    tenant,
+    id: accountId,
+    command: { type: 'create', accountId, name, organization, origin: asker.origin },
+    ...asker.cause,
+    project: async (client) => {
+      await holdAuthority(client, authority(session));
+      await insertServiceAccount(client, { accountId, organization, name }, SERVICE_ACCOUNTS_MAX, asker.now);
+    },
+  });
+  return { accountId };
+}
+
+async function setState(flows: Flows, accountId: string, change: Change, asker: Asker): Promise<Record<string, never>> {
+  const who = authorise(asker, 'service-account.disable', targetOfAccount(await accountOf(flows, accountId)));
+  await apply(flows, accountId, change, who, asker);
+  return {};
+}
+
+/** Roles of programs alone: those of persons ask for a second factor, or are about an account of one's own. */
+async function assign(flows: Flows, type: 'grant-role' | 'revoke-role', { accountId, role, organization }: IdentityArgs<'service-account-role-grant'>, asker: Asker): Promise<Record<string, never>> {
+  const account = await accountOf(flows, accountId);
+  const held: HeldRole = organization === undefined ? { role } : { role, organization };
+  const assignment = assignmentOf(held);
+  if (SYSTEM_ROLES.some(({ id, holder }) => id === role && holder === 'person')) throw new IdentityFault('ROLE_UNKNOWN', 'the role is for persons', { field: 'role' });
+  if (account.organization !== null && organization !== account.organization) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'the account belongs to another organisation', { field: 'organization' });
+  if (organization !== undefined) await openOrganization(flows, organization);
+  const who = authorise(asker, 'role.assign', { ...targetOfAccount(account), organization });
+  authoriseGrant(who, assignment);
+  await apply(flows, accountId, { type, role: held }, who, asker);
+  return {};
+}
+
+/** In force on the very next request everywhere. */
+async function apply({ store, tenant, revocations }: Flows, accountId: string, change: Change, who: SignedIn, asker: Asker): Promise<void> {
+  await store.execute(serviceAccountAggregate, {
+    tenant,
+    id: accountId,
+    command: { ...change, accountId, origin: asker.origin },
+    ...asker.cause,
+    ...asker.command,
+    retriesMax: 3,
+    project: async (client, events) => {
+      await holdAuthority(client, authority(who.session));
+      await applyServiceAccountEvents(client, accountId, events);
+    },
+  });
+  await revocations.enforce(accountId);
+}
+
+/** Throws SERVICE_ACCOUNT_UNKNOWN. */
+export async function accountOf({ serviceAccounts }: Flows, accountId: string): Promise<ServiceAccountRow> {
+  const account = await serviceAccounts.find(accountId);
+  if (account === undefined) throw new IdentityFault('SERVICE_ACCOUNT_UNKNOWN', 'there is no such account', { field: 'accountId' });
+  return account;
+}
+
+/** An account as the target of an action, with everything that it holds. */
+export function targetOfAccount({ account_id, organization, roles }: ServiceAccountRow): Target {
+  return { userId: account_id, organization: organization ?? undefined, assignments: roles.map(assignmentOf) satisfies readonly Assignment[] };
+}
+
+function viewOf({ account_id, name, organization, state, roles, created_at }: ServiceAccountRow): ServiceAccountView {
+  return { accountId: account_id, name, organization: organization ?? undefined, state, roles: [...roles], createdAt: created_at.toISOString() };
+}
