@@ -85,6 +85,23 @@ export class SubjectCipher {
     return missing.length === 0 ? new SubjectKeys(tenant, keys, new Map()) : undefined;
   }
 
+  /** Whether {@link sealNow} would do for all of them, under leases that are not about to end. */
+  areFresh(tenant: string, subjects: Iterable<string>): boolean {
+    for (const subject of subjects) if (this.#sealing.fresh(`${tenant} ${subject}`) === undefined) return false;
+    return true;
+  }
+
+  /**
+   * Seals and digests under a key that is leased. For who knows that it is, by {@link areFresh}, and cannot wait. Throws
+   * KeyClientError LEASE_SPENT when it would have to be asked for after all; EnvelopeFault.
+   */
+  sealNow(tenant: string, subject: string, place: FieldPlace, bytes: Uint8Array): { readonly text: string; readonly digest: string } {
+    const key = this.#sealing.peek(`${tenant} ${subject}`)?.key;
+    if (key === undefined || key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has ended, or has no use left');
+    const context = { tenant, ...place };
+    return { text: sealField(key, context, bytes), digest: fieldDigest(key, context, bytes) };
+  }
+
   /** Keys that are leased, and whose are not. Those whose lease is about to end are asked for again, and waited for by nobody. */
   #held(tenant: string, subjects: readonly string[]): { readonly keys: Map<string, FieldKey>; readonly missing: string[] } {
     const keys = new Map<string, FieldKey>();

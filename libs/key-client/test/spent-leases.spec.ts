@@ -55,6 +55,27 @@ describe('a lease whose uses end', () => {
     expect((await subjects.ensure('acme', ['u0'])).seal('u0', PLACE, Buffer.from('x'))).toMatch(/^v2:/);
   });
 
+  it('seals at once while it lasts and is not about to end, with the digest of its key', async () => {
+    const { state, subjects } = stand(2);
+    expect(subjects.areFresh('acme', ['u0'])).toBe(false);
+    expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+    const keys = await subjects.ensure('acme', ['u0', 'u1']);
+    expect([subjects.areFresh('acme', ['u0', 'u1']), subjects.areFresh('acme', ['u0', 'u2']), subjects.areFresh('globex', ['u0'])]).toEqual([true, false, false]);
+    const { text, digest } = subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
+    expect(digest).toBe(keys.digest('u0', PLACE, Buffer.from('x')));
+    expect(await subjects.openAll([{ tenant: 'acme', context: PLACE, text }])).toEqual([{ bytes: Buffer.from('x') }]);
+    subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
+    expect(subjects.areFresh('acme', ['u0'])).toBe(false);
+    expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+
+    // At 80 % of its time it is not fresh any more, at its end it does not seal.
+    state.nowMs = 850;
+    expect(subjects.areFresh('acme', ['u1'])).toBe(false);
+    expect(subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')).text).toMatch(/^v2:sk_u1_1:/);
+    state.nowMs = 1_000;
+    expect(codeOf(() => subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+  });
+
   it('without one use ends the attempt instead of asking for ever', async () => {
     const { state, subjects, fields } = stand(0);
     await expect(subjects.sealAll(items(2))).rejects.toMatchObject({ code: 'LEASE_SPENT' });

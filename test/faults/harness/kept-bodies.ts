@@ -40,6 +40,8 @@ function badMessages(tenant: string): readonly (readonly [code: string, subject:
     ['EVENT_FIELD_INVALID', subject, JSON.stringify(eventOf(tenant, 2, { severity: name }))],
     ['EVENT_FIELD_INVALID', subject, JSON.stringify(eventOf(tenant, 3, { time: `${address} at noon`, data: { mail } }))],
     ['EVENT_FIELD_UNKNOWN', subject, JSON.stringify(eventOf(tenant, 4, { nationality: { name, nationalId } }))],
+    ['EVENT_FIELD_UNKNOWN', subject, JSON.stringify(eventOf(tenant, 9, { [name]: nationalId }))],
+    ['EVENT_FIELD_INVALID', subject, JSON.stringify(eventOf(tenant, 10, { id: mail }))],
     ['EVENT_TENANT_MISMATCH', subject, JSON.stringify(eventOf('another-tenant', 5))],
     ['EVENT_SOURCE_MISMATCH', subject, JSON.stringify(eventOf(tenant, 6, { source: 'other', type: 'other.thing.happened' }))],
     ['SUBJECT_INVALID', `intake.${SOURCE}.NOBODY`, JSON.stringify(eventOf(tenant, 7, { data: { address } }))],

@@ -87,7 +87,8 @@ async function spoolKeys(stand: Stand): Promise<Record<string, Uint8Array>> {
 
 function epochKeys(folder: string, root: Root): Map<string, Buffer> {
   const keys = new Map<string, Buffer>();
-  for (const name of readdirSync(join(folder, 'epochs/keys'))) {
+  // Other names are files that are still being written: an epoch may roll at any time.
+  for (const name of readdirSync(join(folder, 'epochs/keys')).filter((one) => one.endsWith('.key'))) {
     const { keyId, wrapped } = JSON.parse(readFileSync(join(folder, 'epochs/keys', name), 'utf8')) as { keyId: string; wrapped: string };
     keys.set(keyId, root.unwrap('epoch-key', 'keys_subjects', keyId, wrapped));
   }

@@ -15,7 +15,7 @@ import { encodeReceipts } from './encode-receipts.js';
 import { LedgerIntake } from './ledger-intake.js';
 import { ParkedMessages, type OpenedMessage } from './parked-messages.js';
 import type { Settle, Unreplayed } from './parked-replay.js';
-import { sealMessage, SealedParts, type PersonalSealer } from './sealed-parts.js';
+import { sealMessage, SealedParts, type MessageParts, type PersonalSealer } from './sealed-parts.js';
 import type { PendingMessage } from './settle.js';
 import { storedField, storedRefusal, storedSubject } from './stored-refusal.js';
 import { StuckMessages } from './stuck-messages.js';
@@ -82,16 +82,17 @@ export class IntakeService {
 
   /** Takes one message from the bus. Acks it once it is committed, quarantined, parked or waits elsewhere; naks what could not be begun. */
   receive(message: BusMessage): Promise<void> {
-    return this.begin(message, () => this.sendToWait(message));
+    return this.begin(message, message.redelivered, () => this.sendToWait(message));
   }
 
   /** The same of a message that has waited for keys: while they are away, or refused, it goes on waiting where it is. */
   receiveWaiting(message: BusMessage): Promise<void> {
-    return this.begin(message, (why) => message.nak(lastingKeyFault(why) === undefined ? MESSAGE_RETRY_DELAY_MS : STUCK_RETRY_DELAY_MS));
+    // Some of its events may be on record since it came the first time.
+    return this.begin(message, true, (why) => message.nak(lastingKeyFault(why) === undefined ? MESSAGE_RETRY_DELAY_MS : STUCK_RETRY_DELAY_MS));
   }
 
-  private async begin(message: BusMessage, putBack: (why?: unknown) => void): Promise<void> {
-    const { subject, data, redelivered } = message;
+  private async begin(message: BusMessage, redelivered: boolean, putBack: (why?: unknown) => void): Promise<void> {
+    const { subject, data } = message;
     try {
       const address = this.addressOf(subject);
       if (address === undefined) return await this.refuseSubject(message);
@@ -217,9 +218,9 @@ export class IntakeService {
   /** @param parts of a message that was masked: sealed before */
   private async pending(message: Omit<BusMessage, 'ack' | 'nak'> & Settle, address: Address, parts?: OpenedMessage['parts']): Promise<PendingMessage> {
     const { digester, personal } = this.deps;
-    let sealed: SealedParts | undefined;
+    let sealed: MessageParts | undefined;
     if (parts !== undefined) sealed = SealedParts.ofEvents(parts);
-    else if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, () => readPersonal(address, message.data), personal);
+    else if (personal !== undefined) sealed = await sealMessage(address.tenant, message.data, () => readPersonal(address, message.data), personal, !message.redelivered);
     this.unsettledBytes += message.data.length;
     return {
       subject: message.subject,

@@ -1,7 +1,7 @@
 import type { Event } from '@countersign/chain';
 import { z } from 'zod';
 import type { Admission } from './intake-message.js';
-import type { SealedParts } from './sealed-parts.js';
+import type { MessageParts } from './sealed-parts.js';
 import type { SealedPersonal, StoredPart } from './stored-part.js';
 
 /**
@@ -24,15 +24,15 @@ export function maskEvent(event: Event, parts: readonly StoredPart[]): MaskedEve
   return { body: jsonOf(event, parts, maskOf), identity: jsonOf(event, parts, identityOf) };
 }
 
-/** All events of a message; undefined when none of them has encrypted parts, or one of them cannot be read and hence not masked. */
-export function maskMessage(admissions: Iterable<Admission>, sealed: SealedParts | undefined): MaskedEvents | undefined {
+/** All events of a message; undefined when none of them has encrypted parts, or one of them cannot be read and hence not masked. Throws as {@link MessageParts.ofEvent}. */
+export function maskMessage(admissions: Iterable<Admission>, sealed: MessageParts | undefined): MaskedEvents | undefined {
   if (sealed === undefined || sealed.isEmpty) return undefined;
   const bodies: Buffer[] = [];
   const identities: Buffer[] = [];
   let place = 0;
   for (const admission of admissions) {
     if ('refused' in admission) return undefined;
-    const { body, identity } = maskEvent(admission.admitted.event, sealed.ofEvent(place++));
+    const { body, identity } = maskEvent(admission.admitted.event, sealed.ofEvent(place++, admission.admitted));
     bodies.push(body);
     identities.push(identity);
   }

@@ -1,6 +1,6 @@
 import type { SealedQuarantineRow } from './append-store.js';
 import type { BodySealer } from './body-sealer.js';
-import type { Settlement } from './settle.js';
+import { putOff, type Settlement } from './settle.js';
 
 /**
  * Seals what a batch refuses, as it is going to lie in quarantine. A message whose refusals cannot be sealed now is put off:
@@ -15,10 +15,10 @@ export async function sealRefusals(tenant: string, settlements: readonly Settlem
     try {
       // After the first failure nobody waits again.
       if (failure === undefined) sealed.push(...(await sealAll(tenant, settlement, sealer)));
-      else putOff(settlement, failure);
+      else putOff(settlement, failure.why);
     } catch (error) {
       failure = { why: error };
-      putOff(settlement, failure);
+      putOff(settlement, error);
       onPutOff(error);
     }
   }
@@ -32,10 +32,4 @@ async function sealAll(tenant: string, { quarantine }: Settlement, sealer: BodyS
     rows.push({ ...row, body: await sealed });
   }
   return rows;
-}
-
-function putOff(settlement: Settlement, failure: { readonly why: unknown }): void {
-  settlement.putOff = failure;
-  settlement.refusals.length = 0;
-  settlement.quarantine.length = 0;
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ClearParts } from '@countersign/chain';
+import type { AdmittedEvent, ClearParts } from '@countersign/chain';
 import type { SealedPersonal, StoredPart } from './stored-part.js';
 
 /** A personal part in the clear, and where it is going to lie. */
@@ -13,6 +13,24 @@ export interface ClearPart {
 export interface PersonalSealer {
   /** In the order of `parts`. Rejects when a key cannot be had; nothing is ever returned in the clear. */
   seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly SealedPersonal[]>;
+  /** Absent where every key has to be asked for. */
+  readonly atOnce?: AtOnceSealer;
+}
+
+/** Seals under keys that are at hand. */
+export interface AtOnceSealer {
+  /** Whether all these subjects' keys are, and will be for some time. */
+  isAtHand(tenant: string, subjects: Iterable<string>): boolean;
+  /** Throws KeyClientError LEASE_SPENT when the key is not at hand any more. */
+  seal(tenant: string, part: ClearPart): SealedPersonal;
+}
+
+/** The personal parts of one message as they are stored. */
+export interface MessageParts {
+  /** Whether no event of the message has any. */
+  readonly isEmpty: boolean;
+  /** Those of the message's event at `place`, in order. Throws KeyClientError LEASE_SPENT when one cannot be sealed now. */
+  ofEvent(place: number, admitted: AdmittedEvent): readonly StoredPart[];
 }
 
 const EVENTS_A_TURN = 100;
@@ -20,12 +38,14 @@ const FIELD_NAME = '"personal"';
 /** How JSON may spell a letter of the name otherwise: each is ASCII, and an escape of ASCII begins so. */
 const ESCAPED_LETTER = String.raw`\u00`;
 const NO_PARTS: readonly StoredPart[] = [];
+/** Wherever a message may name a subject. What else is called so is asked for in vain, and the message takes the slower way. */
+const SUBJECT = /"subject"\s*:\s*"([^"\\]*)"/g;
 
 /**
  * Stored bytes of the personal parts of one message, by the place of their event in it. In one buffer: thousands of
  * messages wait for their turn, and what they are made of is what the garbage collector goes through.
  */
-export class SealedParts {
+export class SealedParts implements MessageParts {
   /**
    * @param bytes all parts, one behind the other
    * @param ends where each part ends
@@ -57,17 +77,33 @@ export class SealedParts {
     return SealedParts.of(events.flat(), partsBefore);
   }
 
-  /** Whether no event of the message has any. */
   get isEmpty(): boolean {
     return this.parts.length === 0;
   }
 
-  /** Those of the message's event at `place`, in order. */
   ofEvent(place: number): readonly StoredPart[] {
     const first = this.partsBefore[place] ?? 0;
     const last = this.partsBefore[place + 1] ?? 0;
     if (last <= first) return NO_PARTS;
     return this.parts.slice(first, last).map((part, k) => ({ ...part, bytes: this.bytes.subarray(this.ends[first + k - 1] ?? 0, this.ends[first + k]) }));
+  }
+}
+
+/** Personal parts that are sealed when their event's turn comes: it is read then anyway, and once is half the work. */
+class PartsSealedInTurn implements MessageParts {
+  readonly isEmpty = false;
+
+  constructor(
+    private readonly tenant: string,
+    private readonly sealer: AtOnceSealer,
+  ) {}
+
+  ofEvent(_place: number, { event, personal }: AdmittedEvent): readonly StoredPart[] {
+    if (personal.length === 0) return NO_PARTS;
+    return personal.map((json, i) => {
+      const { text, ...part } = this.sealer.seal(this.tenant, { subject: event.personal![i]!.subject, eventId: event.id, json });
+      return { ...part, bytes: Buffer.from(text, 'latin1') };
+    });
   }
 }
 
@@ -77,13 +113,25 @@ export function mayHoldPersonal(body: Uint8Array): boolean {
   return bytes.includes(FIELD_NAME) || bytes.includes(ESCAPED_LETTER);
 }
 
+/** The subjects that a message names, as far as its letters tell; undefined when they may be spelled in another way. */
+function subjectsNamedIn(body: Uint8Array): ReadonlySet<string> | undefined {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  if (bytes.includes(ESCAPED_LETTER)) return undefined;
+  const subjects = new Set<string>();
+  for (const [, subject] of bytes.toString('latin1').matchAll(SUBJECT)) subjects.add(subject!);
+  return subjects;
+}
+
 /**
- * Seals every personal part of a message. Done before it is queued, so that an append never waits for a key. Rejects as
- * the sealer does.
+ * Has every personal part of a message sealed before it is queued, so that an append never waits for a key; where all keys
+ * are at hand anyway, they are sealed in their turn. Rejects as the sealer does.
  * @param read the message's events, in their order; asked for only where one may have personal parts
+ * @param isFirstTime a message that comes again is sealed now: its keys may have been gone when its turn had come
  */
-export async function sealMessage(tenant: string, body: Uint8Array, read: () => Iterable<ClearParts | undefined>, sealer: PersonalSealer): Promise<SealedParts> {
+export async function sealMessage(tenant: string, body: Uint8Array, read: () => Iterable<ClearParts | undefined>, sealer: PersonalSealer, isFirstTime: boolean): Promise<MessageParts> {
   if (!mayHoldPersonal(body)) return SealedParts.none;
+  const subjects = isFirstTime && sealer.atOnce !== undefined ? subjectsNamedIn(body) : undefined;
+  if (sealer.atOnce !== undefined && subjects !== undefined && subjects.size > 0 && sealer.atOnce.isAtHand(tenant, subjects)) return new PartsSealedInTurn(tenant, sealer.atOnce);
   const parts: ClearPart[] = [];
   const partsBefore = [0];
   for (const clear of read()) {

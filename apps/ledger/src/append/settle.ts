@@ -5,9 +5,10 @@ import type { Batch, Recorded } from './batch.js';
 import { isSameEvent, type SentDigests } from './content-digest.js';
 import type { Admission } from './intake-message.js';
 import { maskEvent } from './masked-events.js';
-import type { SealedParts } from './sealed-parts.js';
+import type { MessageParts } from './sealed-parts.js';
 import { storedRefusal } from './stored-refusal.js';
 import type { StoredPart } from './stored-part.js';
+import { isKeysAway } from '../keys/keys-away.js';
 
 /** A message on its way through the append flow. Until its turn comes it is nothing but its bytes. */
 export interface PendingMessage {
@@ -15,7 +16,7 @@ export interface PendingMessage {
   readonly source: string;
   readonly body: Uint8Array;
   /** Its personal parts as they are stored; undefined where no key service is and they are salted only. */
-  readonly sealed: SealedParts | undefined;
+  readonly sealed: MessageParts | undefined;
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
   /** Reads and checks the body, anew each time: kept until the commit, thousands of events would outlive their use. */
@@ -33,7 +34,7 @@ export interface Settlement {
   readonly refusals: Refusal[];
   readonly quarantine: QuarantineRow[];
   readonly accounted: AccountedSequence[];
-  /** What it refuses could not be kept, and why: the message is not settled and comes again. */
+  /** Why not all of it could be settled: what it refuses could not be kept, or a key was not at hand any more. It comes again. */
   putOff: { readonly why: unknown } | undefined;
 }
 
@@ -45,6 +46,13 @@ const EVENTS_A_TURN = 100;
 
 export function emptySettlement(): Settlement {
   return { recorded: [], repeated: [], refusals: [], quarantine: [], accounted: [], putOff: undefined };
+}
+
+/** What was recorded of it stays; nothing of it is refused until it comes again. */
+export function putOff(settlement: Settlement, why: unknown): void {
+  settlement.putOff = { why };
+  settlement.refusals.length = 0;
+  settlement.quarantine.length = 0;
 }
 
 /**
@@ -59,7 +67,21 @@ export function* settle(message: PendingMessage, settlement: Settlement, batch: 
     if (events % EVENTS_A_TURN === 0) yield;
     events += 1;
     if ('refused' in admission) refuse(settlement, message.subject, tenant, admission.refused, { eventId: admission.eventId, body: admission.body });
-    else settleOne(admission.admitted, admission.digests, events - 1, { message, settlement, batch, onRecord, tenant });
+    else {
+      const parts = partsOf(message, events - 1, admission.admitted);
+      if ('why' in parts) return putOff(settlement, parts.why);
+      settleOne(admission.admitted, admission.digests, parts.stored, { message, settlement, batch, onRecord, tenant });
+    }
+  }
+}
+
+/** The event's personal parts as they are stored; or why that has to wait. */
+function partsOf({ sealed }: PendingMessage, place: number, admitted: AdmittedEvent): { readonly stored: readonly StoredPart[] | undefined } | { readonly why: unknown } {
+  try {
+    return { stored: sealed?.ofEvent(place, admitted) };
+  } catch (error) {
+    if (isKeysAway(error)) return { why: error };
+    throw error;
   }
 }
 
@@ -71,10 +93,9 @@ interface Settling {
   readonly tenant: string;
 }
 
-function settleOne(admitted: AdmittedEvent, digests: SentDigests, place: number, { message, settlement, batch, onRecord, tenant }: Settling): void {
+function settleOne(admitted: AdmittedEvent, digests: SentDigests, parts: readonly StoredPart[] | undefined, { message, settlement, batch, onRecord, tenant }: Settling): void {
   const { id } = admitted.event;
   const earlier = batch.recorded.get(id) ?? onRecord(id);
-  const parts = message.sealed?.ofEvent(place);
   try {
     if (earlier === undefined) settlement.recorded.push(batch.add(admitted, digests, parts).receipt);
     else settlement.repeated.push(retry(earlier, digests, parts));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EnvelopeFault, fieldDigest, fieldKey, KEY_BYTES, parseField, sealField } from '@countersign/envelope';
 import { KeyClientError, type FieldPlace, type SubjectCipher, type SubjectKeys } from '@countersign/key-client';
-import type { ClearPart, PersonalSealer } from '../append/sealed-parts.js';
+import type { AtOnceSealer, ClearPart, PersonalSealer } from '../append/sealed-parts.js';
 import type { SealedPersonal } from '../append/stored-part.js';
 import type { OpenedPart, PartOpener, SealedPart } from '../search/open-parts.js';
 import { isKeysAway } from './keys-away.js';
@@ -18,6 +18,11 @@ const placeOf = (eventId: string): FieldPlace => ({ table: 'part', column: 'pers
 export class PersonalParts implements PersonalSealer, PartOpener {
   private isAway = false;
   private isProbing = false;
+
+  readonly atOnce: AtOnceSealer = {
+    isAtHand: (tenant, subjects) => this.subjects.areFresh(tenant, subjects),
+    seal: (tenant, { subject, eventId, json }) => ({ ...this.subjects.sealNow(tenant, subject, placeOf(eventId), Buffer.from(json, 'utf8')), isErased: false }),
+  };
 
   constructor(private readonly subjects: SubjectCipher) {}
 

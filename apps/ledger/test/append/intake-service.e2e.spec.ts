@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
+import { KeyClientError } from '@countersign/key-client';
 import type { AppendStore } from '../../src/append/append-store.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
 import { spellings, tablesWith } from '@countersign/devstack';
@@ -149,6 +150,39 @@ describe('messages whose personal parts wait for keys', () => {
     const plain = makeEvents('ordered', 2);
     expect(await receive(eventsOn('ordered', personal), eventsOn('ordered', plain))).toEqual(['ack', 'ack']);
     expect(await recordedIds('ordered')).toEqual(ids(personal, plain));
+  });
+});
+
+describe('messages whose keys were at hand when they came', () => {
+  it('wait when a key is gone at their turn; what was recorded before stays, and nothing comes twice', async () => {
+    const sealed = (json: string) => sealedPart(json);
+    const personal: PersonalSealer = {
+      seal: async (_tenant, parts) => parts.map(({ json }) => sealed(json)),
+      atOnce: {
+        isAtHand: () => true,
+        seal: (_tenant, { subject, json }) => {
+          if (subject === 'u-2') throw new KeyClientError('LEASE_SPENT', 'used up');
+          return sealed(json);
+        },
+      },
+    };
+    const one = new IntakeStand(storeOf(fixture), { personal });
+    stands.push(one);
+    const { receive, receipts } = bound(one);
+    const events = makeEvents('leased', 4, (k) => ({ personal: [{ subject: k === 2 ? 'u-2' : 'u-1', data: { ip: '192.0.2.1' } }] }));
+    const after = makeEvents('leased', 1);
+    expect(await receive(eventsOn('leased', events), eventsOn('leased', after))).toEqual(['ack', 'ack']);
+    expect(await recordedIds('leased')).toEqual(ids(events.slice(0, 2), after));
+    expect([...one.waiting.values()].map(({ subject }) => subject)).toEqual(['intake.identity.leased']);
+    expect(one.intake.backlogBytes).toBe(0);
+
+    const [{ subject, data }] = [...one.waiting.values()] as [{ subject: string; data: Uint8Array }];
+    const again = delivery(subject, data);
+    await one.intake.receiveWaiting(again);
+    expect(await again.outcome).toBe('ack');
+    await one.intake.told();
+    expect(await recordedIds('leased')).toEqual(ids(events.slice(0, 2), after, events.slice(2)));
+    expect(receipts('identity').flatMap(({ recorded }) => recorded.map(({ id }) => id)).sort()).toEqual(ids(events, after).sort());
   });
 });
 

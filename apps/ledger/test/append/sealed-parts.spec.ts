@@ -1,20 +1,38 @@
 import { describe, expect, it } from '@jest/globals';
-import { readPersonal } from '../../src/append/intake-message.js';
-import { mayHoldPersonal, sealMessage, type ClearPart } from '../../src/append/sealed-parts.js';
+import { admitMessage, readPersonal } from '../../src/append/intake-message.js';
+import { mayHoldPersonal, sealMessage, type AtOnceSealer, type ClearPart, type MessageParts } from '../../src/append/sealed-parts.js';
 import { makeEvent } from '../fixture/ledger-fixture.js';
+import { DIGESTER } from './append-stand.js';
 
+const ADDRESS = { source: 'identity', tenant: 'acme' };
 const PERSONAL = [{ subject: 'u-1', data: { ip: '203.0.113.9' } }, { subject: 'u-2', data: { ip: '203.0.113.10' } }];
 
 /** What it is asked to seal, and the parts in the clear as if they were sealed, by the places of the message's events. */
 async function sealed(body: Buffer, events: number): Promise<{ asked: readonly ClearPart[]; byPlace: readonly (readonly string[])[] }> {
   const asked: ClearPart[] = [];
-  const parts = await sealMessage('acme', body, () => readPersonal({ source: 'identity', tenant: 'acme' }, body), {
-    seal: async (_tenant, clear) => {
-      asked.push(...clear);
-      return clear.map(({ json }) => ({ text: json, digest: '', isErased: false }));
-    },
-  });
-  return { asked, byPlace: Array.from({ length: events }, (_, place) => parts.ofEvent(place).map(({ bytes }) => bytes.toString())) };
+  const seal = async (_tenant: string, clear: readonly ClearPart[]) => {
+    asked.push(...clear);
+    return clear.map(({ json }) => ({ text: json, digest: '', isErased: false }));
+  };
+  const parts = await sealMessage('acme', body, () => readPersonal(ADDRESS, body), { seal }, true);
+  const admitted = admittedOf(Buffer.from(JSON.stringify([makeEvent('acme')])))[0]!;
+  return { asked, byPlace: Array.from({ length: events }, (_, place) => shown(parts.ofEvent(place, admitted))) };
+}
+
+const shown = (parts: ReturnType<MessageParts['ofEvent']>): string[] => parts.map(({ bytes }) => bytes.toString());
+const admittedOf = (body: Buffer) => [...admitMessage(ADDRESS, body, DIGESTER)].flatMap((one) => ('admitted' in one ? [one.admitted] : []));
+
+/** How a message's parts were sealed, where the keys of `atHand` are at hand. */
+async function way(body: Buffer, atHand: readonly string[], isFirstTime = true): Promise<{ way: 'before' | 'in turn'; byEvent: readonly (readonly string[])[] }> {
+  let before = 0;
+  const seal = async (_tenant: string, clear: readonly ClearPart[]) => clear.map(({ json }) => (before++, { text: json, digest: '', isErased: false }));
+  const atOnce: AtOnceSealer = {
+    isAtHand: (tenant, subjects) => tenant === 'acme' && [...subjects].every((subject) => atHand.includes(subject)),
+    seal: (_tenant, { subject, eventId, json }) => ({ text: `${subject} ${eventId} ${json}`, digest: 'd', isErased: false }),
+  };
+  const parts = await sealMessage('acme', body, () => readPersonal(ADDRESS, body), { seal, atOnce }, isFirstTime);
+  const byEvent = admittedOf(body).map((admitted, place) => shown(parts.ofEvent(place, admitted)));
+  return { way: before > 0 ? 'before' : 'in turn', byEvent };
 }
 
 describe('the personal parts of a message', () => {
@@ -54,6 +72,28 @@ describe('the personal parts of a message', () => {
     const unread = () => {
       throw new Error('read');
     };
-    expect((await sealMessage('acme', without, unread, { seal: unread })).ofEvent(0)).toEqual([]);
+    expect((await sealMessage('acme', without, unread, { seal: unread }, true)).isEmpty).toBe(true);
+  });
+});
+
+describe('personal parts whose keys are at hand', () => {
+  const events = [makeEvent('acme', { personal: PERSONAL }), makeEvent('acme'), makeEvent('acme', { personal: [PERSONAL[1]!] })];
+  const body = Buffer.from(JSON.stringify(events));
+
+  it("are sealed in their event's turn", async () => {
+    expect(await way(body, ['u-1', 'u-2'])).toEqual({
+      way: 'in turn',
+      byEvent: [[`u-1 ${events[0]!.id} {"ip":"203.0.113.9"}`, `u-2 ${events[0]!.id} {"ip":"203.0.113.10"}`], [], [`u-2 ${events[2]!.id} {"ip":"203.0.113.10"}`]],
+    });
+  });
+
+  it.each([
+    ['a key is missing', body, ['u-1'], true],
+    ['it comes again', body, ['u-1', 'u-2'], false],
+    ['a subject may be spelled in another way', Buffer.from(body.toString().replaceAll('"u-1"', String.raw`"\u0075-1"`)), ['u-1', 'u-2'], true],
+    ['it names no subject in a way that is known', Buffer.from(body.toString().replaceAll('"subject"', String.raw`"s\u0075bject"`)), ['u-1', 'u-2'], true],
+    ['something else is called a subject', Buffer.from(JSON.stringify([...events, makeEvent('acme', { data: { subject: 'of a mail' } })])), ['u-1', 'u-2'], true],
+  ])('are sealed before when %s', async (_why, message, atHand, isFirstTime) => {
+    expect((await way(message, atHand, isFirstTime)).way).toBe('before');
   });
 });
