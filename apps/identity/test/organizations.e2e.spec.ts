@@ -228,6 +228,18 @@ describe('a role of its own', () => {
       await fixture.ask('role-change', owner.browser, { organization: ACME, role: 'racing', description: 'x', grants: grants('member.invite') });
       expect(await may()).toBe(true);
     }
+    for (let round = 0; round < 4; round++) {
+      const email = `raced${round}@acme.example`;
+      // Whoever acts by the role while it is taken from him came first, or is refused: never in between.
+      const [used] = await Promise.all([
+        codeOf(fixture.ask('member-invite', holder.browser, { organization: ACME, email })),
+        fixture.ask('role-change', owner.browser, { organization: ACME, role: 'racing', description: 'x', grants: grants('role.read') }),
+      ]);
+      expect(['none', 'CONFLICT', 'FORBIDDEN']).toContain(used);
+      const { invitations } = await fixture.ask('invitation-list', owner.browser, { organization: ACME, limit: 200 });
+      expect(invitations.some((one) => one.email === email)).toBe(used === 'none');
+      await fixture.ask('role-change', owner.browser, { organization: ACME, role: 'racing', description: 'x', grants: grants('member.invite') });
+    }
     expect(await codeOf(fixture.ask('role-remove', owner.browser, { organization: ACME, role: 'racing' }))).toBe('ROLE_IN_USE');
     await fixture.ask('member-remove', owner.browser, { organization: ACME, userId: holder.userId });
     expect((await edge.check(fixture.context(holder.browser))).organization).toBeUndefined();

@@ -4,6 +4,9 @@ import type { WrittenMail } from './templates.js';
 const CONNECT_MS_MAX = 10_000;
 const SILENCE_MS_MAX = 20_000;
 
+/** One address and nothing else: no second one, no header, no command (RFC 5321 §4.1.2 allows more, in quotes; we do not). */
+const ONE_ADDRESS = /^[^\s\p{Cc}<>,;:"()[\]\\@]+@[^\s\p{Cc}<>,;:"()[\]\\@]+$/u;
+
 /** `tls`: from the first byte (RFC 8314). `starttls`: refused by us unless the server upgrades. `none`: for a server on this machine. */
 export const SMTP_SECURITIES = ['tls', 'starttls', 'none'] as const;
 
@@ -48,6 +51,7 @@ export function smtpTransport(options: SmtpOptions): MailTransport {
   const host = options.from.slice(options.from.lastIndexOf('@') + 1);
   return {
     send: async ({ id, to, subject, text }) => {
+      if (!ONE_ADDRESS.test(to)) throw new MailRefused('EENVELOPE', true);
       const transport = createTransport(optionsOf(options));
       try {
         await transport.sendMail({
