@@ -43,6 +43,7 @@ export const SEVERITY_RULES: readonly SeverityRule[] = [
   // what proves who somebody is
   { id: 'credential-changed', types: ['identity.user.password-changed', 'identity.user.password-reset', 'identity.user.totp-enrolled', 'identity.user.passkey-*', 'identity.user.backup-codes-made', 'identity.user.email-*'], outcomes: ['success'], severity: 'notice', why: 'The owner should recognise it' },
   { id: 'second-factor-gone', types: ['identity.user.totp-removed', 'identity.user.passkey-removed', 'identity.user.mfa-reset'], outcomes: ['success'], severity: 'warning', why: 'The account is weaker than it was' },
+  { id: 'passkey-suspected', types: ['identity.user.passkey-suspected'], outcomes: ANY, severity: 'alert', why: 'There may be a copy of a passkey' },
   { id: 'key-made', types: ['identity.api-key.created', 'identity.service-account.*'], outcomes: ['success'], severity: 'notice', why: 'A new way in' },
 
   // power

@@ -22,6 +22,7 @@ async function change({ users, columns, store, tenant }: Flows, { userId: whose,
     id: userId,
     command: { type: 'change-profile', userId, ...(name === undefined ? {} : { name }), ...(locale === undefined ? {} : { locale }), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));

@@ -84,6 +84,7 @@ async function remove(flows: Flows, asker: Asker): Promise<Record<string, never>
     id: userId,
     command: { type: 'remove-phone', userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));

@@ -29,6 +29,7 @@ async function remove({ users, policies, store, tenant, revocations }: Flows, co
     id: userId,
     command: { ...commandOf(isNeeded), userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
       // A role that was given meanwhile, and asks for the factor, has counted the access on.

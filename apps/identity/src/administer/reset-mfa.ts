@@ -25,6 +25,7 @@ async function reset({ users, store, tenant, revocations, guard, notices }: Flow
     id: userId,
     command: { type: 'reset-factors', userId, reason, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
       await holdAuthority(client, authority(session));

@@ -65,7 +65,7 @@ export function decideFactor(command: FactorChange, factors: Factors, userId: st
     case 'remove-totp':
       if (factors.totp !== 'enrolled') throw new IdentityFault('TOTP_NOT_ENROLLED', 'there is no authenticator');
       keepOne({ ...factors, totp: 'none' }, command.isNeeded);
-      return [notice('totp-removed', {})];
+      return [{ what: 'totp-removed', data: {}, severity: 'warning' }];
     case 'use-backup-code':
       // The stream decides: two requests with one code meet here, and only one of them is first.
       if (!factors.backupCodes.has(command.codeId)) throw new IdentityFault('CODE_REFUSED', 'the code is wrong or has been used', { field: 'code' });
@@ -110,7 +110,7 @@ function decidePasskey(command: PasskeyChange, factors: Factors, userId: string)
       return [{ what: 'passkey-renamed', data: { passkeyId }, ...named(command.name) }];
     case 'remove-passkey':
       keepOne({ ...factors, passkeys: without(passkeys, passkeyId) }, command.isNeeded);
-      return [notice('passkey-removed', { passkeyId })];
+      return [{ what: 'passkey-removed', data: { passkeyId }, severity: 'warning' }];
     case 'suspect-passkey':
       return [{ what: 'passkey-suspected', data: { passkeyId, counter: command.counter, given: command.given }, severity: 'alert', outcome: 'denied' }];
   }

@@ -43,6 +43,7 @@ async function rename({ users, columns, store, tenant }: Flows, { passkeyId, nam
     id: userId,
     command: { type: 'rename-passkey', userId, passkeyId, name, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
