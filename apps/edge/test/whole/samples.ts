@@ -4,7 +4,7 @@ import { FACTOR_SAMPLES } from './samples-of-factors.js';
 import { KEY_SAMPLES } from './samples-of-keys.js';
 import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
-import { HOME, type Person, type WholeStand } from './whole-stand.js';
+import { HOME, type LedgerEvent, type Person, type WholeStand } from './whole-stand.js';
 
 const reads = (query = ''): Make => async ({ stand }) => ({ by: stand.admin.browser, query, path: { tenant: 'system', index: '0', userId: stand.admin.account.userId, ...(await ofLedger(stand)) } });
 
@@ -18,7 +18,8 @@ function ofLedger(stand: WholeStand): Promise<Record<string, string>> {
 }
 
 async function findInLedger(stand: WholeStand): Promise<Record<string, string>> {
-  const id = (await stand.eventsOnce((events) => events.some(({ index }) => index === 0))).find(({ index }) => index === 0)!.id;
+  const isFirst = ({ tenant, index }: LedgerEvent): boolean => tenant === 'system' && index === 0;
+  const { id } = (await stand.eventsOnce((events) => events.some(isFirst))).find(isFirst)!;
   for (;;) {
     const { status, text } = await stand.admin.browser.get('/v1/ledgers/system/checkpoint');
     const size = Number(text.split('\n')[1]);

@@ -28,6 +28,7 @@ export interface Person {
 /** An event of the ledger, as an auditor with all permissions reads it. */
 export interface LedgerEvent {
   readonly type: string;
+  readonly tenant: string;
   readonly actor: { readonly type: string; readonly id: string };
   readonly resource?: { readonly type: string; readonly id: string };
   readonly correlationId?: string;
