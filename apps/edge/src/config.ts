@@ -32,6 +32,8 @@ const schema = z.object({
   EDGE_REDIS_URL_FILE: z.string().optional(),
   /** How long an event over HTTP waits for its receipt. */
   EDGE_RECEIPT_MS: z.coerce.number().int().min(100).max(30_000).default(10_000),
+  /** Multiplies every limit of requests a minute: for whoever has many people behind one address. */
+  EDGE_LIMITS_FACTOR: z.coerce.number().min(0.1).max(1_000_000).default(1),
   EDGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -53,6 +55,7 @@ export function readConfig(env: Environment) {
     operationsPort: config.EDGE_OPERATIONS_PORT,
     trustedProxies: config.EDGE_TRUSTED_PROXIES,
     receiptMs: config.EDGE_RECEIPT_MS,
+    limitsFactor: config.EDGE_LIMITS_FACTOR,
     logLevel: config.EDGE_LOG_LEVEL,
   });
 }

@@ -7,7 +7,7 @@ import { createApp } from './http/create-app.js';
 import { Idempotency, MemoryIdempotency } from './http/idempotency.js';
 import { createOperations, type Readiness } from './http/operations.js';
 import { isOutcomeOpen } from './http/problem.js';
-import { RateLimits } from './http/rate-limits.js';
+import { RateLimits, scaledLimits } from './http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
 import { HttpIntake } from './ingest/http-intake.js';
 import { registerDocs } from './openapi/register-docs.js';
@@ -77,8 +77,9 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
 }
 
 /** In Redis when there is one, for all edges; else in memory. */
-function openStores({ redisUrl }: EdgeConfig, registry: ReturnType<typeof createRegistry>, log: Logger) {
-  if (redisUrl === undefined) return { limits: new RateLimits(), idempotency: new MemoryIdempotency(), close: () => undefined };
+function openStores({ redisUrl, limitsFactor }: EdgeConfig, registry: ReturnType<typeof createRegistry>, log: Logger) {
+  const limits = scaledLimits(limitsFactor);
+  if (redisUrl === undefined) return { limits: new RateLimits(undefined, limits), idempotency: new MemoryIdempotency(), close: () => undefined };
   const answers = new Gauge({ name: 'countersign_edge_redis_answers', help: '1 while Redis answers; absent without one', registers: [registry] });
   let isAway = false;
   const redis = connectRedis(redisUrl, (error) => {
@@ -91,7 +92,7 @@ function openStores({ redisUrl }: EdgeConfig, registry: ReturnType<typeof create
     isAway = false;
     answers.set(1);
   });
-  return { limits: new RateLimits(redisLimiter(redis)), idempotency: new RedisIdempotency(redis), close: () => redis.disconnect() };
+  return { limits: new RateLimits(redisLimiter(redis), limits), idempotency: new RedisIdempotency(redis), close: () => redis.disconnect() };
 }
 
 function edgeMetrics(registry: ReturnType<typeof createRegistry>) {

@@ -5,7 +5,7 @@ import { EdgeFault } from '../src/http/edge-fault.js';
 import { parseBody } from '../src/http/i-json.js';
 import { MemoryIdempotency } from '../src/http/idempotency.js';
 import { JSON_DEPTH_MAX, requireShallow } from '../src/http/json-depth.js';
-import { LIMITS, networkOf, RateLimits } from '../src/http/rate-limits.js';
+import { LIMITS, networkOf, RateLimits, scaledLimits } from '../src/http/rate-limits.js';
 import { idempotencyContract } from './idempotency-contract.js';
 
 const ORIGIN = 'https://countersign.example';
@@ -100,6 +100,12 @@ describe('a rate limit', () => {
     ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
   ])('takes %s as %s', (ip, network) => {
     expect(networkOf(ip)).toBe(network);
+  });
+
+  it('is multiplied by the factor of the installation, and never nothing', () => {
+    expect(scaledLimits(1)).toEqual(LIMITS);
+    expect(scaledLimits(2.5).guess).toEqual({ ip: 75, user: 50 });
+    expect(scaledLimits(0.001).guess).toEqual({ ip: 1, user: 1 });
   });
 
   it('takes all addresses of one /64 as one', () => {

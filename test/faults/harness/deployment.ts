@@ -33,7 +33,8 @@ export class Deployment {
 
   admin!: Person;
 
-  static async open(): Promise<Deployment> {
+  /** `edgeEnv`: changes to the variables of the edges. */
+  static async open(edgeEnv: Readonly<Record<string, string>> = {}): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'countersign-deployment-'));
     // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
     await chmod(folder, 0o711);
@@ -44,7 +45,7 @@ export class Deployment {
     const redisUrlFile = join(folder, 'redis-url');
     if (redis !== undefined) await writeFile(redisUrlFile, redis.url, { mode: 0o600 });
     const platform = await Platform.open(stack, { isFast: false, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', ...(redis === undefined ? {} : { IDENTITY_REDIS_URL_FILE: redisUrlFile }) } } });
-    const shared: Record<string, string> = redis === undefined ? {} : { EDGE_REDIS_URL_FILE: redisUrlFile };
+    const shared: Record<string, string> = { ...edgeEnv, ...(redis === undefined ? {} : { EDGE_REDIS_URL_FILE: redisUrlFile }) };
     const edges = [await platform.addEdge(shared), await platform.addEdge(shared)] as const;
     const made = new Deployment(folder, stack, redis, platform, edges, browserAgent(platform.ca));
     made.#dismiss = dismiss;

@@ -16,6 +16,12 @@ export const LIMITS = {
 } as const satisfies Readonly<Record<string, { readonly ip: number; readonly user: number }>>;
 export type LimitName = keyof typeof LIMITS;
 
+/** The same limits times a factor, never below one request. */
+export function scaledLimits(factor: number): Readonly<Record<LimitName, { readonly ip: number; readonly user: number }>> {
+  const scaled = (limit: number): number => Math.max(1, Math.round(limit * factor));
+  return Object.fromEntries(Object.entries(LIMITS).map(([name, { ip, user }]) => [name, { ip: scaled(ip), user: scaled(user) }])) as Record<LimitName, { ip: number; user: number }>;
+}
+
 const WINDOW_SECONDS = 60;
 
 export type MakeLimiter = (name: string, points: number, windowSeconds: number) => RateLimiterAbstract;
