@@ -136,7 +136,8 @@ export async function holdAuthority(client: PoolClient, { sessionId, userId, acc
     if (await holdKey(client, key)) return;
     throw new IdentityFault('CONFLICT', 'the API key that asks was revoked, or may do less, meanwhile');
   }
-  const session = await client.query('SELECT FROM sessions WHERE session_id = $1 AND ended_at IS NULL FOR SHARE', [sessionId]);
+  // In the order in which whoever takes it locks them: account, then sessions. Otherwise each could wait for the other.
   const user = await client.query('SELECT FROM users WHERE user_id = $1 AND access = $2 FOR SHARE', [userId, access]);
+  const session = await client.query('SELECT FROM sessions WHERE session_id = $1 AND ended_at IS NULL FOR SHARE', [sessionId]);
   if (session.rowCount !== 1 || user.rowCount !== 1) throw new IdentityFault('CONFLICT', 'who asks has lost the session, or his roles have changed, meanwhile');
 }
