@@ -79,7 +79,7 @@ export function pathOf(path: string, values: Readonly<Record<string, string>>): 
 
 const TEXTS = [
   'home', 'viewer', 'Somebody', 'correct horse battery staple', 'somebody@example.com', '123456', '7', 'identity', '2026-01-31T09:30:00.000Z', '2026-01-31',
-  'A'.repeat(43), 'A'.repeat(22), 'https://example.com', '01890a5d-ac96-774b-bcce-b302099a8057', '192.0.2.1', 'event.write', '+15550100', 'identity.user.registered', 'AAAA',
+  'A'.repeat(43), 'A'.repeat(22), 'https://example.com', '01890a5d-ac96-774b-bcce-b302099a8057', '192.0.2.1', 'event.write', '+15550100', 'identity.user.registered', 'AAAA', 'http.app.thing.done',
 ];
 
 /** Some value that the schema takes, as far as a schema says. Throws Error when none is known: give the schema an example. */
