@@ -16,6 +16,8 @@ const schema = z.object({
   KEYS_EPOCH_DIR: z.string(),
   /** Name of the key that signs destruction receipts (C2SP signed-note). */
   KEYS_RECEIPT_NAME: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,127}$/),
+  /** Name of the key that signs certificates of deletion and erasure. Default: that of receipts, and `/certificates`. */
+  KEYS_CERTIFICATE_NAME: z.string().regex(/^[a-z0-9][a-z0-9./-]{0,127}$/).optional(),
   KEYS_HTTP_HOST: z.string().default('127.0.0.1'),
   KEYS_HTTP_PORT: count(0, 65_535).default(8081),
   KEYS_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -47,6 +49,7 @@ export function readConfig(env: Environment) {
     epochDir: config.KEYS_EPOCH_DIR,
     rootKey: readRootKeyConfig(env),
     receiptName: config.KEYS_RECEIPT_NAME,
+    certificateName: config.KEYS_CERTIFICATE_NAME ?? `${config.KEYS_RECEIPT_NAME}/certificates`,
     httpHost: config.KEYS_HTTP_HOST,
     httpPort: config.KEYS_HTTP_PORT,
     logLevel: config.KEYS_LOG_LEVEL,

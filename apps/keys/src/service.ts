@@ -6,6 +6,7 @@ import { Roller } from './epoch/roller.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
 import { SELF } from './keyring/key-ring.js';
+import { certificateHandlers } from './operations/certificates.js';
 import { checkpointHandlers, reportSignatures } from './operations/checkpoints.js';
 import { dataKeyHandlers, type LeasePolicy } from './operations/data-keys.js';
 import { Erasures } from './operations/erasures.js';
@@ -89,6 +90,7 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
       ...lifecycleHandlers(life),
       ...holdingHandlers({ store, ring, holders, now: Date.now }),
       ...erasures.handlers(),
+      ...certificateHandlers({ store, signer, name: config.certificateName }),
       ...signingImportHandlers(ring, now),
       ...overviewHandlers({ store, rows, subjectPool, roller, now, log }),
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { consistencyProofOf, formatCheckpoint, formatCheckpointBody, leafHash, parseNote, rootOf, verifyCheckpoint } from '@countersign/chain';
+import { consistencyProofOf, formatCheckpoint, formatCheckpointBody, leafHash, parseNote, parseVkey, rootOf, sha256Hex, verifyCheckpoint } from '@countersign/chain';
+import { verifyCertificate } from '@countersign/certificates';
 import type { Keys } from '@countersign/key-client';
 import { codeOf, KeysFixture } from './fixture/keys-fixture.js';
 
@@ -41,6 +42,27 @@ describe('data keys', () => {
     await keys.report();
     const [keyId] = text.split(':').slice(1);
     expect((await fixture.audit('keys.cached-key.used')).at(-1)?.data['uses']).toEqual({ [keyId!]: { encrypt: 2, decrypt: 1 } });
+  });
+});
+
+describe('certificates', () => {
+  const statement = '{"subject":"user-17"}';
+
+  it('are signed for retention alone, by a key that is not that of receipts', async () => {
+    const retention = await fixture.as('retention');
+    const { result } = await retention.client.ask('sign-certificate', { kind: 'erasure', statement });
+    expect(verifyCertificate(result.certificate, [parseVkey(result.vkey)])).toEqual({ kind: 'erasure', signer: 'keys.example/certificates', statement: { subject: 'user-17' } });
+    const digest = sha256Hex(result.certificate);
+    expect((await fixture.audit('keys.certificate.signed')).at(-1)).toMatchObject({ actor: { id: 'retention' }, data: { kind: 'erasure', digest } });
+    const receipt = await retention.client.ask('destroy-subject', { tenant: 'acme', subject: 'user-17', reason: 'test' });
+    expect(parseNote(receipt.result.receipt).signatures[0]!.name).not.toBe('keys.example/certificates');
+    expect(await codeOf(identity.client.ask('sign-certificate', { kind: 'erasure', statement }))).toBe('KEY_PURPOSE_FORBIDDEN');
+    expect(await codeOf(ledger.client.ask('sign-certificate', { kind: 'deletion', statement }))).toBe('KEY_PURPOSE_FORBIDDEN');
+  });
+
+  it('hold one line: a second one could be taken for another statement', async () => {
+    const retention = await fixture.as('retention');
+    expect(await codeOf(retention.client.ask('sign-certificate', { kind: 'erasure', statement: '{}\n{}' }))).toBe('REQUEST_MALFORMED');
   });
 });
 

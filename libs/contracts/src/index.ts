@@ -13,3 +13,4 @@ export * from './identity-organizations.js';
 export * from './identity-policies.js';
 export * from './identity-api-keys.js';
 export * from './ingest.js';
+export * from './retention-certificates.js';

@@ -46,6 +46,11 @@ export const keyViewSchema = z.strictObject({
 export type KeyView = z.infer<typeof keyViewSchema>;
 export type KeyVersionView = z.infer<typeof keyVersionViewSchema>;
 
+/** What a certificate says, one line: it goes to the key service, and into an event's part. */
+export const CERTIFICATE_STATEMENT_CHARS_MAX = 64 * 1024;
+export const CERTIFICATE_KINDS = ['deletion', 'erasure'] as const;
+export type CertificateKind = (typeof CERTIFICATE_KINDS)[number];
+
 /** A scan that took longer proves nothing. */
 const SCAN_MS_MAX = 86_400_000;
 
@@ -147,6 +152,12 @@ export const KEYS_OPERATIONS = {
     sealed: false,
     args: z.strictObject({ tenant: tenantSchema, subject, reason: z.string().min(1).max(256) }),
     result: z.strictObject({ receipt: z.string(), destroyedAt: time }),
+  },
+  /** A signed note about what was destroyed (libs/certificates), by a key that signs nothing else; `vkey` verifies it. */
+  'sign-certificate': {
+    sealed: false,
+    args: z.strictObject({ kind: z.enum(CERTIFICATE_KINDS), statement: z.string().min(2).max(CERTIFICATE_STATEMENT_CHARS_MAX).regex(/^[ -\u{10ffff}]+$/u, 'must be one line') }),
+    result: z.strictObject({ certificate: z.string(), vkey: z.string() }),
   },
   list: {
     sealed: false,

@@ -23,6 +23,7 @@ export const GRANTS: readonly Grant[] = [
   { service: 'identity', purpose: 'identity.*', operations: [...FIELDS, ...FILES], why: 'secrets of second factors, tokens of providers, search by national id' },
   { service: 'retention', purpose: 'personal', operations: [...SUBJECTS, 'destroy-subject'], why: 'answers requests for access, and erases' },
   { service: 'retention', purpose: 'retention.*', operations: [...FIELDS, ...FILES], why: 'exports and evidence lie encrypted in a store of files' },
+  { service: 'retention', purpose: 'certificates', operations: ['sign-certificate'], why: 'what it has had destroyed is proved by a key that it cannot use for anything else' },
   { service: 'edge', purpose: 'edge.*', operations: FIELDS, why: 'secrets of API clients' },
   {
     service: 'operator',
@@ -52,6 +53,7 @@ const PURPOSE_OF: Partial<Readonly<Record<KeysOperation, string>>> = {
   'roll-epoch': 'personal',
   vkeys: 'signing',
   'sign-checkpoint': 'signing',
+  'sign-certificate': 'certificates',
   'import-signing-key': 'signing',
 };
 
