@@ -5,7 +5,7 @@ import { startEdge } from './service.js';
 const SHUTDOWN_LIMIT_MS = 9_000;
 
 try {
-  keepMemoryPrivate({ log: createLogger({ service: 'edge', level: 'warn' }) });
+  keepMemoryPrivate({ log: createLogger({ service: 'edge', level: 'warn', isImmediate: true }) });
   const edge = await startEdge(readConfig(process.env));
   gracefulShutdown({ log: edge.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: edge.shutdown });
 } catch (error) {

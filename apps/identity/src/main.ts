@@ -6,7 +6,7 @@ import { startIdentity } from './service.js';
 const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
-  keepMemoryPrivate({ log: createLogger({ service: 'identity', level: 'warn' }) });
+  keepMemoryPrivate({ log: createLogger({ service: 'identity', level: 'warn', isImmediate: true }) });
   const identity = await startIdentity(readConfig(process.env));
   gracefulShutdown({ log: identity.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: identity.shutdown });
 } catch (error) {

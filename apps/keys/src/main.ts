@@ -6,7 +6,7 @@ import { startKeys } from './service.js';
 const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
-  keepMemoryPrivate({ log: createLogger({ service: 'keys', level: 'warn' }) });
+  keepMemoryPrivate({ log: createLogger({ service: 'keys', level: 'warn', isImmediate: true }) });
   const keys = await startKeys(readConfig(process.env));
   gracefulShutdown({ log: keys.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: keys.shutdown });
 } catch (error) {

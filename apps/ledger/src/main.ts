@@ -7,7 +7,7 @@ import { startLedger } from './service.js';
 const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
-  keepMemoryPrivate({ log: createLogger({ service: 'ledger', level: 'warn' }) });
+  keepMemoryPrivate({ log: createLogger({ service: 'ledger', level: 'warn', isImmediate: true }) });
   const ledger = await startLedger(readConfig(process.env));
   gracefulShutdown({ log: ledger.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: ledger.shutdown });
 } catch (error) {

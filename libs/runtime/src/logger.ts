@@ -15,6 +15,11 @@ export interface LoggerOptions {
   readonly redact?: readonly string[];
   /** Default: standard output. */
   readonly destination?: DestinationStream;
+  /**
+   * Whether a line is out when the call returns: for what a process says as it ends. Default: no, and a thread writes the lines, since
+   * a service does not stand still when nobody takes its log.
+   */
+  readonly isImmediate?: boolean;
 }
 
 interface LoggedError {
@@ -46,7 +51,8 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { err: loggedError, error: loggedError },
     redact: { paths: [...REDACTED_PATHS, ...(options.redact ?? [])], censor: '[redacted]' },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const destination = options.destination ?? (options.isImmediate === true ? pino.destination({ dest: 1, sync: true }) : undefined);
+  return destination === undefined ? pino(settings) : pino(settings, destination);
 }
 
 /** A logger whose lines all carry `correlationId`, which ties together what one request caused. */

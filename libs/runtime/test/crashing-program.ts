@@ -8,7 +8,7 @@ const [guard, how] = process.argv.slice(2);
 const canary = Buffer.from([...'yranac-latem-tnecap'].reverse().join('').repeat(3));
 if (guard !== 'bare') {
   const { createLogger, keepMemoryPrivate } = await import('@countersign/runtime');
-  const log = createLogger({ service: 'crashing', level: 'warn' });
+  const log = createLogger({ service: 'crashing', level: 'warn', isImmediate: true });
   keepMemoryPrivate({ log, ...(guard === 'hidden' && { coredumpFilter: '/proc/self/no_such_file' }) });
 }
 const error = Object.assign(new Error('a row was refused'), { detail: `Failing row contains (${canary.toString()})`, code: '23514' });
