@@ -14,3 +14,4 @@ export * from './identity-policies.js';
 export * from './identity-api-keys.js';
 export * from './ingest.js';
 export * from './retention-certificates.js';
+export * from './holder.js';

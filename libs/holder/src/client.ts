@@ -1,0 +1,34 @@
+import { BusError, type BusConnection } from '@countersign/bus';
+import { HOLDER_OPERATIONS, holderReplySchema, holderSubject, type HolderArgsInput, type HolderOperation, type HolderResult } from '@countersign/contracts';
+import { HolderFault } from './fault.js';
+
+/** A list of ranges may be counted while it is asked for. */
+const TIMEOUT_MS = 30_000;
+
+/** Asks holders, as retention. */
+export class HolderClient {
+  constructor(
+    private readonly bus: Pick<BusConnection, 'request'>,
+    private readonly timeoutMs = TIMEOUT_MS,
+  ) {}
+
+  /** Rejects with HolderFault: HOLDER_UNAVAILABLE says that the outcome is unknown, and that asking again tells it. */
+  async ask<O extends HolderOperation>(service: string, operation: O, args: HolderArgsInput<O>, timeoutMs = this.timeoutMs): Promise<HolderResult<O>> {
+    const reply = holderReplySchema.safeParse(await this.#reply(holderSubject(service, operation), JSON.stringify(args), timeoutMs));
+    if (!reply.success) throw new HolderFault('HOLDER_INTERNAL', `${service} answers what is no answer`);
+    if ('error' in reply.data) throw new HolderFault(reply.data.error.code, `${service}: ${reply.data.error.message}`, reply.data.error.field);
+    const result = HOLDER_OPERATIONS[operation].result.safeParse(reply.data.result);
+    if (!result.success) throw new HolderFault('HOLDER_INTERNAL', `${service} answers ${operation} with what is no result: ${result.error.issues[0]?.path.join('.') ?? ''}`);
+    return result.data as HolderResult<O>;
+  }
+
+  async #reply(subject: string, body: string, timeoutMs: number): Promise<unknown> {
+    try {
+      const { data } = await this.bus.request(subject, body, { timeoutMs });
+      return JSON.parse(Buffer.from(data).toString('utf8'));
+    } catch (error) {
+      if (error instanceof BusError) throw new HolderFault('HOLDER_UNAVAILABLE', `${subject}: ${error.code}`, undefined, { cause: error });
+      throw new HolderFault('HOLDER_INTERNAL', `${subject}: the answer is no JSON`, undefined, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import type { BusConnection, BusMessage, Subscription } from '@countersign/bus';
+import { HELD_REQUEST_BYTES_MAX, HOLDER_OPERATIONS, holderSubject, type HolderArgs, type HolderOperation, type HolderReply, type HolderResult } from '@countersign/contracts';
+import type { Pool } from '@countersign/postgres';
+import { HolderFault } from './fault.js';
+import type { Holder } from './holder.js';
+import { Orders } from './orders.js';
+
+/** Requests being answered at once; the rest is told to come again. */
+const REQUESTS_AT_ONCE_MAX = 64;
+/** What pg says, without a code, of a connection that the server ended between two statements, as it does when an order's time is over. */
+const CONNECTION_GONE = /^(Connection terminated|Client has encountered a connection error)/;
+/** PostgreSQL, appendix A: classes 08 (connection), 25 (transaction timed out), 53 (resources), 57 (operator intervention). */
+const DATABASE_AWAY = /^(08|25P|53|57)/;
+
+export interface ResponderOptions {
+  readonly bus: BusConnection;
+  /** Under which name it answers. */
+  readonly service: string;
+  /** As the role that may carry orders out; the table is in the schema that it sees first. */
+  readonly pool: Pool;
+  readonly holder: Holder;
+  readonly onError: (error: unknown, operation: HolderOperation) => void;
+}
+
+type Answers = { readonly [O in HolderOperation]: (args: HolderArgs<O>) => Promise<HolderResult<O>> };
+
+/** Answers retention for one service. */
+export class HolderResponder {
+  readonly #subscriptions: Subscription[] = [];
+  readonly #answering = new Set<Promise<void>>();
+  readonly #answers: Answers;
+
+  constructor(private readonly options: ResponderOptions) {
+    const { holder, pool } = options;
+    const orders = new Orders(pool, holder);
+    this.#answers = {
+      'held-list': (args) => {
+        if (holder.types[args.type] === undefined) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');
+        return holder.list(args);
+      },
+      'held-execute': (order) => orders.execute(order),
+      'held-recall': ({ orderId }) => orders.recall(orderId),
+    };
+  }
+
+  async start(): Promise<void> {
+    const { bus, service, onError } = this.options;
+    for (const operation of Object.keys(HOLDER_OPERATIONS) as HolderOperation[]) {
+      const subscription = bus.subscribe(holderSubject(service, operation), (message) => this.#receive(operation, message), {
+        queue: `${service}-holder`,
+        onError: (error) => onError(error, operation),
+      });
+      this.#subscriptions.push(subscription);
+    }
+    await bus.flush();
+  }
+
+  /** Takes no more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    await Promise.all(this.#answering);
+  }
+
+  #receive(operation: HolderOperation, message: BusMessage): void {
+    const answering = this.#answer(operation, message).catch((error: unknown) => this.options.onError(error, operation));
+    this.#answering.add(answering);
+    answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
+  }
+
+  async #answer(operation: HolderOperation, message: BusMessage): Promise<void> {
+    let reply: HolderReply;
+    try {
+      if (this.#answering.size > REQUESTS_AT_ONCE_MAX) throw new HolderFault('HOLDER_UNAVAILABLE', 'too many requests at once');
+      const answer = this.#answers[operation] as (args: unknown) => Promise<unknown>;
+      reply = { result: await answer(readArgs(operation, message.data)) };
+    } catch (error) {
+      const { code, message: text, field } = this.#refusal(error, operation);
+      reply = { error: { code, message: text, ...(field === undefined ? {} : { field }) } };
+    }
+    message.respond(JSON.stringify(reply));
+  }
+
+  #refusal(error: unknown, operation: HolderOperation): HolderFault {
+    if (error instanceof HolderFault) return error;
+    this.options.onError(error, operation);
+    if (isDatabaseAway(error)) return new HolderFault('HOLDER_UNAVAILABLE', 'something that the holder needs does not answer');
+    return new HolderFault('HOLDER_INTERNAL', 'the holder failed; its log tells why');
+  }
+}
+
+function isDatabaseAway(error: unknown): boolean {
+  const { code, message = '' } = error as { readonly code?: unknown; readonly message?: string };
+  return typeof code === 'string' ? DATABASE_AWAY.test(code) || code.startsWith('ECONN') : CONNECTION_GONE.test(message);
+}
+
+function readArgs(operation: HolderOperation, data: Uint8Array): unknown {
+  if (data.length > HELD_REQUEST_BYTES_MAX) throw new HolderFault('REQUEST_MALFORMED', `a request has at most ${HELD_REQUEST_BYTES_MAX} bytes`);
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(data).toString('utf8'));
+  } catch {
+    throw new HolderFault('REQUEST_MALFORMED', 'a request is JSON');
+  }
+  const args = HOLDER_OPERATIONS[operation].args.safeParse(json);
+  if (!args.success) throw new HolderFault('REQUEST_MALFORMED', args.error.issues[0]?.message ?? 'malformed', args.error.issues[0]?.path.map(String).join('.') || undefined);
+  return args.data;
+}
