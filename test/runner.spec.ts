@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { holdsLocked } from '../tools/install.mjs';
-import { closing, takeSeed } from '../tools/test-run.mjs';
+import { closing, failureLines, takeSeed } from '../tools/test-run.mjs';
 import { ROOT, folderOf } from './folder-of.js';
 
 const report = (passed: number, failed = 0, broken = 0, pending = 0) => ({
@@ -39,6 +40,44 @@ describe('the closing line', () => {
 
   it('names skipped tests', () => {
     expect(closing([report(3, 0, 0, 2)], [0]).lines).toEqual(['2 skipped', '3 passed, 0 failed']);
+  });
+});
+
+describe('the end of a run names what failed', () => {
+  const test = (fullName: string, ...failureMessages: string[]) => ({ fullName, status: failureMessages.length > 0 ? 'failed' : 'passed', failureMessages });
+  const suite = (file: string, message: string, ...assertionResults: ReturnType<typeof test>[]) => ({ name: join(ROOT, file), status: 'failed', message, assertionResults });
+
+  it('with file, test and the first lines of the message, unpainted', () => {
+    const painted = `\u001b[31mexpected 1\u001b[39m\n\n${Array.from({ length: 30 }, (_, i) => `line ${i}`).join('\n')}`;
+    expect(failureLines([{ testResults: [suite('libs/a/test/a.spec.ts', '', test('a works'), test('a fails', painted))] }])).toEqual([
+      '✗ a fails',
+      '  libs/a/test/a.spec.ts',
+      '    expected 1',
+      ...Array.from({ length: 7 }, (_, i) => `    line ${i}`),
+    ]);
+  });
+
+  it('also suites that could not run, and no more than fit the end of a log', () => {
+    const many = Array.from({ length: 30 }, (_, i) => test(`fails ${i}`, 'no'));
+    const lines = failureLines([{ testResults: [suite('libs/a/test/a.spec.ts', 'Cannot find module')] }, {}, { testResults: [suite('libs/b/test/b.spec.ts', '', ...many)] }]);
+    expect(lines.slice(0, 3)).toEqual(['✗ the suite could not run', '  libs/a/test/a.spec.ts', '    Cannot find module']);
+    expect(lines.at(-1)).toBe('✗ and 11 more: see above');
+    expect(lines).toHaveLength(20 * 3 + 1);
+  });
+
+  it('with nothing when nothing failed', () => {
+    expect(failureLines([{ testResults: [{ ...suite('a', '', test('works')), status: 'passed' }] }, {}])).toEqual([]);
+  });
+
+  it('in the words of Jest itself', () => {
+    const folder = folderOf({ 'red.spec.mjs': "import { expect, it } from '@jest/globals'; it('is red', () => expect(1).toBe(2));", 'broken.spec.mjs': "import './gone.mjs';" });
+    const report = join(folder.path, 'report.json');
+    const jest = [join(ROOT, 'node_modules/jest/bin/jest.js'), '--config', '{}', '--rootDir', folder.path, '--testMatch', '**/*.spec.mjs', '--json', `--outputFile=${report}`, '--runInBand'];
+    spawnSync(process.execPath, jest, { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules' } });
+    const lines = failureLines([JSON.parse(readFileSync(report, 'utf8'))]);
+    expect(lines.slice(lines.indexOf('✗ is red'))).toEqual(expect.arrayContaining(['✗ is red', expect.stringContaining('red.spec.mjs'), expect.stringContaining('expect(received).toBe(expected)')]));
+    expect(lines).toEqual(expect.arrayContaining(['✗ the suite could not run', expect.stringContaining('broken.spec.mjs'), expect.stringContaining('gone.mjs')]));
+    folder.dispose();
   });
 });
 

@@ -10,6 +10,8 @@ const RUN_TIMEOUT_MS = { unit: 300_000, e2e: 480_000 };
 // Jest reports first and exits when nothing is left running; a suite that leaves a server behind would hang for ever.
 const EXIT_GRACE_MS = 15_000;
 const EMPTY_REPORT = { numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0, numPendingTests: 0 };
+/** What stands in for the report of a run that ended without one. */
+const lostReport = (project, message) => ({ ...EMPTY_REPORT, numRuntimeErrorTestSuites: 1, testResults: [{ name: join(ROOT, project), status: 'failed', message, assertionResults: [] }] });
 
 const [project, kind, ...extra] = process.argv.slice(2);
 if (project === undefined || !['unit', 'e2e'].includes(kind)) {
@@ -26,11 +28,14 @@ function listSuites() {
   return suites.map((file) => relative(ROOT, join(folder, file))).sort();
 }
 
+let stopped;
+
 /** Ends a run that takes too long or does not exit after its report. @returns {() => void} stops the watch */
 function watch() {
   const startedAt = performance.now();
   let reportedAt = Infinity;
   const stop = (why) => {
+    stopped = why;
     console.error(`${project} ${kind}: ${why}`);
     process.kill(process.pid, 'SIGTERM');
     clearInterval(timer);
@@ -72,4 +77,5 @@ if (suites.length === 0) {
 } else {
   forwardSignals();
   process.exitCode = await runSuites(suites);
+  if (!existsSync(report)) writeFileSync(report, JSON.stringify(lostReport(project, stopped ?? `Jest ended with ${process.exitCode} and left no report`)));
 }

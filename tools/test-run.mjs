@@ -1,11 +1,16 @@
 // The test commands: everything goes through Nx, and the closing line is summed over Jest's own reports.
 import { randomInt } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { runVisibly, stopCode } from './child.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
 const SEED_MAX = 2 ** 31;
+// Whoever sees the end of a log only must see what failed: enough of each message, and not so much that it is pushed out.
+const MAX_FAILURES_TOLD = 20;
+const MAX_MESSAGE_LINES = 8;
+const MAX_LINE_CHARACTERS = 300;
 
 /**
  * Sums Jest reports into the closing line. A suite that could not run at all counts as one failure.
@@ -26,6 +31,29 @@ export function closing(reports, codes) {
   return { lines, exitCode: isStepRed || failed > 0 || passed === 0 ? 1 : 0 };
 }
 
+function failuresOf({ testResults = [] }) {
+  return testResults.flatMap(({ name: path, message, status, assertionResults }) => {
+    const file = relative(ROOT, path);
+    const failed = assertionResults.filter((test) => test.status === 'failed').map((test) => ({ file, name: test.fullName, message: test.failureMessages.join('\n') }));
+    return failed.length === 0 && status === 'failed' ? [{ file, name: 'the suite could not run', message }] : failed;
+  });
+}
+
+/**
+ * Name, file and the first lines of the message of every test that failed, and of every suite that could not run.
+ * @param {ReadonlyArray<{testResults?: ReadonlyArray<object>}>} reports as Jest writes them with --json
+ * @returns {string[]} no lines when nothing failed
+ */
+export function failureLines(reports) {
+  const failures = reports.flatMap(failuresOf);
+  const lines = failures.slice(0, MAX_FAILURES_TOLD).flatMap(({ file, name, message }) => {
+    const told = stripVTControlCharacters(message).split('\n').filter((line) => line.trim() !== '').slice(0, MAX_MESSAGE_LINES);
+    return [`✗ ${name}`, `  ${file}`, ...told.map((line) => `    ${line.slice(0, MAX_LINE_CHARACTERS)}`)];
+  });
+  const more = failures.length - MAX_FAILURES_TOLD;
+  return more > 0 ? [...lines, `✗ and ${more} more: see above`] : lines;
+}
+
 function readReports() {
   const files = readdirSync(RESULTS_DIR).filter((file) => file.endsWith('.json'));
   return files.map((file) => JSON.parse(readFileSync(join(RESULTS_DIR, file), 'utf8')));
@@ -37,8 +65,9 @@ function clearReports() {
 }
 
 function close(codes) {
-  const { lines, exitCode } = closing(readReports(), codes);
-  console.log(lines.join('\n'));
+  const reports = readReports();
+  const { lines, exitCode } = closing(reports, codes);
+  console.log([...failureLines(reports), ...lines].join('\n'));
   return exitCode;
 }
 
