@@ -4,9 +4,9 @@ import { createLogger, createRegistry, type Logger, type ShutdownStep } from '@c
 import { Gauge, Histogram } from 'prom-client';
 import type { EdgeConfig } from './config.js';
 import { createApp } from './http/create-app.js';
-import { Idempotency, MemoryIdempotency } from './http/idempotency.js';
+import { Idempotency, MemoryIdempotency, type IdempotencyStore } from './http/idempotency.js';
 import { createOperations, type Readiness } from './http/operations.js';
-import { isOutcomeOpen } from './http/problem.js';
+import { isCommandDone, isOutcomeOpen } from './http/problem.js';
 import { RateLimits, scaledLimits } from './http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
 import { HttpIntake } from './ingest/http-intake.js';
@@ -30,6 +30,8 @@ export interface RunningEdge {
 export interface EdgeOptions {
   /** For tests that ask more than anybody may. */
   readonly limits?: RateLimits;
+  /** For tests of what edges share. */
+  readonly idempotency?: IdempotencyStore;
 }
 
 /** Wires the edge together and starts it. Rejects when something that it needs is missing. */
@@ -48,7 +50,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
     upstreams: { identity, ledger, intake },
     sessions,
     limits: options.limits ?? stores.limits,
-    idempotency: new Idempotency({ store: stores.idempotency, isOpen: isOutcomeOpen, log }),
+    idempotency: new Idempotency({ store: options.idempotency ?? stores.idempotency, isOpen: isOutcomeOpen, isDone: isCommandDone, log }),
     publicOrigin: config.publicOrigin,
     tls: config.tls,
     trustedProxies: config.trustedProxies,

@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { IdentityClientError } from '@countersign/identity-client';
 import fc from 'fast-check';
 import { csrfTokenOf, requireOwnPage } from '../src/http/csrf.js';
 import { EdgeFault } from '../src/http/edge-fault.js';
 import { parseBody } from '../src/http/i-json.js';
 import { MemoryIdempotency } from '../src/http/idempotency.js';
 import { JSON_DEPTH_MAX, requireShallow } from '../src/http/json-depth.js';
+import { KeyGuesses } from '../src/http/key-guesses.js';
 import { LIMITS, networkOf, RateLimits, scaledLimits } from '../src/http/rate-limits.js';
 import { idempotencyContract } from './idempotency-contract.js';
 
@@ -21,7 +23,7 @@ function codeOf(work: () => unknown): string {
     throw error;
   }
 }
-const codeOfAsync = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: unknown) => (error instanceof EdgeFault ? error.code : String(error)));
+const codeOfAsync = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: unknown) => (error instanceof EdgeFault || error instanceof IdentityClientError ? error.code : String(error)));
 
 describe('a mutation by cookie', () => {
   it.each<[string, Record<string, string>, string | undefined, string]>([
@@ -100,6 +102,18 @@ describe('a rate limit', () => {
     ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
   ])('takes %s as %s', (ip, network) => {
     expect(networkOf(ip)).toBe(network);
+  });
+
+  it('of API keys counts guesses by network, keys that are over by themselves, and lets those through that were good', async () => {
+    const keys = new KeyGuesses(new RateLimits(undefined, { ...LIMITS, 'key-guess': { ip: 2, user: 2 } }));
+    const ask = (key: string, code?: 'API_KEY_REFUSED' | 'API_KEY_REVOKED') => codeOfAsync(keys.run('192.0.2.1', key, async () => {
+      if (code !== undefined) throw new IdentityClientError(code, 'x');
+    }));
+    expect(await ask('good')).toBe('none');
+    for (let time = 0; time < 2; time++) expect(await ask('over', 'API_KEY_REVOKED')).toBe('API_KEY_REVOKED');
+    expect([await ask('over', 'API_KEY_REVOKED'), await ask('another')]).toEqual(['RATE_LIMITED', 'none']);
+    for (let time = 0; time < 2; time++) expect(await ask(`guess${String(time)}`, 'API_KEY_REFUSED')).toBe('API_KEY_REFUSED');
+    expect([await ask('never seen'), await ask('good'), await ask('another')]).toEqual(['RATE_LIMITED', 'none', 'none']);
   });
 
   it('is multiplied by the factor of the installation, and never nothing', () => {

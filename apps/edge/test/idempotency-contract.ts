@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { IdentityClientError } from '@countersign/identity-client';
 import { EdgeFault } from '../src/http/edge-fault.js';
 import { Idempotency, IDEMPOTENCY_TIMES, type IdempotencyStore, type IdempotencyTimes, type KeptAnswer } from '../src/http/idempotency.js';
-import { isOutcomeOpen } from '../src/http/problem.js';
+import { isCommandDone, isOutcomeOpen } from '../src/http/problem.js';
 
 const MADE: KeptAnswer = { status: 201, body: '{"id":1}', type: 'application/json' };
 const POLL_MS = 5;
@@ -17,7 +18,7 @@ type Keys = (times?: IdempotencyTimes) => Promise<Idempotency>;
 
 /** Obligations of every store of answers by Idempotency-Key. */
 export function idempotencyContract(name: string, open: (times: IdempotencyTimes) => Promise<IdempotencyStore>): void {
-  const keys: Keys = async (times = IDEMPOTENCY_TIMES) => new Idempotency({ store: await open(times), isOpen: isOutcomeOpen, log: { warn: () => undefined } });
+  const keys: Keys = async (times = IDEMPOTENCY_TIMES) => new Idempotency({ store: await open(times), isOpen: isOutcomeOpen, isDone: isCommandDone, log: { warn: () => undefined } });
   describe(name, () => {
     isOneRequest(keys);
     goesOn(keys);
@@ -64,6 +65,17 @@ function isOneRequest(keys: Keys): void {
 }
 
 function goesOn(keys: Keys): void {
+  it('is done, and its answer gone, when identity says so', async () => {
+    const [store, scope] = [await keys(), newScope()];
+    const asked: string[] = [];
+    const ask = () => codeOf(store.once(scope, async (commandId) => {
+      asked.push(commandId);
+      throw new IdentityClientError('COMMAND_DONE', 'x');
+    }));
+    expect([await ask(), await ask()]).toEqual(['IDEMPOTENCY_ANSWER_NOT_KEPT', 'IDEMPOTENCY_ANSWER_NOT_KEPT']);
+    expect(asked).toHaveLength(1);
+  });
+
   it('goes on under the same command id when nobody knows what the first one did', async () => {
     const [store, scope] = [await keys(), newScope()];
     const begun: string[] = [];

@@ -4,7 +4,7 @@ import { redisProgram, startRedis, type RedisServer } from '@countersign/devstac
 import type { Redis } from 'ioredis';
 import { EdgeFault } from '../src/http/edge-fault.js';
 import { Idempotency } from '../src/http/idempotency.js';
-import { isOutcomeOpen } from '../src/http/problem.js';
+import { isCommandDone, isOutcomeOpen } from '../src/http/problem.js';
 import { LIMITS, RateLimits } from '../src/http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from '../src/http/redis-stores.js';
 import { idempotencyContract } from './idempotency-contract.js';
@@ -36,7 +36,7 @@ if (program === undefined) {
     const MADE = { status: 204, body: undefined, type: undefined };
 
     it('is an Idempotency-Key: one edge carries out, another answers', async () => {
-      const [one, other] = connections.map((redis) => new Idempotency({ store: new RedisIdempotency(redis), isOpen: isOutcomeOpen, log: WARN }));
+      const [one, other] = connections.map((redis) => new Idempotency({ store: new RedisIdempotency(redis), isOpen: isOutcomeOpen, isDone: isCommandDone, log: WARN }));
       const scope = { principal: 'shared', route: 'POST /v1/x', key: 'k', body: null };
       expect(await one!.once(scope, async () => MADE)).toMatchObject({ repeated: false });
       expect(await other!.once(scope, async () => MADE)).toMatchObject({ repeated: true, status: 204 });
@@ -51,7 +51,7 @@ if (program === undefined) {
 
     it('is neither while Redis is away: limits are each edge\'s own, and an Idempotency-Key is refused', async () => {
       const redis = await connected();
-      const [limits, keys] = [new RateLimits(redisLimiter(redis)), new Idempotency({ store: new RedisIdempotency(redis), isOpen: isOutcomeOpen, log: WARN })];
+      const [limits, keys] = [new RateLimits(redisLimiter(redis)), new Idempotency({ store: new RedisIdempotency(redis), isOpen: isOutcomeOpen, isDone: isCommandDone, log: WARN })];
       await server.kill();
       const scope = { principal: 'away', route: 'POST /v1/x', key: 'k', body: null };
       let done = 0;

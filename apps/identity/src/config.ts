@@ -36,8 +36,6 @@ const schema = z.object({
   /** Shown by authenticators beside the code. */
   IDENTITY_ISSUER: z.string().min(1).max(64).default('Countersign'),
   IDENTITY_PASSWORD_ITERATIONS: count(ITERATIONS_MIN, ITERATIONS_MAX).default(ITERATIONS_DEFAULT),
-  /** After so many days a password has to be changed; unset: never, as NIST SP 800-63B-4 §3.1.1.2 has it. */
-  IDENTITY_PASSWORD_DAYS_MAX: count(1, 3_650).optional(),
   /** Where lists of stolen passwords are asked, by the first five digits of a hash; `off`: nowhere. */
   IDENTITY_LEAKED_PASSWORDS: z.enum(['api', 'off']).default('api'),
   /** Have I Been Pwned, or a mirror of it inside the network. */
@@ -80,7 +78,6 @@ export function readConfig(env: Environment) {
     publicOrigin: config.IDENTITY_PUBLIC_ORIGIN,
     passkeyDomain: passkeyDomainOf(config.IDENTITY_PUBLIC_ORIGIN, config.IDENTITY_PASSKEY_DOMAIN),
     passwordIterations: config.IDENTITY_PASSWORD_ITERATIONS,
-    passwordDaysMax: config.IDENTITY_PASSWORD_DAYS_MAX,
     leakedPasswords: config.IDENTITY_LEAKED_PASSWORDS,
     leakedPasswordsUrl: config.IDENTITY_LEAKED_PASSWORDS_URL,
     leakedPasswordsFile: config.IDENTITY_LEAKED_PASSWORDS_FILE,

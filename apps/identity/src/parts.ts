@@ -46,8 +46,6 @@ export interface Flows {
   readonly phones: PhoneRows;
   /** Undefined: the operator sends no codes by SMS. */
   readonly sms: SmsProvider | undefined;
-  /** After so many days a password has to be changed. */
-  readonly passwordDaysMax: number | undefined;
   readonly relyingParty: RelyingParty;
   readonly leases: LeaseRows;
   readonly apiKeys: ApiKeyRows;

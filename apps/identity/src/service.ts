@@ -39,9 +39,10 @@ import { policyHandlers } from './policy/policies.js';
 import { denialHandlers, Denials } from './request/denials.js';
 import { Gathering } from './request/gathering.js';
 import { Receiver } from './request/receiver.js';
+import { Repeated } from './request/repeated.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
 import { Revocations } from './revoke/revocations.js';
-import { serviceMetrics } from './service-metrics.js';
+import { leakCheckMetric, serviceMetrics } from './service-metrics.js';
 import { closeParts, openParts, type ServiceParts } from './service-parts.js';
 import { sessionHandlers } from './session/sessions.js';
 import { Guard } from './sign-in/guard.js';
@@ -51,6 +52,7 @@ import { Passwords } from './sign-in/passwords.js';
 import { signInHandlers } from './sign-in/sign-in.js';
 import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
 import { ApiKeyRows } from './store/api-key-rows.js';
+import { CommandRows } from './store/command-rows.js';
 import { InvitationRows } from './store/invitation-rows.js';
 import { LeaseRows } from './store/lease-rows.js';
 import { Links } from './store/link-rows.js';
@@ -100,12 +102,14 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const leases = new LeaseRows(parts.pool);
   const revocations = new Revocations({ bus, leases, log });
   const flows = await flowsOf(parts, { leases, revocations, locked: metrics.locked });
+  if (config.leakedPasswords === 'api' || config.leakedPasswordsFile !== undefined) leakCheckMetric(parts, flows.users);
   const gathering = new Gathering(log);
   const denials = new Denials({ ...flows, gathering });
   const lastUses = new LastUses(flows.apiKeys, log);
   const shownKeys = new ShownKeys({ ...flows, lastUses, gathering });
   const receiver = new Receiver({
     bus, log, now, metrics, denials, shownKeys,
+    repeated: new Repeated({ flows, commands: new CommandRows(parts.pool) }),
     sessions: flows.sessions,
     handlers: {
       ...registerHandlers(flows),
@@ -186,7 +190,6 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     links: new Links(pool, config.publicOrigin),
     phones: new PhoneRows(pool),
     sms: smsProvider(parts),
-    passwordDaysMax: config.passwordDaysMax,
     relyingParty: { id: config.passkeyDomain, name: issuer, origin: config.publicOrigin },
     apiKeys: new ApiKeyRows(pool),
     serviceAccounts: new ServiceAccountRows(pool),

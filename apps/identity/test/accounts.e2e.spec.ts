@@ -82,7 +82,9 @@ describe('signing in', () => {
     expect(principal).toMatchObject({ userId: admin.userId, assurance: { level: 'mfa' }, mfa: { needed: true, enrolled: true } });
     expect(await codeOf(fixture.ask('verify-mfa', browser, { challenge, code }))).toBe('CHALLENGE_INVALID');
     const again = await fixture.ask('sign-in', browser, { email: admin.email, password: PASSWORD });
-    expect(await codeOf(fixture.ask('verify-mfa', browser, { challenge: 'challenge' in again ? again.challenge : '', code }))).toBe('CODE_REFUSED');
+    expect(await codeOf(fixture.ask('verify-mfa', browser, { challenge: 'challenge' in again ? again.challenge : '', code }))).toBe('CODE_REPLAYED');
+    await until('an alert', () => fixture.recorded('identity.user.totp-replayed').length === 1);
+    expect(fixture.recorded('identity.user.totp-replayed')[0]).toMatchObject({ outcome: 'denied', severity: 'alert', resource: { id: admin.userId }, data: { what: 'factor' }, personal: [{ data: { ip: browser.ip } }] });
   });
 
   it('lets a backup code in once, also when it comes twice at the same moment', async () => {
@@ -92,7 +94,8 @@ describe('signing in', () => {
       const challenged = await fixture.ask('sign-in', browser, { email: admin.email, password: PASSWORD });
       return codeOf(fixture.ask('verify-mfa', browser, { challenge: 'challenge' in challenged ? challenged.challenge : '', code }));
     }));
-    expect(attempts.sort()).toEqual(['CODE_REFUSED', 'none']);
+    expect(attempts.sort()).toEqual(['CODE_REPLAYED', 'none']);
+    await until('an alert', () => fixture.recorded('identity.user.backup-code-reused').length === 1);
   });
 
   it('starts a new session whatever cookie came with it', async () => {

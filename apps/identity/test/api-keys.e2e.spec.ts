@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allows, decodeSet } from '@countersign/access';
 import { API_KEY_DAYS_MAX, API_KEY_REFUSED_EVENT, IDENTITY_DENIED_EVENT, type IdentityArgsInput, type KeyPrincipal, type RequestContext } from '@countersign/contracts';
-import { newApiKey } from '@countersign/credentials';
+import { newApiKey, newSessionToken } from '@countersign/credentials';
 import type { SessionCache } from '@countersign/identity-client';
 import { codeOf, IdentityFixture, type Person } from './fixture/identity-fixture.js';
 import { until } from './fixture/until.js';
@@ -184,6 +184,39 @@ describe('a key ends at every edge before the call returns when', () => {
     expect(await endOf(key, () => fixture.ask('user-disable', admin.browser, { userId: person.userId, reason: 'left' }))).toEqual(['API_KEY_REVOKED', 'API_KEY_REVOKED']);
     await fixture.ask('user-enable', admin.browser, { userId: person.userId });
     expect(await codeOf(check(key))).toBe('API_KEY_REVOKED');
+  });
+
+  it('somebody else took its owner\'s factors, until he has proved all that his account asks for; a service goes on', async () => {
+    const person = await administrator();
+    const { key } = await keyOf(person);
+    const made = await service(person);
+    await fresh(admin);
+    expect(await endOf(key, () => fixture.ask('mfa-reset', admin.browser, { userId: person.userId, reason: 'lost' }))).toEqual(['API_KEY_SUSPENDED', 'API_KEY_SUSPENDED']);
+    expect((await check(made.key)).kind).toBe('service-account');
+    await fixture.signIn(person.browser, person.email);
+    expect(await codeOf(check(key))).toBe('API_KEY_SUSPENDED');
+    await fixture.enrol(person);
+    await fixture.ask('session-check', person.browser, {});
+    expect((await check(key)).userId).toBe(person.userId);
+    await until('on record', () => fixture.recorded('identity.user.api-keys-resumed').some(({ resource }) => resource?.id === person.userId));
+    await fixture.pool.query(`UPDATE users SET password_due = 'leaked' WHERE user_id = $1`, [person.userId]);
+    expect(await codeOf(check(key))).toBe('API_KEY_SUSPENDED');
+    await fixture.pool.query('UPDATE users SET password_due = NULL WHERE user_id = $1', [person.userId]);
+    expect(await codeOf(check(key))).toBe('none');
+  });
+
+  it('a mailed link set its owner\'s password, until he has signed in', async () => {
+    const person = await administrator();
+    const { key } = await keyOf(person);
+    await fixture.ask('password-reset-ask', fixture.browser(), { email: person.email });
+    const { token, digest } = newSessionToken();
+    await fixture.pool.query('UPDATE one_time_links SET token_hash = $2 WHERE user_id = $1', [person.userId, digest]);
+    const password = 'another passphrase of his';
+    expect(await endOf(key, () => fixture.ask('password-reset', fixture.browser(), { token, password }))).toEqual(['API_KEY_SUSPENDED', 'API_KEY_SUSPENDED']);
+    const challenged = await fixture.ask('sign-in', person.browser, { email: person.email, password });
+    expect(await codeOf(check(key))).toBe('API_KEY_SUSPENDED');
+    await fixture.ask('verify-mfa', person.browser, { challenge: 'challenge' in challenged ? challenged.challenge : '', code: fixture.code(person) });
+    expect((await check(key)).userId).toBe(person.userId);
   });
 
   it('its account is disabled, for as long', async () => {

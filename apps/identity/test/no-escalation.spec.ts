@@ -96,7 +96,7 @@ class World {
 
   #asker(person: Person): Asker {
     const session: CheckedSession = {
-      session_id: 's', user_id: person, organization: ACME, started_at: NOW, expires_at: NOW, assurance: 'mfa', assurance_at: NOW, is_mfa_enrolled: true, password_due: null,
+      session_id: 's', user_id: person, organization: ACME, started_at: NOW, expires_at: NOW, assurance: 'mfa', assurance_at: NOW, is_mfa_enrolled: true, password_due: null, is_due_recorded: false, api_keys_rest: false,
       access: '0', roles: this.#rolesOf(person), policies: [],
     };
     return { context: { ip: '192.0.2.1', userAgent: '', correlationId: 'c' }, cause: { actor: { type: 'user', id: person } }, command: {}, origin: undefined, signedIn: signedInBy(session), now: NOW };

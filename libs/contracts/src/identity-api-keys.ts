@@ -74,7 +74,7 @@ export type ServiceAccountView = z.output<typeof serviceAccountViewSchema>;
 const accountRole = z.strictObject({ accountId: opaqueId, ...heldRoleSchema.shape });
 
 /** What a key is refused with that somebody shows; told apart only to whoever has the whole key. */
-export const FAULTS_OF_KEYS = ['API_KEY_REFUSED', 'API_KEY_REVOKED', 'API_KEY_EXPIRED'] as const;
+export const FAULTS_OF_KEYS = ['API_KEY_REFUSED', 'API_KEY_REVOKED', 'API_KEY_EXPIRED', 'API_KEY_SUSPENDED'] as const;
 /** Left by an unknown, wrong, revoked or expired key, whatever it was shown for. */
 export const API_KEY_REFUSED_EVENT = 'identity.api-key.refused';
 

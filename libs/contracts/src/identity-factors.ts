@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { passkeyAnswerSchema, passkeyCreationSchema, passkeyMadeSchema, passkeyRequestSchema } from './identity-passkeys.js';
-import { FAILED, noControls, nothing, opaqueId, principalSchema, reason, startedSessionSchema, time, type IdentityOperationContract } from './identity-shapes.js';
+import { FAILED, noControls, nothing, opaqueId, principalSchema, PROVED, reason, startedSessionSchema, time, type IdentityOperationContract } from './identity-shapes.js';
 
 /** Second factors: passkeys, backup codes, and what becomes of them. */
 
@@ -87,7 +87,7 @@ export const FACTOR_OPERATIONS = {
     args: z.strictObject({ passkey: passkeyAnswerSchema }),
     result: startedSessionSchema,
     faults: ['CHALLENGE_INVALID', 'PASSKEY_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
-    emits: ['identity.session.started', 'identity.user.passkey-suspected', ...FAILED],
+    emits: ['identity.session.started', 'identity.user.passkey-suspected', ...FAILED, ...PROVED],
   },
   /** For `step-up`. */
   'passkey-ask-own': {

@@ -8,7 +8,7 @@ import { SMS_OPERATIONS } from './identity-sms.js';
 import { passkeyAnswerSchema } from './identity-passkeys.js';
 import { POLICY_OPERATIONS } from './identity-policies.js';
 import {
-  challengedSchema, code, email, FAILED, heldRoleSchema, IDENTITY_DENIED_EVENT, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, reason, REPORTED_DENIALS, sessionViewSchema,
+  challengedSchema, code, email, FAILED, FAILED_CODE, heldRoleSchema, IDENTITY_DENIED_EVENT, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, PROVED, reason, REPORTED_DENIALS, sessionViewSchema,
   startedSessionSchema, userViewSchema, type IdentityOperationContract,
 } from './identity-shapes.js';
 
@@ -45,7 +45,7 @@ export const IDENTITY_OPERATIONS = {
     /** With a second factor enrolled: a challenge to be answered by `verify-mfa`. */
     result: z.union([startedSessionSchema, challengedSchema]),
     faults: ['SIGN_IN_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
-    emits: ['identity.session.started', ...FAILED, 'identity.user.password-rehashed', 'identity.user.password-due'],
+    emits: ['identity.session.started', ...FAILED, 'identity.user.password-rehashed', 'identity.user.password-due', ...PROVED],
   },
   /** `code`: of the authenticator, or a backup code. */
   'verify-mfa': {
@@ -54,16 +54,16 @@ export const IDENTITY_OPERATIONS = {
       (given) => (given.code === undefined) !== (given.passkey === undefined), { path: ['code'], message: 'must be a code, or else a passkey' },
     ),
     result: startedSessionSchema,
-    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'PASSKEY_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
-    emits: ['identity.session.started', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED],
+    faults: ['CHALLENGE_INVALID', 'CODE_REFUSED', 'CODE_REPLAYED', 'PASSKEY_REFUSED', 'ATTEMPTS_LOCKED', 'CONFLICT'],
+    emits: ['identity.session.started', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED_CODE, ...PROVED],
   },
-  /** Who the session's token belongs to, and what he may do now. Renews the session at most once a day. */
+  /** Who the session's token belongs to, and what he may do now. Renews the session at most once a day; puts on record that the password has grown too old. */
   'session-check': {
     asker: 'edge', auth: 'session', persons: true,
     args: nothing,
     result: principalSchema,
     faults: [],
-    emits: ['identity.session.renewed'],
+    emits: ['identity.session.renewed', 'identity.user.password-due', ...PROVED],
   },
   'sign-out': { asker: 'edge', auth: 'session', persons: true, args: nothing, result: nothing, faults: [], emits: ['identity.session.ended'] },
   /** Proves again who it is: with the second factor when one is enrolled, else with the password. */
@@ -71,8 +71,8 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'session', persons: true,
     args: z.union([z.strictObject({ code }), z.strictObject({ password }), z.strictObject({ passkey: passkeyAnswerSchema })]),
     result: principalSchema,
-    faults: ['CODE_REFUSED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED', 'CHALLENGE_INVALID', 'ATTEMPTS_LOCKED'],
-    emits: ['identity.session.stepped-up', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED],
+    faults: ['CODE_REFUSED', 'CODE_REPLAYED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED', 'CHALLENGE_INVALID', 'ATTEMPTS_LOCKED'],
+    emits: ['identity.session.stepped-up', 'identity.user.backup-code-used', 'identity.user.passkey-suspected', ...FAILED_CODE],
   },
   /** One's own, or those of `userId`. */
   'session-list': {
@@ -110,8 +110,8 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'session',
     args: z.strictObject({ code }),
     result: z.strictObject({ backupCodes: z.array(z.string()), principal: principalSchema }),
-    faults: ['TOTP_ENROLLED', 'TOTP_NOT_PENDING', 'CODE_REFUSED', 'ATTEMPTS_LOCKED'],
-    emits: ['identity.user.totp-enrolled', 'identity.session.stepped-up', ...FAILED],
+    faults: ['TOTP_ENROLLED', 'TOTP_NOT_PENDING', 'CODE_REFUSED', 'CODE_REPLAYED', 'ATTEMPTS_LOCKED'],
+    emits: ['identity.user.totp-enrolled', 'identity.session.stepped-up', ...FAILED_CODE],
   },
   /** Ends every other session. */
   'change-password': {

@@ -119,3 +119,7 @@ export type ReportedDenial = (typeof REPORTED_DENIALS)[number];
 
 export const NEW_PASSWORD = ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG', 'PASSWORD_NOT_TEXT', 'PASSWORD_GUESSABLE', 'PASSWORD_LEAKED'] as const;
 export const FAILED = ['identity.sign-in.failed', 'identity.sign-in.locked'] as const;
+/** Where codes are asked for. */
+export const FAILED_CODE = [...FAILED, 'identity.user.totp-replayed', 'identity.user.backup-code-reused'] as const;
+/** What a proof of who one is brings back. */
+export const PROVED = ['identity.user.api-keys-resumed'] as const;

@@ -29,7 +29,8 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - SIGN_IN_REFUSED: no such account, disabled, or wrong password: nobody is told which
  * - ATTEMPTS_LOCKED: too many failures; `retryAfterMs`
  * - CHALLENGE_INVALID: the sign-in was begun too long ago, finished, or never
- * - CODE_REFUSED: a wrong code, or one that was used before
+ * - CODE_REFUSED: a wrong code
+ * - CODE_REPLAYED: a code that was right, and was used before
  * - PASSWORD_WRONG: the current password is another one
  * - PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_NOT_TEXT, PASSWORD_GUESSABLE, PASSWORD_LEAKED, PASSWORD_REUSED: about a new password
  * - PASSWORD_CHANGE_REQUIRED: the password was found stolen, or is too old: nothing else is done before it is changed
@@ -59,10 +60,12 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - PASSKEY_UNKNOWN, PASSKEY_KNOWN, PASSKEYS_TOO_MANY
  * - API_KEY_REFUSED: there is no such key
  * - API_KEY_REVOKED: it was revoked, or whoever it belongs to, or made it, was disabled
+ * - API_KEY_SUSPENDED: its owner has to sign in first, or to change his password
  * - API_KEY_EXPIRED, API_KEY_UNKNOWN (an id), API_KEYS_TOO_MANY: `API_KEYS_MAX` of one owner
  * - PERMISSION_NOT_GRANTABLE: no such permission, not in this scope, or for persons alone
  * - SERVICE_ACCOUNT_UNKNOWN, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_NAME_TAKEN, SERVICE_ACCOUNTS_TOO_MANY
  * - LEASE_LOST: the edge was too late; everything that it has cached is void
+ * - COMMAND_DONE: it was carried out under this command id, and its answer was told once
  * - CONFLICT: somebody else changed the same thing; ask again
  * - IDENTITY_OVERLOADED: too much at once; `retryAfterMs`
  * - IDENTITY_UNAVAILABLE: something that identity needs does not answer
@@ -80,6 +83,7 @@ export const IDENTITY_FAULT_CODES = [
   'ATTEMPTS_LOCKED',
   'CHALLENGE_INVALID',
   'CODE_REFUSED',
+  'CODE_REPLAYED',
   'PASSWORD_WRONG',
   'PASSWORD_TOO_SHORT',
   'PASSWORD_TOO_LONG',
@@ -129,6 +133,7 @@ export const IDENTITY_FAULT_CODES = [
   'API_KEY_REFUSED',
   'API_KEY_REVOKED',
   'API_KEY_EXPIRED',
+  'API_KEY_SUSPENDED',
   'API_KEY_UNKNOWN',
   'API_KEYS_TOO_MANY',
   'PERMISSION_NOT_GRANTABLE',
@@ -137,6 +142,7 @@ export const IDENTITY_FAULT_CODES = [
   'SERVICE_ACCOUNT_NAME_TAKEN',
   'SERVICE_ACCOUNTS_TOO_MANY',
   'LEASE_LOST',
+  'COMMAND_DONE',
   'CONFLICT',
   'IDENTITY_OVERLOADED',
   'IDENTITY_UNAVAILABLE',

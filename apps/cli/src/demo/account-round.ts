@@ -79,7 +79,7 @@ async function verifyWithFreshCode(api: EdgeApi, challenge: string, secret: stri
   try {
     await api.post('/v1/sign-in/verify', { challenge, code: codeAt(secret, Date.now()) });
   } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'CODE_REFUSED') throw error;
+    if (!(error instanceof CliError) || error.code !== 'CODE_REPLAYED') throw error;
     await api.post('/v1/sign-in/verify', { challenge, code: codeAt(secret, Date.now() + STEP_MS) });
   }
 }

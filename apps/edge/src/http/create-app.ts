@@ -10,6 +10,7 @@ import { checkRoutes, type Route } from '../routes/route.js';
 import { answerClientError } from './client-errors.js';
 import { EdgeFault } from './edge-fault.js';
 import { parseBody } from './i-json.js';
+import { KeyGuesses } from './key-guesses.js';
 import { registerRoute, type RouteDependencies } from './register.js';
 import { sendProblem } from './problem.js';
 
@@ -27,7 +28,7 @@ const CONNECTIONS_MAX = 10_000;
 const CLOSE_GRACE_MS = 3_000;
 const ONE_YEAR_SECONDS = 31_536_000;
 
-export interface AppDependencies extends RouteDependencies {
+export interface AppDependencies extends Omit<RouteDependencies, 'keyGuesses'> {
   readonly routes: readonly Route[];
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string };
@@ -61,7 +62,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => parseBody(body));
   refusals(app, deps);
   measure(app, deps);
-  for (const route of deps.routes) registerRoute(app, route, deps);
+  const keyGuesses = new KeyGuesses(deps.limits);
+  for (const route of deps.routes) registerRoute(app, route, { ...deps, keyGuesses });
   app.addHook('preClose', async () => {
     setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS).unref();
   });

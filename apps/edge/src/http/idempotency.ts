@@ -20,6 +20,8 @@ export interface KeptAnswer {
   readonly type: string | undefined;
 }
 
+const NOT_KEPT: KeptAnswer = { status: 200, body: undefined, type: undefined };
+
 /** `yours`: carry it out, under this command id. */
 export type Begun =
   | { readonly what: 'yours'; readonly commandId: string }
@@ -90,6 +92,8 @@ export interface IdempotencyOptions {
   readonly store: IdempotencyStore;
   /** Whether an error leaves open if something was done. */
   readonly isOpen: (error: unknown) => boolean;
+  /** Whether an error says that it was done before, and that its answer is gone. */
+  readonly isDone: (error: unknown) => boolean;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -115,6 +119,10 @@ export class Idempotency {
     try {
       answer = await carryOut(begun.commandId);
     } catch (error) {
+      if (this.options.isDone(error)) {
+        await this.#told(store.keep(name, NOT_KEPT));
+        throw notKept();
+      }
       await this.#told(this.options.isOpen(error) ? store.yield(name) : store.forget(name));
       throw error;
     }
@@ -128,11 +136,13 @@ export class Idempotency {
   }
 }
 
+const notKept = (): EdgeFault => new EdgeFault('IDEMPOTENCY_ANSWER_NOT_KEPT', 'it was carried out, and its answer is not kept', { field: IDEMPOTENCY_HEADER });
+
 function kept(begun: Exclude<Begun, { what: 'yours' }>, asked: string): KeptAnswer {
   if (begun.fingerprint !== asked) throw new EdgeFault('IDEMPOTENCY_KEY_REUSED', 'this Idempotency-Key belongs to another request', { field: IDEMPOTENCY_HEADER });
   if (begun.what === 'under-way') throw new EdgeFault('IDEMPOTENCY_IN_PROGRESS', 'the first request with this Idempotency-Key is still under way', { field: IDEMPOTENCY_HEADER });
   const { answer } = begun;
-  if (answer.body === undefined && answer.status !== 204) throw new EdgeFault('IDEMPOTENCY_ANSWER_NOT_KEPT', 'it was carried out, and its answer is not kept', { field: IDEMPOTENCY_HEADER });
+  if (answer.body === undefined && answer.status !== 204) throw notKept();
   return answer;
 }
 

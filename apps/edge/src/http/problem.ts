@@ -64,7 +64,13 @@ function codeOf(error: unknown): EdgeFaultCode {
 }
 
 /** Whether an error leaves open if something was done: whoever asked may have been too slow to hear of it. */
-export const isOutcomeOpen = (error: unknown): boolean => faultOf(error).status >= 500;
+export const isOutcomeOpen = (error: unknown): boolean => faultOf(error).status >= 500 && !isUnsent(error);
+
+/** A message that was refused by whoever was to send it: nothing is under way. */
+const isUnsent = (error: unknown): boolean => error instanceof IdentityClientError && error.code === 'SMS_UNSENT';
+
+/** Identity has carried out the command before, and what it told was told once. */
+export const isCommandDone = (error: unknown): boolean => error instanceof IdentityClientError && error.code === 'COMMAND_DONE';
 
 /** Answers the error. The message of an unknown one stays in the log: it may quote anything. Returns the status. */
 export function sendProblem(reply: FastifyReply, error: unknown, correlationId: string): { readonly status: number; readonly code: string } {

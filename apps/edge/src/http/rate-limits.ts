@@ -9,7 +9,7 @@ export const LIMITS = {
   write: { ip: 300, user: 120 },
   /** Each may carry hundreds. */
   events: { ip: 6_000, user: 3_000 },
-  /** API keys that were refused. */
+  /** API keys that were refused: guesses of a network, and keys that are over. */
   'key-guess': { ip: 20, user: 20 },
   /** Tiles: walking a ledger takes many. */
   tiles: { ip: 12_000, user: 12_000 },

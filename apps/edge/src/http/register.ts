@@ -1,4 +1,4 @@
-import { FAULTS_OF_KEYS, type RequestContext } from '@countersign/contracts';
+import type { RequestContext } from '@countersign/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { MUTATING, type Answer, type Call, type Route, type Upstreams } from '../routes/route.js';
@@ -12,6 +12,7 @@ import { requireOwnOrigin, requireOwnPage } from './csrf.js';
 import { onRecord } from './denials.js';
 import { EdgeFault } from './edge-fault.js';
 import { IDEMPOTENCY_HEADER, type Idempotency, type KeptAnswer } from './idempotency.js';
+import type { KeyGuesses } from './key-guesses.js';
 import { requireShallow } from './json-depth.js';
 import type { RateLimits } from './rate-limits.js';
 import { contextOf } from './request-context.js';
@@ -21,15 +22,13 @@ export interface RouteDependencies {
   readonly upstreams: Upstreams;
   readonly sessions: Pick<SessionCache, 'check' | 'checkKey'>;
   readonly limits: RateLimits;
+  readonly keyGuesses: KeyGuesses;
   readonly idempotency: Idempotency;
   /** `https://host[:port]`, as browsers see it. */
   readonly publicOrigin: string;
   readonly now: () => number;
   readonly log: Pick<Logger, 'warn'>;
 }
-
-/** What an API key is refused with that nobody has, or has any more. */
-const GUESSED = new Set<string>(['API_KEY_MALFORMED', ...FAULTS_OF_KEYS]);
 
 interface Admitted {
   readonly context: RequestContext;
@@ -85,19 +84,13 @@ async function admit(request: FastifyRequest, route: Route, deps: RouteDependenc
 }
 
 /** A browser adds no such header by itself: nothing to forge, and the cookies that came with it do not count. */
-async function admitProgram(request: FastifyRequest, authorization: string, route: Route, { limits, sessions }: RouteDependencies): Promise<Admitted> {
-  await limits.requireLeft('key-guess', 'ip', request.ip);
-  try {
+async function admitProgram(request: FastifyRequest, authorization: string, route: Route, { limits, sessions, keyGuesses }: RouteDependencies): Promise<Admitted> {
+  const admitted = await keyGuesses.run(request.ip, authorization, async () => {
     const context = contextOf(request, bearerKeyOf(authorization));
-    const caller = callerOf(await sessions.checkKey(context));
-    await limits.count(route.limit, 'user', caller.name);
-    return { context, caller };
-  } catch (error) {
-    if (error instanceof EdgeFault || error instanceof IdentityClientError) {
-      if (GUESSED.has(error.code)) await limits.count('key-guess', 'ip', request.ip);
-    }
-    throw error;
-  }
+    return { context, caller: callerOf(await sessions.checkKey(context)) };
+  });
+  await limits.count(route.limit, 'user', admitted.caller.name);
+  return admitted;
 }
 
 async function answer(request: FastifyRequest, reply: FastifyReply, { context, caller }: Admitted, route: Route, deps: RouteDependencies): Promise<void> {

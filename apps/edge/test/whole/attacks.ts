@@ -92,7 +92,7 @@ const FORGED: readonly Attack[] = [
 
 const FACTORS: readonly Attack[] = [
   {
-    attack: 'TOTP replay: a code that was used', status: 403, code: 'CODE_REFUSED', recorded: 'identity.sign-in.failed', data: { what: 'factor', why: 'CODE_REFUSED' },
+    attack: 'TOTP replay: a code that was used', status: 403, code: 'CODE_REPLAYED', recorded: 'identity.user.totp-replayed', data: { what: 'factor' },
     async run(stand, attempt) {
       const { account } = await enrolled(stand);
       const code = await account.code();
@@ -101,7 +101,7 @@ const FACTORS: readonly Attack[] = [
     },
   },
   {
-    attack: 'backup code reuse', status: 403, code: 'CODE_REFUSED', recorded: 'identity.sign-in.failed', data: { what: 'factor', why: 'CODE_REFUSED' },
+    attack: 'backup code reuse', status: 403, code: 'CODE_REPLAYED', recorded: 'identity.user.backup-code-reused', data: { what: 'factor' },
     async run(stand, attempt) {
       const { account } = await enrolled(stand);
       const code = account.backupCodes[0]!;

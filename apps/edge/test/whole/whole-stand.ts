@@ -10,6 +10,7 @@ import type { PartView, RecordedEvent, SearchPage } from '@countersign/contracts
 import { readConfig } from '../../src/config.js';
 import { RateLimits, LIMITS, type LimitName } from '../../src/http/rate-limits.js';
 import { startEdge, type RunningEdge } from '../../src/service.js';
+import { ForgetfulStore } from './forgetful-store.js';
 
 export const HOME = 'home';
 export const ELSEWHERE = 'elsewhere';
@@ -53,6 +54,8 @@ export class WholeStand {
     document: unknown,
     /** Of the edge as it ships, and of the one without limits. */
     readonly origins: { readonly usual: string; readonly unlimited: string },
+    /** Of the edge without limits. */
+    readonly answers: ForgetfulStore,
   ) {
     this.routes = apiRoutes(document);
   }
@@ -71,10 +74,11 @@ export class WholeStand {
     const agent = browserAgent(platform.ca);
     const envs = [await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' }), await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' })] as const;
     const unlimited = new RateLimits(undefined, Object.fromEntries(Object.keys(LIMITS).map((name) => [name, NO_LIMIT])) as Record<LimitName, typeof NO_LIMIT>);
-    const edges = [await startEdge(readConfig(envs[0])), await startEdge(readConfig(envs[1]), { limits: unlimited })];
+    const answers = new ForgetfulStore();
+    const edges = [await startEdge(readConfig(envs[0])), await startEdge(readConfig(envs[1]), { limits: unlimited, idempotency: answers })];
     const origins = { usual: envs[0]['EDGE_PUBLIC_ORIGIN']!, unlimited: envs[1]['EDGE_PUBLIC_ORIGIN']! };
     const { text } = await new Browser({ origin: origins.usual, agent }).get('/openapi.json');
-    const stand = new WholeStand(stack, platform, sms, edges, agent, text, origins);
+    const stand = new WholeStand(stack, platform, sms, edges, agent, text, origins, answers);
     const browser = stand.browser();
     stand.admin = { browser, account: await administrator(stack.nats, browser, { 'x-correlation-id': SETUP }) };
     wanted(await browser.ask('PUT', '/v1/admin/policy', { body: { policy: { isSmsAllowed: true } } }), 200);
@@ -155,6 +159,12 @@ export class WholeStand {
       const events = await this.events();
       if (areRight(events) || performance.now() > endMs) return events;
     }
+  }
+
+  /** Types of what identity has stored that requests with such correlation ids have left; not only what has reached a ledger. */
+  async storedUnder(prefix: string): Promise<string[]> {
+    const like = `%"correlationId":"${prefix}%`;
+    return withClient(this.stack.databaseUrl('identity'), async (client) => (await client.query<{ type: string; event: string }>('SELECT type, event FROM events WHERE event LIKE $1', [like])).rows.map(({ type, event }) => `${type} ${event}`));
   }
 
   async close(): Promise<void> {

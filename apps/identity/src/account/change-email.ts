@@ -29,7 +29,7 @@ async function ask(flows: Flows, { email }: IdentityArgs<'email-change-ask'>, as
   const userId = user.user_id;
   const [index] = await keys.emailIndexes(email);
   // Otherwise anybody with an account could have us write to strangers as often as he likes.
-  await guard.count('reset', [{ account: index, userId: undefined }, { account: userId, userId: undefined }], asker);
+  await guard.count('address', [{ account: index, userId: undefined }, { account: userId, userId: undefined }], asker);
   const { token, digest } = newSessionToken();
   const [sealed] = await columns.seal([{ ...linkEmail(userId), text: email }]);
   if (sealed === undefined) throw unknownUser();
@@ -41,6 +41,7 @@ async function ask(flows: Flows, { email }: IdentityArgs<'email-change-ask'>, as
     id: userId,
     command: { type: 'ask-email-change', userId, email, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));

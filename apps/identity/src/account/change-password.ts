@@ -13,7 +13,7 @@ export function changePasswordHandlers(flows: Flows): Pick<Handlers, 'change-pas
 }
 
 async function changePassword(flows: Flows, { current, next }: IdentityArgs<'change-password'>, asker: Asker): Promise<Record<string, never>> {
-  const { users, guard, passwords, store, tenant, revocations } = flows;
+  const { users, guard, passwords, store, tenant, revocations, notices } = flows;
   const userId = signedIn(asker).session.user_id;
   const [user, credentials] = await Promise.all([users.find(userId), users.credentials(userId)]);
   if (user === undefined || credentials === undefined) throw unknownUser();
@@ -24,16 +24,19 @@ async function changePassword(flows: Flows, { current, next }: IdentityArgs<'cha
   const isClean = await passwords.admit(next, await calledBy(flows, user));
   if (await passwords.matchesAny(next, await users.passwords(userId))) throw new IdentityFault('PASSWORD_REUSED', `the last ${PASSWORDS_REMEMBERED} passwords are not taken again`, { field: 'next' });
   const hash = await passwords.hash(next);
+  const post = await notices.passwordChanged(userId, asker);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
     command: { type: 'change-password', userId, keptSessionId: session.session_id, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
       await setPassword(client, userId, { hash, isClean }, asker.now);
       await endSessions(client, userId, session.session_id, asker.now);
+      await post(client);
     },
   });
   await revocations.enforce(userId);

@@ -45,6 +45,7 @@ async function enrol(flows: Flows, { phone }: IdentityArgs<'phone-enrol'>, asker
     id: userId,
     command: { type: 'begin-phone', userId, phone, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
@@ -57,28 +58,32 @@ async function enrol(flows: Flows, { phone }: IdentityArgs<'phone-enrol'>, asker
 }
 
 async function confirm(flows: Flows, { code }: IdentityArgs<'phone-confirm'>, asker: Asker): Promise<Record<string, never>> {
-  const { guard, store, tenant } = flows;
+  const { guard, store, tenant, notices } = flows;
   const { userId, session, isForbidden } = await owner(flows, asker, 'mfa.enroll');
   if (isForbidden) throw forbidden();
   const useUp = await guard.run({ what: 'factor', account: userId, userId }, asker, () => checkSmsCode(flows, userId, 'enrol', code, asker.now));
+  const post = await notices.factorAdded(userId, 'phone', asker);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
     command: { type: 'enrol-phone', userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
       await useUp(client);
       await confirmPhone(client, userId);
+      await post(client);
     },
   });
   return {};
 }
 
 async function remove(flows: Flows, asker: Asker): Promise<Record<string, never>> {
-  const { store, tenant } = flows;
+  const { store, tenant, notices } = flows;
   const { userId, session } = await owner(flows, asker, 'mfa.remove');
+  const post = await notices.factorRemoved(userId, 'phone', asker);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
@@ -89,6 +94,7 @@ async function remove(flows: Flows, asker: Asker): Promise<Record<string, never>
     project: async (client) => {
       await holdAuthority(client, authority(session));
       await removePhone(client, userId);
+      await post(client);
     },
   });
   return {};

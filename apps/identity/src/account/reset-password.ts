@@ -9,11 +9,13 @@ import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { addLink, LINK_MS, takeLink, voidLinks } from '../store/link-rows.js';
 import { endSessions } from '../store/session-rows.js';
-import { PASSWORDS_REMEMBERED, setPassword, type UserRow } from '../store/user-rows.js';
+import { PASSWORDS_REMEMBERED, setKeysRest, setPassword, type UserRow } from '../store/user-rows.js';
 import { calledBy } from './change-password.js';
 
 /** Longer than it takes to write a mail into the outbox: how long the answer takes tells nobody whether there is an account. */
 export const RESET_ANSWER_MS = 300;
+/** A link that was asked for often is mailed anew when it is good for less than this. */
+const LINK_LEFT_MS = 10 * 60_000;
 
 export function resetPasswordHandlers(flows: Flows): Pick<Handlers, 'password-reset-ask' | 'password-reset'> {
   return {
@@ -30,13 +32,23 @@ async function ask(flows: Flows, { email }: IdentityArgs<'password-reset-ask'>, 
   const { keys, users, guard, store, tenant, newId } = flows;
   const indexes = await keys.emailIndexes(email);
   const user = await users.findByEmail(indexes);
-  await guard.count('reset', [{ account: indexes[0], userId: user?.user_id }], asker);
-  if (user?.state === 'active') return sendLink(flows, user, email, asker);
+  const guarded = { what: 'reset', account: indexes[0], userId: user?.user_id } as const;
+  await guard.countAsker(guarded, asker);
+  const isOften = await guard.isOften(guarded, asker);
+  if (user?.state === 'active') return sendLink(flows, user, email, isOften, asker);
   const refused = { type: 'identity.password-reset.refused', outcome: 'denied' as const, severity: 'notice' as const, data: { why: user === undefined ? 'no account' : 'disabled' } };
   await store.append({ tenant, stream: `password-reset/${newId()}`, expectedVersion: 0, events: [from(asker.origin, refused)], ...asker.cause });
 }
 
-async function sendLink({ mail, links, store, tenant }: Flows, { user_id: userId }: UserRow, address: string, asker: Asker): Promise<void> {
+/**
+ * However many strangers ask, the mailbox has a link that is good, and gets no more than one mail in so many minutes: while the last one is good for long
+ * enough, and was asked for too often, no other is sent. Nobody is locked out by others who ask for his address.
+ */
+async function sendLink({ mail, links, store, tenant }: Flows, { user_id: userId }: UserRow, address: string, isOften: boolean, asker: Asker): Promise<void> {
+  if (isOften && (await links.isPending('password-reset', userId, new Date(asker.now.getTime() + LINK_LEFT_MS)))) {
+    await store.execute(userAggregate, { tenant, id: userId, command: { type: 'ask-password-reset', userId, isMailed: false, origin: asker.origin }, ...asker.cause, retriesMax: 3 });
+    return;
+  }
   const { token, digest } = newSessionToken();
   const usefulMs = LINK_MS['password-reset'];
   const until = utcMinutes(new Date(asker.now.getTime() + usefulMs));
@@ -44,7 +56,7 @@ async function sendLink({ mail, links, store, tenant }: Flows, { user_id: userId
   await store.execute(userAggregate, {
     tenant,
     id: userId,
-    command: { type: 'ask-password-reset', userId, origin: asker.origin },
+    command: { type: 'ask-password-reset', userId, isMailed: true, origin: asker.origin },
     ...asker.cause,
     retriesMax: 3,
     project: async (client) => {
@@ -79,11 +91,13 @@ async function reset(flows: Flows, { token, password }: IdentityArgs<'password-r
       await voidLinks(client, userId, ['email-change']);
       await setPassword(client, userId, { hash, isClean }, asker.now);
       await endSessions(client, userId, undefined, asker.now);
+      // A mailbox is no proof that lets programs go on: they rest until he has signed in.
+      await setKeysRest(client, userId, true);
       await post(client);
     },
   });
   await revocations.enforce(userId);
   // What strangers tried does not keep out whoever has the mailbox.
-  await guard.forget([{ what: 'password', account: user.email_index }]);
+  await guard.forget([{ what: 'password', account: user.email_index }, { what: 'reset', account: user.email_index }]);
   return {};
 }

@@ -31,6 +31,7 @@ async function enrol(flows: Flows, asker: Asker): Promise<IdentityResult<'enrol-
     id: userId,
     command: { type: 'begin-totp', userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client) => {
       await holdAuthority(client, authority(session));
@@ -43,7 +44,7 @@ async function enrol(flows: Flows, asker: Asker): Promise<IdentityResult<'enrol-
 }
 
 async function confirm(flows: Flows, { code }: IdentityArgs<'confirm-totp'>, asker: Asker): Promise<IdentityResult<'confirm-totp'>> {
-  const { users, guard, backupCodes, store, tenant, revocations } = flows;
+  const { users, guard, backupCodes, store, tenant, revocations, notices } = flows;
   const userId = signedIn(asker).session.user_id;
   const [user, credentials] = await Promise.all([users.find(userId), users.credentials(userId)]);
   if (user === undefined || credentials === undefined) throw unknownUser();
@@ -52,21 +53,24 @@ async function confirm(flows: Flows, { code }: IdentityArgs<'confirm-totp'>, ask
   if (credentials.totp_state === 'none') throw new IdentityFault('TOTP_NOT_PENDING', 'no enrolment has been begun');
   const useUp = await guard.run({ what: 'factor', account: userId, userId }, asker, () => checkTotp(flows, credentials, code, asker.now));
   const codes = await backupCodes.make();
+  const post = await notices.factorAdded(userId, 'totp', asker);
   await store.execute(userAggregate, {
     tenant,
     id: userId,
     command: { type: 'enrol-totp', userId, backupCodeIds: codes.stored.map(({ id }) => id), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
       await holdAuthority(client, authority(session));
       await useUp(client);
       await insertBackupCodes(client, userId, codes.stored);
       await applyUserEvents(client, userId, events);
+      await post(client);
     },
   });
   // Whoever has shown both factors in this session is worth both.
-  await raise(flows, session, 'mfa', asker);
+  await raise(flows, session, 'mfa', { ...asker, command: {} });
   await revocations.enforce(userId);
   return { backupCodes: [...codes.texts], principal: await current(flows, asker) };
 }

@@ -7,6 +7,7 @@ import { authorise, signedIn, targetOf } from '../request/authorise.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { applyFactorEvents } from '../store/factor-rows.js';
 import { endSessions, holdAuthority } from '../store/session-rows.js';
+import { setKeysRest } from '../store/user-rows.js';
 
 export function mfaResetHandlers(flows: Flows): Pick<Handlers, 'mfa-reset'> {
   return { 'mfa-reset': (args, asker) => reset(flows, args, asker) };
@@ -31,6 +32,8 @@ async function reset({ users, store, tenant, revocations, guard, notices }: Flow
       await holdAuthority(client, authority(session));
       await endSessions(client, userId, undefined, asker.now);
       await applyFactorEvents(client, userId, events);
+      // What he had lost may have held them.
+      await setKeysRest(client, userId, true);
       await post(client);
     },
   });

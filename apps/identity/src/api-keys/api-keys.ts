@@ -45,7 +45,7 @@ interface Wanted {
 }
 
 async function create(flows: Flows, args: IdentityArgs<'api-key-create'>, asker: Asker): Promise<IdentityResult<'api-key-create'>> {
-  const { keys, columns, store, tenant } = flows;
+  const { keys, columns, store, tenant, notices } = flows;
   const { name, days } = args;
   const nowMs = asker.now.getTime();
   const { owner, organization, permissions, who } = await admitted(flows, args, asker);
@@ -66,15 +66,18 @@ async function create(flows: Flows, args: IdentityArgs<'api-key-create'>, asker:
     expires_at: new Date(keyExpiryOf(nowMs, days)),
     last_used_at: null,
   };
+  const post = await notices.apiKeyMade(createdBy, `csk_${key.id}`, asker);
   const mac = apiKeyMac(key, await keys.apiKeyKey());
   await store.execute(apiKeyAggregate, {
     tenant,
     id: key.id,
     command: { type: 'create', keyId: key.id, owner, createdBy, organization, name, grants: grantsOf(permissions), days, nowMs, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     project: async (client) => {
       await holdAuthority(client, authority(who.session));
       await insertApiKey(client, { ...row, mac }, API_KEYS_MAX, asker.now);
+      await post(client);
     },
   });
   return { key: key.text, apiKey: viewOf(row, name) };

@@ -8,6 +8,7 @@ import type { Asker, Handlers, SignedIn } from '../request/asker.js';
 import { assignmentOf, authorise, authoriseGrant, signedIn } from '../request/authorise.js';
 import { authority } from '../session/sessions.js';
 import { applyServiceAccountEvents, insertServiceAccount, type ServiceAccountRow } from '../store/service-account-rows.js';
+import { idFor } from '../request/repeated.js';
 import { holdAuthority } from '../store/session-rows.js';
 
 type Names = 'service-account-list' | 'service-account-create' | 'service-account-disable' | 'service-account-enable' | 'service-account-role-grant' | 'service-account-role-revoke';
@@ -37,12 +38,13 @@ async function create(flows: Flows, { name, organization }: IdentityArgs<'servic
   const { store, tenant, newId } = flows;
   if (organization !== undefined) await openOrganization(flows, organization);
   const { session } = authorise(asker, 'service-account.create', { organization });
-  const accountId = newId();
+  const accountId = idFor(asker, newId);
   await store.execute(serviceAccountAggregate, {
     tenant,
     id: accountId,
     command: { type: 'create', accountId, name, organization, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     project: async (client) => {
       await holdAuthority(client, authority(session));
       await insertServiceAccount(client, { accountId, organization, name }, SERVICE_ACCOUNTS_MAX, asker.now);

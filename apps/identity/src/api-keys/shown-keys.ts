@@ -16,6 +16,7 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
   API_KEY_REFUSED: 'there is no such API key',
   API_KEY_REVOKED: 'the API key was revoked, or whoever it depends on was disabled',
   API_KEY_EXPIRED: 'the API key has expired',
+  API_KEY_SUSPENDED: 'whose the API key is has to sign in, or to change the password, first',
 };
 const MAC_VERSION = /^k([1-9][0-9]{0,9}):/;
 
@@ -33,11 +34,11 @@ export interface ShownKeysDependencies {
 export class ShownKeys {
   constructor(private readonly deps: ShownKeysDependencies) {}
 
-  /** Whose the key is and what it may do now. Throws API_KEY_REFUSED, _REVOKED, _EXPIRED, which are on record then. */
+  /** Whose the key is and what it may do now. Throws API_KEY_REFUSED, _REVOKED, _EXPIRED, _SUSPENDED, which are on record then. */
   async check(text: string, stranger: Asker): Promise<SignedIn> {
     const { apiKeys, lastUses } = this.deps;
     const key = parsed(text);
-    const row = await apiKeys.check(key.id);
+    const row = await apiKeys.check(key.id, stranger.now);
     const refusal = row === undefined ? 'API_KEY_REFUSED' : await this.#judge(key, row, stranger.now);
     if (row === undefined || refusal !== undefined) {
       const code = refusal ?? 'API_KEY_REFUSED';
@@ -55,7 +56,9 @@ export class ShownKeys {
     if (!verifyApiKey(key, row.mac, (asked) => (asked === version ? bytes : undefined))) return 'API_KEY_REFUSED';
     const isDead = row.is_revoked || row.creator_state !== 'active' || (row.account_state ?? 'active') !== 'active';
     if (isDead) return 'API_KEY_REVOKED';
-    return row.expires_at <= now ? 'API_KEY_EXPIRED' : undefined;
+    if (row.expires_at <= now) return 'API_KEY_EXPIRED';
+    // Those of accounts go on: a service does not stop because an administrator lost his telephone.
+    return row.account_id === null && row.does_creator_rest ? 'API_KEY_SUSPENDED' : undefined;
   }
 
   async #record(row: CheckedKey | undefined, why: Refusal, { cause, origin, context }: Asker): Promise<void> {

@@ -22,13 +22,14 @@ type Change =
   | { readonly type: 'end-sessions'; readonly keptSessionId?: string }
   | { readonly type: 'change-password'; readonly keptSessionId: string }
   | { readonly type: 'rehash-password' }
-  | { readonly type: 'ask-password-reset' }
+  | { readonly type: 'ask-password-reset'; readonly isMailed: boolean }
   | { readonly type: 'reset-password' }
   | { readonly type: 'require-password'; readonly why: 'leaked' | 'age' }
   | { readonly type: 'change-profile'; readonly name?: string; readonly locale?: string }
   | { readonly type: 'ask-email-change'; readonly email: string }
   | { readonly type: 'change-email'; readonly email: string }
   | { readonly type: 'unlock' }
+  | { readonly type: 'resume-keys' }
   | { readonly type: 'grant-role'; readonly role: HeldRole }
   | { readonly type: 'revoke-role'; readonly role: HeldRole }
   | FactorChange;
@@ -69,7 +70,7 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
     case 'rehash-password':
       return [happened('password-rehashed', {})];
     case 'ask-password-reset':
-      return [happened('password-reset-asked', {})];
+      return [happened('password-reset-asked', command.isMailed ? {} : { mailed: false })];
     case 'reset-password':
       return [happened('password-reset', {}, { severity: 'warning' })];
     case 'require-password':
@@ -78,6 +79,8 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
     case 'ask-email-change':
     case 'change-email':
       return decideProfile(command);
+    case 'resume-keys':
+      return [happened('api-keys-resumed', {}, { severity: 'notice' })];
     case 'unlock':
       return [happened('unlocked', {}, { severity: 'notice' })];
     case 'grant-role':

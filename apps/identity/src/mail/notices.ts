@@ -1,3 +1,4 @@
+import type { RequestContext } from '@countersign/contracts';
 import type { PersonalColumns } from '../keys/personal-columns.js';
 import type { UserRows } from '../store/user-rows.js';
 import type { MailOutbox, PostMail } from './outbox.js';
@@ -6,6 +7,15 @@ import type { MailTemplate, MailValues } from './templates.js';
 const HOUR_MS = 3_600_000;
 /** News of this kind is of use for so long. */
 const NOTICE_MS = 72 * HOUR_MS;
+
+/** As a mail calls them. */
+const FACTORS = { totp: 'an authenticator app', passkey: 'a passkey', phone: 'a telephone for codes', 'backup-codes': 'a new set of backup codes' } as const;
+
+/** When something happened, and from where it was asked for. */
+export interface Happened {
+  readonly now: Date;
+  readonly context: Pick<RequestContext, 'ip'>;
+}
 
 export interface NoticesDependencies {
   readonly users: Pick<UserRows, 'find'>;
@@ -30,6 +40,23 @@ export class Notices {
   /** By a link that was mailed. */
   passwordReset(userId: string, now: Date): Promise<PostMail> {
     return this.#compose(userId, 'password-was-reset', { at: utcMinutes(now) });
+  }
+
+  passwordChanged(userId: string, { now, context: { ip } }: Happened): Promise<PostMail> {
+    return this.#compose(userId, 'password-changed', { at: utcMinutes(now), ip });
+  }
+
+  factorAdded(userId: string, factor: keyof typeof FACTORS, { now, context: { ip } }: Happened): Promise<PostMail> {
+    return this.#compose(userId, 'factor-added', { factor: FACTORS[factor], at: utcMinutes(now), ip });
+  }
+
+  factorRemoved(userId: string, factor: keyof typeof FACTORS, { now, context: { ip } }: Happened): Promise<PostMail> {
+    return this.#compose(userId, 'factor-removed', { factor: FACTORS[factor], at: utcMinutes(now), ip });
+  }
+
+  /** `key`: prefix and id. To whoever made it: with his rights it acts. */
+  apiKeyMade(userId: string, key: string, { now, context: { ip } }: Happened): Promise<PostMail> {
+    return this.#compose(userId, 'api-key-made', { key, at: utcMinutes(now), ip });
   }
 
   /** Composed before the change: it goes to the address that was. */

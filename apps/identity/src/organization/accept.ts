@@ -60,6 +60,7 @@ async function join(flows: Flows, { token }: IdentityArgs<'invitation-join'>, as
     id: userId,
     command: { type: 'join', userId, roles, invitationId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     project: async (client, events) => {
       await holdGiven(client, organization, given);
       await holdAuthority(client, authority(session));

@@ -7,6 +7,7 @@ import type { PostMail } from '../mail/outbox.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers, SignedIn } from '../request/asker.js';
 import { authorise } from '../request/authorise.js';
+import { idFor } from '../request/repeated.js';
 import { authority } from '../session/sessions.js';
 import { insertInvitation, renewInvitation, revokeInvitation, type InvitationRow } from '../store/invitation-rows.js';
 import { lockOrganization } from '../store/organization-rows.js';
@@ -62,7 +63,7 @@ interface NewInvitation {
 async function send(flows: Flows, { organization, email, given, template }: NewInvitation, { session }: SignedIn, asker: Asker): Promise<IdentityResult<'member-invite'>> {
   const { store, columns, newId } = flows;
   await admitDomain(flows, organization, email);
-  const invitationId = newId();
+  const invitationId = idFor(asker, newId);
   const roles = given.map(({ role }) => role);
   const link = await newLink(flows, { invitationId, organization, email, template }, asker);
   const [sealedEmail] = await columns.seal([{ ...emailPlace(invitationId), text: email }]);
@@ -72,6 +73,7 @@ async function send(flows: Flows, { organization, email, given, template }: NewI
     id: invitationId,
     command: { type: 'send', invitationId, roles, email, nowMs: asker.now.getTime(), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     project: async (client) => {
       await holdGiven(client, organization, given);
       await holdAuthority(client, authority(session));
@@ -108,6 +110,7 @@ async function resend(flows: Flows, { organization, invitationId }: IdentityArgs
     id: invitationId,
     command: { type: 'resend', invitationId, nowMs: asker.now.getTime(), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     project: async (client) => {
       await holdGiven(client, organization, given);
       await holdAuthority(client, authority(session));

@@ -34,6 +34,7 @@ async function enrol(flows: Flows, asker: Asker): Promise<IdentityResult<'passke
     id: userId,
     command: { type: 'begin-passkey', userId, origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: (client) => holdAuthority(client, authority(session)),
   });
@@ -41,7 +42,7 @@ async function enrol(flows: Flows, asker: Asker): Promise<IdentityResult<'passke
 }
 
 async function confirm(flows: Flows, { name, passkey }: IdentityArgs<'passkey-confirm'>, asker: Asker): Promise<IdentityResult<'passkey-confirm'>> {
-  const { users, passkeys, backupCodes, columns, store, tenant, revocations, newId, relyingParty } = flows;
+  const { users, passkeys, backupCodes, columns, store, tenant, revocations, newId, relyingParty, notices } = flows;
   const user = await users.find(signedIn(asker).session.user_id);
   if (user === undefined) throw unknownUser();
   const { session } = authorise(asker, 'mfa.enroll', targetOf(user));
@@ -51,22 +52,25 @@ async function confirm(flows: Flows, { name, passkey }: IdentityArgs<'passkey-co
   const made = await verifyMade(passkey, clientData, relyingParty);
   const passkeyId = newId();
   const [sealedName] = await columns.seal([{ ...passkeyName(userId, passkeyId), text: name }]);
+  const post = await notices.factorAdded(userId, 'passkey', asker);
   const codes = user.is_mfa_enrolled ? undefined : await backupCodes.make();
   await store.execute(userAggregate, {
     tenant,
     id: userId,
     command: { type: 'add-passkey', userId, passkeyId, name, algorithm: made.algorithm, ...(codes === undefined ? {} : { backupCodeIds: codes.stored.map(({ id }) => id) }), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
       await holdAuthority(client, authority(session));
       await insertPasskey(client, { ...made, passkeyId, userId, name: sealedName }, asker.now);
       if (codes !== undefined) await insertBackupCodes(client, userId, codes.stored);
       await applyFactorEvents(client, userId, events);
+      await post(client);
     },
   });
   // Of an account that has another factor, the session has proved that one just now: `mfa.enroll` is sensitive.
-  if (codes !== undefined) await raise(flows, session, 'mfa', asker);
+  if (codes !== undefined) await raise(flows, session, 'mfa', { ...asker, command: {} });
   await revocations.enforce(userId);
   return { passkeyId, ...(codes === undefined ? {} : { backupCodes: [...codes.texts] }), principal: await current(flows, asker) };
 }

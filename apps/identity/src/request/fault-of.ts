@@ -3,6 +3,7 @@ import { CredentialFault } from '@countersign/credentials';
 import { EventStoreFault } from '@countersign/event-store';
 import { isPassing, KeyClientError } from '@countersign/key-client';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { commandDone } from './repeated.js';
 
 /** PostgreSQL, appendix A: classes 08 (connection), 53 (resources), 57P (shutdown, starting up). */
 const DATABASE_AWAY = /^(08|53|57P)/;
@@ -16,6 +17,8 @@ export function faultOf(error: unknown): IdentityFault {
   if (error instanceof IdentityFault) return error;
   if (error instanceof EventStoreFault) {
     if (error.code === 'STREAM_VERSION_CONFLICT') return new IdentityFault('CONFLICT', 'somebody else changed the same thing', {}, { cause: error });
+    // Two at once under one id, of which the other was first.
+    if (error.code === 'COMMAND_ID_REUSED') return commandDone(error);
     if (error.code === 'PERSONAL_NOT_SEALED') return isKeysAway(error.cause) ? unavailable(error) : internal(error);
   }
   if (error instanceof CredentialFault) {

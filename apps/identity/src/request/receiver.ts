@@ -15,6 +15,7 @@ import type { Asker, Handler, Handlers } from './asker.js';
 import { personIn, signedInBy } from './authorise.js';
 import type { Denials } from './denials.js';
 import { faultOf } from './fault-of.js';
+import type { Repeated } from './repeated.js';
 
 /** Requests being answered at once; the rest is told to come again. */
 export const REQUESTS_AT_ONCE_MAX = 512;
@@ -26,6 +27,7 @@ export interface ReceiverDependencies {
   readonly handlers: Handlers;
   readonly denials: Denials;
   readonly shownKeys: ShownKeys;
+  readonly repeated: Repeated;
   readonly log: Logger;
   readonly now: () => Date;
   readonly metrics: { readonly duration: Histogram<'operation' | 'outcome'>; readonly refused: Counter<'operation' | 'code'>; readonly open: Gauge };
@@ -86,7 +88,7 @@ export class Receiver {
     const handle = this.deps.handlers[operation] as Handler<IdentityOperation>;
     try {
       if ('persons' in IDENTITY_OPERATIONS[operation]) personIn(asker);
-      return await handle(args, asker);
+      return (await this.deps.repeated.answerOf(operation, args, asker)) ?? (await handle(args, asker));
     } catch (error) {
       await this.deps.denials.add(asker, operation, faultOf(error).code);
       throw error;

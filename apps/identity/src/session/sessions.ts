@@ -1,4 +1,5 @@
 import type { IdentityArgs, IdentityResult } from '@countersign/contracts';
+import { resumeKeys } from '../api-keys/resume-keys.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { isRenewalDue, sessionAggregate, expiryOf, type SessionCommand } from '../domain/session.js';
 import { userAggregate } from '../domain/user.js';
@@ -6,6 +7,7 @@ import type { Flows } from '../parts.js';
 import type { Asker, Authorised, Handlers } from '../request/asker.js';
 import { authorise, personIn, signedIn, signedInBy, targetOf } from '../request/authorise.js';
 import { checkPasskey } from '../passkeys/check-passkey.js';
+import { recordDue } from '../sign-in/require-change.js';
 import { checkCode } from '../sign-in/second-factor.js';
 import { policyOfRows } from '../store/policy-rows.js';
 import { endSession, endSessions, holdAuthority, raiseAssurance, renewSession, type CheckedSession, type SessionRow } from '../store/session-rows.js';
@@ -32,6 +34,8 @@ export function sessionHandlers(flows: Flows): Pick<Handlers, Names> {
 
 async function check(flows: Flows, asker: Asker): Promise<IdentityResult<'session-check'>> {
   const { view, session } = personIn(asker);
+  if (session.password_due !== null && !session.is_due_recorded) await noticeDue(flows, session, asker);
+  await resumeKeys(flows, session, asker);
   const nowMs = asker.now.getTime();
   const caps = policyOfRows(session.policies);
   const expiresAtMs = session.expires_at.getTime();
@@ -39,6 +43,15 @@ async function check(flows: Flows, asker: Asker): Promise<IdentityResult<'sessio
   const expiresAt = new Date(expiryOf(session.started_at.getTime(), nowMs, caps));
   await change(flows, session.session_id, { type: 'renew', caps, expiresAtMs }, asker, (client) => renewSession(client, session.session_id, asker.now, expiresAt));
   return { ...view, expiresAt: expiresAt.toISOString() };
+}
+
+/** It counts in any case; another edge may be putting it on record just now. */
+async function noticeDue(flows: Flows, session: CheckedSession, asker: Asker): Promise<void> {
+  try {
+    await recordDue(flows, session, session.password_due!, asker);
+  } catch (error) {
+    if (!(error instanceof IdentityFault) || error.code !== 'CONFLICT') throw error;
+  }
 }
 
 async function stepUp(flows: Flows, args: IdentityArgs<'step-up'>, asker: Asker): Promise<IdentityResult<'step-up'>> {
@@ -142,6 +155,7 @@ export async function change({ store, tenant }: Flows, sessionId: string, comman
     id: sessionId,
     command: { ...command, sessionId, nowMs: asker.now.getTime(), origin: asker.origin },
     ...asker.cause,
+    ...asker.command,
     retriesMax: TRIES_MAX,
     project,
   });

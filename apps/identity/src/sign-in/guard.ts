@@ -2,6 +2,7 @@ import { networkOf, type Attempt, type Attempts, type Begun } from '@countersign
 import { sessionDigest } from '@countersign/credentials';
 import type { EventStore } from '@countersign/event-store';
 import type { Counter } from 'prom-client';
+import { CodeReplayed } from '../domain/code-replayed.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { from } from '../domain/origin.js';
 import { PasskeyRefusal } from '../domain/passkey-refusal.js';
@@ -12,7 +13,7 @@ import type { SignInRows } from '../store/sign-in-rows.js';
 
 const NETWORK = 'network:';
 /** What somebody gets wrong who guesses. Anything else is no attempt. */
-const WRONG = new Set(['SIGN_IN_REFUSED', 'CODE_REFUSED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED']);
+const WRONG = new Set(['SIGN_IN_REFUSED', 'CODE_REFUSED', 'CODE_REPLAYED', 'PASSWORD_WRONG', 'PASSKEY_REFUSED']);
 
 export interface GuardDependencies {
   readonly attempts: Attempts;
@@ -28,8 +29,8 @@ export interface GuardDependencies {
 export interface Guarded {
   /** Opaque name of what is guessed at: an account's blind index, somebody's second factor. */
   readonly account: string;
-  /** `reset`: mails that are asked for; `sms`: messages. */
-  readonly what: 'password' | 'factor' | 'reset' | 'sms';
+  /** `reset`, `address`: mails that are asked for; `sms`: messages. */
+  readonly what: 'password' | 'factor' | 'reset' | 'address' | 'sms';
   /** Whose it is, if anybody's. */
   readonly userId: string | undefined;
 }
@@ -61,9 +62,24 @@ export class Guard {
    * For what nobody gets right or wrong: so often for each name, and no more. Many people share a network: the edge limits those, and nobody
    * is kept from signing in because his neighbours ask for mail. Throws ATTEMPTS_LOCKED.
    */
-  async count(what: 'reset' | 'sms', names: readonly Pick<Guarded, 'account' | 'userId'>[], asker: Asker): Promise<void> {
+  async count(what: 'address' | 'sms', names: readonly Pick<Guarded, 'account' | 'userId'>[], asker: Asker): Promise<void> {
     const keys = await Promise.all(names.map(async ({ account, userId }) => (await this.#deviceKey({ what, account, userId }, asker)) ?? `${what}:${account}`));
     await this.#begin(what, keys, asker);
+  }
+
+  /**
+   * The same for each who asks alone: what somebody else asks for the account, from elsewhere, keeps nobody from asking. Throws ATTEMPTS_LOCKED.
+   */
+  async countAsker(guarded: Guarded, asker: Asker): Promise<void> {
+    const { what, account } = guarded;
+    const network = await this.deps.keys.networkIndex(networkOf(asker.context.ip));
+    await this.#begin(what, [(await this.#deviceKey(guarded, asker)) ?? `${what}:${network}.${account}`], asker);
+  }
+
+  /** Counts, whoever asks, and refuses nobody: true when it was so often that less is to be done. */
+  async isOften({ what, account }: Pick<Guarded, 'what' | 'account'>, { now }: Asker): Promise<boolean> {
+    const { attempts, newId } = this.deps;
+    return (await attempts.begin({ id: newId(), keys: [`${what}:${account}`], atMs: now.getTime() })).isLocked;
   }
 
   /** Forgets what was got wrong at an account, by whomever. Throws when the common count cannot be reached. */
@@ -98,6 +114,7 @@ export class Guard {
     const { store, tenant, newId, notices } = this.deps;
     const resource = userId === undefined ? undefined : { type: 'user', id: userId };
     const failed = { type: 'identity.sign-in.failed', outcome: 'failure' as const, severity: 'notice' as const, resource, data: { what, why: refused.code, ...(refused instanceof PasskeyRefusal ? { doubt: refused.doubt } : {}) } };
+    const replayed = refused instanceof CodeReplayed ? [{ type: refused.event, outcome: 'denied' as const, severity: 'alert' as const, resource, data: { what } }] : [];
     const locks = reached.map(({ key, step }) => ({
       type: 'identity.sign-in.locked',
       outcome: 'denied' as const,
@@ -107,7 +124,7 @@ export class Guard {
     }));
     const alert = reached.find(({ key, step }) => step.isAlert === true && !key.startsWith(NETWORK));
     const post = alert === undefined || userId === undefined ? undefined : await notices.locked(userId, alert.step, now);
-    const events = [failed, ...locks].map((event) => from(origin, event));
+    const events = [failed, ...replayed, ...locks].map((event) => from(origin, event));
     // A stream of its own: attempts that come at the same time do not wait for each other.
     await store.append({ tenant, stream: `sign-in/${newId()}`, expectedVersion: 0, events, ...cause, ...(post === undefined ? {} : { project: post }) });
   }

@@ -14,8 +14,11 @@ const LEAK_CHECK_MS = 30 * DAY_MS;
  */
 export async function requireChange(flows: Flows, user: CredentialsRow, password: string, asker: Asker): Promise<string> {
   const why = user.password_due === null ? await reasonOf(flows, user, password, asker.now) : undefined;
-  if (why === undefined) return user.access;
-  const { store, tenant, revocations } = flows;
+  return why === undefined ? user.access : recordDue(flows, user, why, asker);
+}
+
+/** From now on, in every session, at every edge. Returns the user's access as it is then. Throws CONFLICT. */
+export async function recordDue({ store, tenant, revocations }: Flows, user: Pick<CredentialsRow, 'user_id' | 'access'>, why: PasswordDue, asker: Asker): Promise<string> {
   const { user_id: userId } = user;
   const { ip, userAgent } = asker.context;
   let { access } = user;
@@ -34,7 +37,7 @@ export async function requireChange(flows: Flows, user: CredentialsRow, password
   return access;
 }
 
-async function reasonOf({ passwords, users, passwordDaysMax, policies }: Flows, user: CredentialsRow, password: string, now: Date): Promise<PasswordDue | undefined> {
+async function reasonOf({ passwords, users, policies }: Flows, user: CredentialsRow, password: string, now: Date): Promise<PasswordDue | undefined> {
   const { user_id, leak_checked_at, password_at } = user;
   if (leak_checked_at === null || leak_checked_at.getTime() + LEAK_CHECK_MS <= now.getTime()) {
     const verdict = await passwords.lookUp(password, now);
@@ -42,6 +45,5 @@ async function reasonOf({ passwords, users, passwordDaysMax, policies }: Flows, 
     if (verdict === 'clean') await users.leakChecked(user_id, user.password, now);
   }
   const { passwordDays } = await policies.ofUser(user_id);
-  const daysMax = Math.min(passwordDaysMax ?? Number.POSITIVE_INFINITY, passwordDays ?? Number.POSITIVE_INFINITY);
-  return password_at.getTime() + daysMax * DAY_MS <= now.getTime() ? 'age' : undefined;
+  return passwordDays !== undefined && password_at.getTime() + passwordDays * DAY_MS <= now.getTime() ? 'age' : undefined;
 }

@@ -1,6 +1,7 @@
 import { newSessionToken, sessionDigest } from '@countersign/credentials';
 import type { StartedSession } from '@countersign/contracts';
 import type { PoolClient } from '@countersign/postgres';
+import { resumeKeys } from '../api-keys/resume-keys.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { expiryOf, sessionAggregate, type Assurance } from '../domain/session.js';
 import type { Flows } from '../parts.js';
@@ -20,7 +21,8 @@ export interface Start {
 }
 
 /** A new session under a new token, whatever cookie came with the request: nobody fixes somebody else's session. Throws CONFLICT. */
-export async function startSession({ store, tenant, columns, sessions, signIns, newId, policies, notices }: Flows, start: Start, asker: Asker): Promise<StartedSession> {
+export async function startSession(flows: Flows, start: Start, asker: Asker): Promise<StartedSession> {
+  const { store, tenant, columns, sessions, signIns, newId, policies, notices } = flows;
   const { userId, organization, assurance, access } = start;
   const { now, context } = asker;
   const { ip, userAgent } = context;
@@ -49,5 +51,6 @@ export async function startSession({ store, tenant, columns, sessions, signIns, 
   });
   const session = await sessions.check(digest, now);
   if (session === undefined) throw new IdentityFault('CONFLICT', 'the session has ended already; sign in again');
+  await resumeKeys(flows, session, asker);
   return { token, device: device?.token, principal: signedInBy(session).view };
 }

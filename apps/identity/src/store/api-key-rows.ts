@@ -1,6 +1,7 @@
 import type { HeldRole } from '@countersign/contracts';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { passwordDueSql } from './policy-rows.js';
 import { ACCOUNT_ROLES_SQL } from './service-account-rows.js';
 import { ROLES_SQL, type LoadedRole } from './user-rows.js';
 
@@ -30,6 +31,8 @@ export interface CheckedKey {
   readonly creator_state: 'active' | 'disabled';
   readonly creator_access: string;
   readonly creator_roles: readonly LoadedRole[];
+  /** Who made it has to sign in, or to change the password, before keys of his own are good. */
+  readonly does_creator_rest: boolean;
   /** Of a person's key: null. */
   readonly account_id: string | null;
   readonly account_name: string | null;
@@ -56,7 +59,7 @@ const LISTED_MAX = 500;
 const LAST_USE_MS = 60_000;
 const COLUMNS = 'key_id, user_id, account_id, created_by, organization, preview, name, permissions, created_at, expires_at, last_used_at';
 const CHECK_SQL = `SELECT k.key_id, k.mac, k.organization, k.permissions, k.expires_at, k.revoked_at IS NOT NULL AS is_revoked, k.created_by,
-  u.state AS creator_state, u.access AS creator_access, ${ROLES_SQL} AS creator_roles,
+  u.state AS creator_state, u.access AS creator_access, (u.api_keys_rest OR ${passwordDueSql('$2')} IS NOT NULL) AS does_creator_rest, ${ROLES_SQL} AS creator_roles,
   a.account_id, a.name AS account_name, a.state AS account_state, a.access AS account_access, CASE WHEN a.account_id IS NOT NULL THEN ${ACCOUNT_ROLES_SQL} END AS account_roles
   FROM api_keys k JOIN users u ON u.user_id = k.created_by LEFT JOIN service_accounts a ON a.account_id = k.account_id WHERE k.key_id = $1`;
 
@@ -64,8 +67,8 @@ export class ApiKeyRows {
   constructor(readonly pool: Pool) {}
 
   /** The key with everything that it depends on: one statement, so all of one instant. */
-  async check(keyId: string): Promise<CheckedKey | undefined> {
-    return (await this.pool.query<CheckedKey>(CHECK_SQL, [keyId])).rows[0];
+  async check(keyId: string, now: Date): Promise<CheckedKey | undefined> {
+    return (await this.pool.query<CheckedKey>(CHECK_SQL, [keyId, now])).rows[0];
   }
 
   async find(keyId: string): Promise<ApiKeyRow | undefined> {

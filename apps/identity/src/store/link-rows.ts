@@ -39,6 +39,11 @@ export class Links {
     if (rows[0] === undefined) throw linkInvalid();
     return rows[0];
   }
+
+  /** Whether there is one that is good for longer than until `at`. */
+  async isPending(purpose: LinkPurpose, userId: string, at: Date): Promise<boolean> {
+    return (await this.pool.query('SELECT FROM one_time_links WHERE purpose = $1 AND user_id = $2 AND expires_at > $3', [purpose, userId, at])).rowCount === 1;
+  }
 }
 
 /** Voids the one before. Returns when it ends. */

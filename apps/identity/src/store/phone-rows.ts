@@ -28,6 +28,11 @@ export class PhoneRows {
     );
     return rows[0]?.code_mac;
   }
+
+  /** Of the code that was sent last; undefined: there is none. */
+  async codeEndsAt(userId: string, purpose: SmsPurpose): Promise<Date | undefined> {
+    return (await this.pool.query<{ expires_at: Date }>('SELECT expires_at FROM sms_codes WHERE user_id = $1 AND purpose = $2', [userId, purpose])).rows[0]?.expires_at;
+  }
 }
 
 /** Voids the one before. Returns when it ends. */

@@ -4,6 +4,10 @@ import { effectivePolicy, type EffectivePolicy } from '../policy/effective-polic
 
 const INSTALLATION = '';
 
+/** Why the password of the user `u` has to be changed at the time `now` (a parameter), or NULL: also when nobody has noticed yet that it has grown too old. */
+export const passwordDueSql = (now: string): string => `coalesce(u.password_due, CASE WHEN u.password_at + interval '24 hours' * (SELECT min((d.policy->>'passwordDays')::int) FROM policies d
+  WHERE d.organization IN ('', u.organization) OR d.organization IN (SELECT m.organization FROM members m WHERE m.user_id = u.user_id)) <= ${now} THEN 'age' END)`;
+
 export interface PolicyRow {
   readonly organization: string;
   readonly version: string;

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from '@countersign/postgres';
 import type { Assurance } from '../domain/session.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { holdKey, type HeldKey } from './api-key-rows.js';
+import { passwordDueSql } from './policy-rows.js';
 import { MFA_SQL, ROLES_SQL, type LoadedRole, type PasswordDue } from './user-rows.js';
 
 /** A valid session with what its user may do. */
@@ -15,7 +16,11 @@ export interface CheckedSession {
   readonly assurance: Assurance;
   readonly assurance_at: Date;
   readonly is_mfa_enrolled: boolean;
+  /** At this moment. */
   readonly password_due: PasswordDue | null;
+  /** False: it has grown too old, and nobody has noticed before. */
+  readonly is_due_recorded: boolean;
+  readonly api_keys_rest: boolean;
   readonly access: string;
   readonly roles: readonly LoadedRole[];
   /** Of the installation, under the empty name, and of the organisation in which it acts. */
@@ -43,7 +48,7 @@ export interface NewSession {
   readonly access: string;
 }
 
-const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, u.password_due, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles,
+const CHECK_SQL = `SELECT s.session_id, s.user_id, s.organization, s.started_at, s.expires_at, s.assurance, s.assurance_at, ${passwordDueSql('$1')} AS password_due, u.password_due IS NOT NULL AS is_due_recorded, u.api_keys_rest, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles,
   coalesce((SELECT json_agg(json_build_object('organization', p.organization, 'policy', p.policy)) FROM policies p WHERE p.organization IN ('', s.organization)), '[]') AS policies
   FROM sessions s JOIN users u USING (user_id) WHERE s.ended_at IS NULL AND s.expires_at > $1 AND u.state = 'active'`;
 /** Sessions of one user, most. */

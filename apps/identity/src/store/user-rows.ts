@@ -2,6 +2,7 @@ import type { HeldRole, PASSWORD_DUE } from '@countersign/contracts';
 import type { StoredBackupCode } from '@countersign/credentials';
 import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
+import { CodeReplayed } from '../domain/code-replayed.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 
 const UNIQUE_VIOLATION = '23505';
@@ -116,17 +117,32 @@ export class UserRows {
     await this.pool.query('UPDATE users SET leak_checked_at = $3 WHERE user_id = $1 AND password = $2', [userId, password, now]);
   }
 
-  /** Those that were not used. */
+  /** Passwords of active accounts of which nobody could say yet whether they were stolen. */
+  async leakChecksPending(): Promise<number> {
+    return Number((await this.pool.query<{ count: string }>(`SELECT count(*) FROM users WHERE leak_checked_at IS NULL AND state = 'active'`)).rows[0]?.count);
+  }
+
+  /** Used ones too. */
   async backupCodes(userId: string): Promise<StoredBackupCode[]> {
-    const { rows } = await this.pool.query<{ id: string; hash: string }>('SELECT code_id AS id, hash FROM backup_codes WHERE user_id = $1', [userId]);
-    return rows.map((row) => ({ ...row, isUsed: false }));
+    const { rows } = await this.pool.query<StoredBackupCode>('SELECT code_id AS id, hash, used_at IS NOT NULL AS "isUsed" FROM backup_codes WHERE user_id = $1', [userId]);
+    return rows;
   }
 }
 
-/** Uses up a step of the authenticator. Throws CODE_REFUSED if it, or a later one, was used before. */
+/** Uses up a step of the authenticator. Throws CODE_REPLAYED if it, or a later one, was used before. */
 export async function takeTotpStep(client: PoolClient, userId: string, step: number): Promise<void> {
   const { rowCount } = await client.query('UPDATE users SET totp_step = $2 WHERE user_id = $1 AND totp_step < $2', [userId, step]);
-  if (rowCount !== 1) throw new IdentityFault('CODE_REFUSED', 'the code was used before', { field: 'code' });
+  if (rowCount !== 1) throw new CodeReplayed('identity.user.totp-replayed');
+}
+
+/** It stays known, so that it is recognised when it comes again. */
+export async function useBackupCode(client: PoolClient, userId: string, codeId: string, now: Date): Promise<void> {
+  await client.query('UPDATE backup_codes SET used_at = $3 WHERE user_id = $1 AND code_id = $2', [userId, codeId, now]);
+}
+
+/** Whether the API keys of a person rest. */
+export async function setKeysRest(client: PoolClient, userId: string, doRest: boolean): Promise<void> {
+  await client.query('UPDATE users SET api_keys_rest = $2 WHERE user_id = $1', [userId, doRest]);
 }
 
 /** Throws EMAIL_TAKEN. */
@@ -155,9 +171,7 @@ export async function applyUserEvents(client: PoolClient, userId: string, events
     if (what === 'role-revoked') await client.query('DELETE FROM user_roles WHERE user_id = $1 AND organization = $2 AND role = $3', [userId, role.organization ?? '', role.role]);
     if (what === 'disabled' || what === 'enabled') await client.query('UPDATE users SET state = $2 WHERE user_id = $1', [userId, what === 'disabled' ? 'disabled' : 'active']);
     if (what === 'totp-enrolled') await client.query(`UPDATE users SET totp_state = 'enrolled' WHERE user_id = $1`, [userId]);
-    if (what === 'backup-code-used') await client.query('DELETE FROM backup_codes WHERE user_id = $1 AND code_id = $2', [userId, data?.['codeId']]);
   }
-  if (events.every(({ type }) => type === 'identity.user.backup-code-used')) return;
   await client.query('UPDATE users SET access = access + 1 WHERE user_id = $1', [userId]);
 }
 
