@@ -1,6 +1,7 @@
 import { ConfigError, parseConfig, type BadVariable, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
+import { PART_CLASSES_DEFAULT, readPartClasses } from './destroy/part-class.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
@@ -35,6 +36,10 @@ const schema = z.object({
   LEDGER_INTAKE_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
   /** Of messages that wait for keys while the key service is away, beside the intake's bytes. */
   LEDGER_WAITING_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
+  /** Classes of data by the beginning of event types, `billing=financial,crm.contact=contact`, beside those of the platform. */
+  LEDGER_PART_CLASSES: z.string().transform((text, context) => readPartClasses(text) ?? (context.addIssue('must be <beginning of a type>=<class>, separated by commas'), z.NEVER)).default(PART_CLASSES_DEFAULT),
+  /** Parts of a stretch of a ledger that does not fill up are shown to retention after this time. */
+  LEDGER_STRETCH_MAX_AGE_SECONDS: z.coerce.number().min(0).max(2_592_000).default(86_400),
   LEDGER_NATS_REPLICAS: count(1, 5).default(1),
   /** For tests only: accept a PostgreSQL whose fsync is off. */
   LEDGER_ALLOW_FSYNC_OFF: flag.default(false),
@@ -60,6 +65,8 @@ export function readConfig(env: Environment) {
     keys: config.LEDGER_KEYS,
     keysPublicKeyFile: config.LEDGER_KEYS_PUBLIC_KEY_FILE,
     keysDir: config.LEDGER_KEYS_DIR ?? `${config.LEDGER_STATE_DIR}/keys`,
+    partClasses: config.LEDGER_PART_CLASSES,
+    stretchMaxAgeMs: config.LEDGER_STRETCH_MAX_AGE_SECONDS * 1_000,
     originPrefix: config.LEDGER_ORIGIN_PREFIX,
     httpHost: config.LEDGER_HTTP_HOST,
     httpPort: config.LEDGER_HTTP_PORT,

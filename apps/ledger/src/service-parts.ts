@@ -25,6 +25,7 @@ const CONNECTIONS_A_POOL_MAX = 8;
 const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
 const STATEMENT_MS_MAX = 30_000;
 const ROTATION_CONNECTIONS_MAX = 2;
+const ERASER_CONNECTIONS_MAX = 4;
 
 export type Registry = ReturnType<typeof createRegistry>;
 export type Stores = Awaited<ReturnType<typeof openStores>>;
@@ -59,7 +60,7 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   return { config, log, secrets, registry, stores, keys, archive, bus };
 }
 
-async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl }: LedgerSecrets, log: Logger) {
+async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl, eraserDatabaseUrl }: LedgerSecrets, log: Logger) {
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'idle database connection lost');
   const readers = { url: readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, onIdleError, onRefused: readerDatabaseUrl.refused };
   const runtime = createPool({
@@ -78,6 +79,7 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
   const verifier = createPool({ ...readers, applicationName: 'ledger-verifier' });
   // No limit of time: the scan that proves that nothing is left reads whole tables.
   const rotation = createPool({ url: () => asRole(databaseUrl(), ROTATION_ROLE), onRefused: databaseUrl.refused, max: ROTATION_CONNECTIONS_MAX, applicationName: 'ledger-rotation', onIdleError });
+  const eraser = eraserDatabaseUrl && createPool({ url: eraserDatabaseUrl, onRefused: eraserDatabaseUrl.refused, max: ERASER_CONNECTIONS_MAX, applicationName: 'ledger-eraser', onIdleError });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,
@@ -91,10 +93,11 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
     read: new PgReadStore(reader),
     kept: new PgKeptBodies(runtime),
     rotation,
+    eraser,
     tiles: new TileCache(new PgTileRows(reader)),
     close: async () => {
       await runner.close();
-      await Promise.all([runtime.end(), reader.end(), verifier.end(), rotation.end()]);
+      await Promise.all([runtime.end(), reader.end(), verifier.end(), rotation.end(), eraser?.end()]);
     },
   };
 }

@@ -6,6 +6,7 @@ import { sealClearBodies } from './append/clear-bodies.js';
 import type { Ledger } from './append/head.js';
 import { PacedWarnings } from './append/reminders.js';
 import type { LedgerConfig } from './config.js';
+import { openHolder } from './destroy/open-holder.js';
 import { createHttpApp } from './http/create-http-app.js';
 import type { Readiness } from './http/deps.js';
 import { KEPT_COLUMNS } from './keys/kept-columns.js';
@@ -62,10 +63,13 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const verdictSender = sendVerdicts(parts, system);
   const bodySealer = sealLeftBodies(parts);
   const rotation = rotateKept(parts);
+  const holder = openHolder(parts);
+  await holder?.start();
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
   log.info({ url }, 'ledger is ready');
   const shutdown = [
+    { name: 'stop answering retention', run: () => holder?.stop() ?? Promise.resolve() },
     { name: 'stop pulling', run: () => Promise.all([pull.stop(), flows.waiting.stop()]) },
     { name: 'finish appends', run: () => intake.stop() },
     { name: 'sign last checkpoints', run: () => checkpointer.stop() },

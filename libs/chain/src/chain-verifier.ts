@@ -1,10 +1,11 @@
+import { Destructions, DESTRUCTION_ORDERED, DESTRUCTION_RECALLED } from './destructions.js';
 import { ChainFault } from './fault.js';
 import { genesisHash, HASH_BYTES, sha256Hex } from './hash.js';
 import { PackedEntry } from './packed-entry.js';
 import { QuickCheck } from './quick-check.js';
 import { RightEdge, type FullTile } from './right-edge.js';
 import type { StoredEntry } from './stored-entry.js';
-import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, type ScannedEntry, type ScannedPart } from './verify-entry.js';
+import { leafHashHex, scanEntry, scanEntryStrictly, scanParts, scanType, type ScannedEntry, type ScannedPart } from './verify-entry.js';
 
 /** A verified state to go on from: everything before `index` was verified by whoever kept this. */
 export interface VerifiedState {
@@ -46,6 +47,10 @@ interface Misplaced {
 }
 
 const PART_MISMATCHES_MAX = 1_000;
+/** How an entry ends that says which parts were destroyed. Only the ledger itself has entries of these types (bus, "Who may send what"). */
+const STATEMENT_ENDS = [DESTRUCTION_ORDERED, DESTRUCTION_RECALLED].map((type) => Buffer.from(`"type":"${type}","v":1}`));
+/** Nearly every entry differs here already. */
+const TELLING_BYTES = 12;
 
 /**
  * Recomputes a ledger from its stored entries, one by one from the first or from a verified state: shape, index,
@@ -67,6 +72,8 @@ export class ChainVerifier {
   private misplaced: Misplaced | undefined;
   private readonly partMismatches: PartMismatch[] = [];
   private penultimate: RightEdge | undefined;
+  /** Parts that are not stored, and what allows it; to be judged over the whole ledger. */
+  readonly destructions = new Destructions();
 
   constructor({ tenant, origin, start, treeSize, shape = 'strict' }: ChainVerifierOptions) {
     this.tenant = tenant;
@@ -93,6 +100,7 @@ export class ChainVerifier {
   add(stored: StoredEntry): readonly FullTile[] {
     if (this.quick !== undefined && stored instanceof PackedEntry && this.holds(stored, this.quick)) {
       stored.leafHashInto(this.lastHash);
+      this.readStatement(stored.bytes, stored.entryAt, stored.entryEnd, stored);
       return this.extend();
     }
     try {
@@ -131,6 +139,7 @@ export class ChainVerifier {
     // An entry that does not join either is altered, or follows one that is: what comes next names it.
     if (scanned.recordedAt < this.lastRecordedAt && this.broken === undefined) fail('RECORDED_AT_DECREASES', leafIndex, 'was recorded before the entry that it follows');
     this.verifyParts(stored, scanned.parts, leafIndex);
+    this.readStatement(stored.entry, 0, stored.entry.length, stored);
     this.lastHash.write(entryHash, 'hex');
     this.lastRecordedAt = scanned.recordedAt;
     return this.extend();
@@ -144,10 +153,22 @@ export class ChainVerifier {
   }
 
   /**
-   * Ends the pass and throws what was still open. `root`, from a verified checkpoint of exactly this size, decides
-   * between the last two entries when they do not join.
+   * Ends the pass over a whole ledger and throws what was still open, parts that nothing allows to be missing among it. `root`, from a
+   * verified checkpoint of exactly this size, decides between the last two entries when they do not join.
    */
   finish(root?: Uint8Array): void {
+    const missing = this.destructions.firstUnlawful();
+    const unlawful = missing === undefined ? undefined : lackingPart(missing);
+    try {
+      this.finishStretch(root);
+    } catch (fault) {
+      throw unlawful !== undefined && fault instanceof ChainFault && indexOf(unlawful) < indexOf(fault) ? unlawful : fault;
+    }
+    if (unlawful !== undefined) throw unlawful;
+  }
+
+  /** The same for a stretch: what allows a part to be missing may stand behind it, and {@link destructions} is for the caller to judge. */
+  finishStretch(root?: Uint8Array): void {
     if (this.broken !== undefined) {
       const fault = this.openLinkFault(root);
       this.broken = undefined;
@@ -231,12 +252,19 @@ export class ChainVerifier {
         const bytes = part.name === 'data' ? stored.data : stored.personal[personal];
         if (part.name === 'data') data += 1;
         else personal += 1;
-        if (bytes === null || bytes === undefined) fail('PART_MISSING', leafIndex, 'lacks a part that it lists');
-        this.verifyPart(part, bytes, leafIndex);
+        if (bytes === null || bytes === undefined) this.destructions.missing(leafIndex, part.name, scanType(stored.entry, leafIndex));
+        else this.verifyPart(part, bytes, leafIndex);
       }
     }
     if (stored.personal.length > personal || (stored.data !== null && data !== 1)) {
       fail('PART_UNEXPECTED', leafIndex, 'has a part that it does not list');
+    }
+  }
+
+  private readStatement(bytes: Buffer, start: number, end: number, stored: StoredEntry): void {
+    for (const expected of STATEMENT_ENDS) {
+      if (bytes[end - TELLING_BYTES] !== expected[expected.length - TELLING_BYTES] || end - start < expected.length) continue;
+      if (expected.equals(bytes.subarray(end - expected.length, end))) this.destructions.stated(this.index, scanType(bytes.subarray(start, end), this.index), stored.data);
     }
   }
 
@@ -290,6 +318,10 @@ function rootWith(edge: RightEdge, ...hexHashes: readonly string[]): Buffer {
 function altered(leafIndex: number, orIndex = leafIndex): ChainFault {
   const which = orIndex === leafIndex ? `entry ${leafIndex}` : `entry ${leafIndex} or entry ${orIndex}`;
   return new ChainFault('ENTRY_ALTERED', `${which} is not the one that was chained`, { leafIndex, treeSize: orIndex + 1 });
+}
+
+function lackingPart(leafIndex: number): ChainFault {
+  return new ChainFault('PART_MISSING', `entry ${leafIndex} lacks a part that it lists, and nothing says that it was destroyed`, { leafIndex });
 }
 
 function fail(code: ChainFault['code'], leafIndex: number, what: string): never {

@@ -167,7 +167,7 @@ export class ExportVerifier {
 
   private heldBack(fault: ChainFault): unknown {
     try {
-      if (this.verified === undefined) this.chain?.finish();
+      if (this.verified === undefined) this.chain?.finishStretch();
       return fault;
     } catch (earlier) {
       return earlier;

@@ -22,6 +22,7 @@ export * from './tlog-proof.js';
 export * from './entry-bundle.js';
 export type { StoredEntry } from './stored-entry.js';
 export * from './chain-verifier.js';
+export * from './destructions.js';
 export { PackedEntry } from './packed-entry.js';
 export { EXPORT_FORMAT, EXPORT_LINE_BYTES_MAX, type ExportedEntry, type ExportHeader } from './export-format.js';
 export * from './export-encoder.js';

@@ -134,3 +134,14 @@ export function leafHashHex(entry: Buffer): string {
   const length = entry.copy(leafInput, 1);
   return hash('sha256', leafInput.subarray(0, 1 + length), 'hex');
 }
+
+const BEFORE_TYPE = ',"type":"';
+const AFTER_TYPE = '","v":1}';
+
+/** The event's type: the last field but the version, so nothing that a sender chose can pass for it. Throws ENTRY_MALFORMED. */
+export function scanType(entry: Buffer, leafIndex: number): string {
+  const at = entry.lastIndexOf(BEFORE_TYPE, undefined, 'latin1');
+  const end = entry.length - AFTER_TYPE.length;
+  if (at < 0 || entry.toString('latin1', end) !== AFTER_TYPE) throw malformed(leafIndex);
+  return entry.toString('latin1', at + BEFORE_TYPE.length, end);
+}

@@ -56,6 +56,7 @@ export const heldOrderSchema = z.strictObject({
   except: z.array(heldIdSchema).max(ORDER_EXCEPT_MAX).default([]),
   /** Under which policies it was given. */
   policyVersion: z.number().int().nonnegative(),
+  orderedAt: time,
   /** Not to be carried out after it. */
   expiresAt: time,
 });

@@ -22,6 +22,9 @@ export interface Holder {
   prepare?(order: HeldOrder): Promise<Prepared>;
   /** Takes away what is listed, in the transaction that stores the order's outcome. What it throws rolls everything back. */
   carryOut(client: PoolClient, order: HeldOrder, prepared: Prepared): Promise<Carried>;
-  /** An order was called back or expired without being carried out. Called again when it fails, or after a crash when it is asked again. */
-  calledOff?(orderId: string): Promise<void>;
+  /**
+   * An order was called back, or expired, without being carried out, at the time that is on record. Called again when it fails, or after a
+   * crash when the order is asked about again.
+   */
+  calledOff?(orderId: string, at: string): Promise<void>;
 }

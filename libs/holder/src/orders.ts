@@ -32,7 +32,7 @@ export class Orders {
     if (!actions.includes(order.action)) throw new HolderFault('ACTION_UNKNOWN', 'this is not done with this type', 'action');
     const known = await this.#known(order);
     const outcome = known ?? (await this.#attempt(order));
-    if (outcome.state !== 'executed') await this.holder.calledOff?.(order.orderId);
+    if (outcome.state !== 'executed') await this.holder.calledOff?.(order.orderId, outcome.at);
     return outcome;
   }
 
@@ -43,7 +43,7 @@ export class Orders {
     await this.pool.query(`INSERT INTO retention_orders (order_id, state, outcome) VALUES ($1, 'recalled', $2) ON CONFLICT DO NOTHING`, [orderId, recalled]);
     const row = await find(this.pool, orderId);
     const outcome = orderOutcomeSchema.parse(row?.outcome);
-    if (outcome.state !== 'executed') await this.holder.calledOff?.(orderId);
+    if (outcome.state !== 'executed') await this.holder.calledOff?.(orderId, outcome.at);
     return outcome;
   }
 

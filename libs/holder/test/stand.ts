@@ -77,5 +77,5 @@ export async function startStand(): Promise<Stand> {
 }
 
 export const orderOf = (orderId: string, resources: string[], changes: Partial<HeldOrderInput> = {}): HeldOrderInput => ({
-  orderId, tenant: 'acme', type: 'thing', action: 'delete', resources, policyVersion: 1, expiresAt: LATER, ...changes,
+  orderId, tenant: 'acme', type: 'thing', action: 'delete', resources, policyVersion: 1, orderedAt: '2026-11-22T15:00:00.000Z', expiresAt: LATER, ...changes,
 });

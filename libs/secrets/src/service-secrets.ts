@@ -7,6 +7,8 @@ export const SERVICE_SECRETS = {
     { name: 'LEDGER_DATABASE_URL' },
     /** Connection URL of the role `ledger_reader`, which verification and readers use. */
     { name: 'LEDGER_READER_DATABASE_URL' },
+    /** Connection URL of the role `ledger_eraser`; without it the ledger destroys nothing, whoever orders it. */
+    { name: 'LEDGER_ERASER_DATABASE_URL', isOptional: true },
     /** Nkey seed of the ledger's own account. */
     { name: 'LEDGER_NATS_SEED' },
     /** Of the sealed signing keys; without it a key file beside them seals them. */

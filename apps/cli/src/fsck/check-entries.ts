@@ -1,4 +1,4 @@
-import { ChainFault, decodeEntry, genesisHash, leafHash, sha256Hex } from '@countersign/chain';
+import { ChainFault, decodeEntry, Destructions, genesisHash, leafHash, sha256Hex } from '@countersign/chain';
 import type { Entry } from '@countersign/chain';
 import type { Findings } from './findings.js';
 
@@ -15,6 +15,7 @@ export class EntryWalk {
   private next = 0;
   private lastHash: string;
   private recordedAt = '';
+  private readonly destructions = new Destructions();
 
   constructor(
     private readonly ledger: { readonly tenant: string; readonly origin: string },
@@ -53,6 +54,7 @@ export class EntryWalk {
 
   finish(): void {
     if (this.next < this.treeSize) this.findings.add('TAIL_MISSING', `the head says that there are ${this.treeSize} entries`, this.next);
+    for (const { leafIndex, name } of this.destructions.unlawful()) this.findings.add('PART_MISSING', `lacks a part named ${name}, and nothing says that it was destroyed`, leafIndex);
   }
 
   private decode(row: EntryRow, at: number): Entry | undefined {
@@ -75,14 +77,16 @@ export class EntryWalk {
     this.checkParts(entry, row, at);
   }
 
-  private checkParts({ parts }: Entry, row: EntryRow, at: number): void {
+  private checkParts({ parts, type }: Entry, row: EntryRow, at: number): void {
     const personal = row.personal_parts ?? [];
     let personalAt = 0;
     for (const { name, digest, bytes } of parts) {
       const stored = name === 'data' ? row.data_part : (personal[personalAt++] ?? null);
-      if (stored === null) this.findings.add('PART_MISSING', `lacks a part named ${name}`, at);
+      if (stored === null) this.destructions.missing(at, name, type);
       else if (stored.length !== bytes || sha256Hex(stored) !== digest) this.findings.add('PART_ALTERED', `a part named ${name} has not the digest that the entry lists`, at);
     }
+    // Only entries of the ledger's own types say anything here.
+    this.destructions.stated(at, type, row.data_part);
     const hasData = parts.some(({ name }) => name === 'data');
     if (personal.length > personalAt || (row.data_part !== null && !hasData)) this.findings.add('PART_UNEXPECTED', 'has a part that it does not list', at);
   }

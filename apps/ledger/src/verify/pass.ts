@@ -1,4 +1,4 @@
-import { ChainFault, formatVkey, verifyCheckpoint, type VerifiedCheckpoint } from '@countersign/chain';
+import { ChainFault, Destructions, formatVkey, verifyCheckpoint, type SavedDestructions, type VerifiedCheckpoint } from '@countersign/chain';
 import type { Verdict } from '@countersign/contracts';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
@@ -32,8 +32,10 @@ export interface PassRequest {
   readonly toIndex?: number;
   /** The ledger was broken: nobody who knows what was signed may be passed over before it is intact again. */
   readonly wasBroken?: boolean;
+  /** What was met before `start`, where an interrupted pass goes on. */
+  readonly destroyed?: SavedDestructions;
   /** Told after each stretch that is verified without a gap from the start. */
-  readonly onProgress?: (state: SavedState) => Promise<void>;
+  readonly onProgress?: (state: SavedState, destroyed: SavedDestructions) => Promise<void>;
 }
 
 export interface PassOutcome {
@@ -95,7 +97,7 @@ async function attempt(request: PassRequest, deps: PassDependencies): Promise<Ou
   const ends = await readEnds(deps.pool, ledger);
   const toIndex = Math.max(fromIndex, Math.min(request.toIndex ?? treeSize, treeSize));
   const checkpoints = await checkStored(request, { signed, remembered }, toIndex, deps);
-  const walked = await walkWhatIsThere(request, Math.min(toIndex, ends.entriesEnd), ends, checkpoints.heads, deps);
+  const walked = await judgeParts(await walkWhatIsThere(request, Math.min(toIndex, ends.entriesEnd), ends, checkpoints.heads, deps), request, deps);
   const endsFault = judgeEnds(ends, treeSize);
   const found = [
     'fault' in walked ? walked.fault : undefined,
@@ -143,7 +145,7 @@ function headOf({ treeSize, root, timestampSeconds }: SignedTree & Pick<Verified
 }
 
 async function walkWhatIsThere(
-  { ledger, start, fromIndex, onProgress }: PassRequest,
+  { ledger, start, fromIndex, destroyed, onProgress }: PassRequest,
   toIndex: number,
   { head }: Ends,
   heads: readonly SignedHead[],
@@ -151,7 +153,33 @@ async function walkWhatIsThere(
 ): Promise<Walked | { readonly nothing: true }> {
   if (toIndex <= fromIndex) return { nothing: true };
   const headLastEventHash = head?.treeSize === toIndex ? head.lastEventHash : undefined;
-  return walk({ ledger, start, fromIndex, toIndex, heads, headLastEventHash, onProgress }, deps);
+  return walk({ ledger, start, fromIndex, toIndex, heads, headLastEventHash, destroyed, onProgress }, deps);
+}
+
+/**
+ * Whether every part that is not stored may be missing. What allows it stands behind it, and is signed before anything goes: where the
+ * stretch itself does not tell, what was signed behind it until now does.
+ */
+async function judgeParts<T extends object>(walked: Walked | T, request: PassRequest, deps: PassDependencies): Promise<Walked | T> {
+  if (!('end' in walked)) return walked;
+  const missing = firstUnlawful(walked.destroyed);
+  if (missing === undefined) return walked;
+  const { ledger } = request;
+  const signed = await lastSigned(ledger, deps);
+  const { index } = walked.end;
+  if (signed === undefined || signed instanceof ChainFault || signed.treeSize <= index) return lacking(missing);
+  const { heads } = await checkStored({ ...request, fromIndex: index }, { signed, remembered: undefined }, signed.treeSize, deps);
+  const further = await walk({ ledger, start: walked.end, fromIndex: index, toIndex: signed.treeSize, heads, headLastEventHash: undefined, destroyed: walked.destroyed }, deps);
+  if ('fault' in further) return further;
+  const still = firstUnlawful(further.destroyed);
+  return still === undefined || still >= index ? walked : lacking(still);
+}
+
+const firstUnlawful = (destroyed: SavedDestructions): number | undefined => Destructions.restore(destroyed).firstUnlawful();
+
+function lacking(index: number): { readonly fault: SegmentFault } {
+  const message = `entry ${index} lacks a part that it lists, and nothing says that it was destroyed`;
+  return { fault: { code: 'PART_MISSING', message, firstIndex: index, lastIndex: index } };
 }
 
 /** A head row speaks of the last entry. */

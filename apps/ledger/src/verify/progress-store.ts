@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Destructions, type SavedDestructions } from '@countersign/chain';
 import { writeFileDurably } from '@countersign/runtime';
 import type { Verdict } from '@countersign/contracts';
 import { restoreState, type SavedState } from './saved-state.js';
@@ -11,6 +12,8 @@ export interface VerifyProgress {
   readonly lastFullAt?: string;
   /** Where an unfinished full pass stands. */
   readonly full?: SavedState;
+  /** Parts that it has not found, and what it has read of their destruction. */
+  readonly fullDestroyed?: SavedDestructions;
   /** The verdict that stopped the ledger; whoever owns the database cannot take it back. */
   readonly broken?: Verdict;
 }
@@ -46,5 +49,6 @@ export class FileProgressStore implements VerifyProgressStore {
 /** Throws when a state cannot be gone on from. */
 function usable(progress: VerifyProgress): VerifyProgress {
   for (const state of [progress.verified, progress.full]) if (state !== undefined) restoreState(state);
+  Destructions.restore(progress.fullDestroyed);
   return progress;
 }

@@ -1,4 +1,4 @@
-import type { ChainFault } from '@countersign/chain';
+import type { ChainFault, SavedDestructions } from '@countersign/chain';
 import type { Ledger } from '../append/head.js';
 import type { SignedHead } from '../checkpoint/archive.js';
 import type { SavedState } from './saved-state.js';
@@ -28,7 +28,8 @@ export interface SegmentFault {
   readonly lastIndex: number;
 }
 
-export type SegmentResult = { readonly end: SavedState } | { readonly fault: SegmentFault };
+/** `destroyed`: parts of the stretch that are not stored, and statements that stand in it. */
+export type SegmentResult = { readonly end: SavedState; readonly destroyed: SavedDestructions } | { readonly fault: SegmentFault };
 
 /** The leaves that a fault accuses: from `detail.leafIndex`, or else `fallback`, to below `detail.treeSize`. */
 export function toSegmentFault({ code, message, detail }: ChainFault, fallback: number): SegmentFault {

@@ -165,7 +165,8 @@ export class Verification {
         wasBroken,
         start: resume,
         fromIndex: resume?.index ?? 0,
-        onProgress: async (full) => this.save(watch, { ...watch.progress, full }),
+        destroyed: resume === undefined ? undefined : watch.progress.fullDestroyed,
+        onProgress: async (full, fullDestroyed) => this.save(watch, { ...watch.progress, full, fullDestroyed }),
       },
       this.options.pass,
     );
@@ -213,7 +214,7 @@ export class Verification {
       // Events that were committed and not yet signed when the pass began are still owed one.
       const isCaughtUp = verdict.toIndex >= committedSize;
       if (watch.unverifiedSinceMs !== undefined && watch.unverifiedSinceMs <= startedMs) watch.unverifiedSinceMs = isCaughtUp ? undefined : startedMs;
-      await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, full: full ? undefined : watch.progress.full });
+      await this.save(watch, { verified: end ?? watch.progress.verified, lastFullAt, ...(full ? {} : { full: watch.progress.full, fullDestroyed: watch.progress.fullDestroyed }) });
     }
     const changed = !stillBroken && before !== undefined && before !== verdict.verdict;
     const firstBreak = before === undefined && !intact;

@@ -4,14 +4,14 @@ import type pg from 'pg';
 import { streamEntries } from '../store/entry-stream.js';
 import { explainFault } from './explain-fault.js';
 import { readEntries } from './read-entries.js';
-import { restoreState, saveState, type SavedState } from './saved-state.js';
+import { restoreState, saveState } from './saved-state.js';
 import { toSegmentFault, type SegmentJob, type SegmentResult } from './segment.js';
 
 /** Recomputes a segment from its stored bytes on a connection of its own. Rejects only when the database fails. */
 export async function verifySegment(job: SegmentJob): Promise<SegmentResult> {
   return withClient(job.databaseUrl, async (client) => {
     try {
-      return { end: await new SegmentPass(client, job).run() };
+      return await new SegmentPass(client, job).run();
     } catch (error) {
       if (!(error instanceof ChainFault)) throw error;
       return { fault: toSegmentFault(await explainFault(job, error), job.start?.index ?? 0) };
@@ -48,14 +48,14 @@ class SegmentPass {
     this.lastGood = lastGoodSize;
   }
 
-  async run(): Promise<SavedState> {
+  async run(): Promise<Exclude<SegmentResult, { fault: unknown }>> {
     try {
       await this.walk();
       await this.finish();
     } catch (fault) {
       throw this.earliest(fault);
     }
-    return saveState(this.verifier.state());
+    return { end: saveState(this.verifier.state()), destroyed: this.verifier.destructions.save() };
   }
 
   private async walk(): Promise<void> {
@@ -143,7 +143,7 @@ class SegmentPass {
       this.rootFault?.detail.treeSize === endIndex ||
       (this.tileFault?.code === 'TILE_ALTERED' && this.tileFault.detail.leafIndex === endIndex - 1);
     if (isLastInDoubt) await this.judgeLast();
-    this.verifier.finish(this.finalRoot());
+    this.verifier.finishStretch(this.finalRoot());
     const pending = this.rootFault ?? this.tileFault;
     if (pending !== undefined) throw pending;
   }
@@ -155,7 +155,7 @@ class SegmentPass {
     const witnesses = await readEntries(this.client, ledger, endIndex, endIndex + WITNESSES);
     for (const witness of witnesses) this.verifier.add(witness);
     // Without a root: it speaks of the stretch, not of what was added after it.
-    if (witnesses.length > 0) this.verifier.finish();
+    if (witnesses.length > 0) this.verifier.finishStretch();
     if (headLastEventHash !== undefined && headLastEventHash !== previousEventHash) {
       throw new ChainFault('ENTRY_ALTERED', `entry ${endIndex - 1} is not the one that was chained`, { leafIndex: endIndex - 1 });
     }

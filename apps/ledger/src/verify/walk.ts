@@ -1,4 +1,4 @@
-import { ChainFault, TILE_WIDTH } from '@countersign/chain';
+import { ChainFault, Destructions, TILE_WIDTH, type SavedDestructions } from '@countersign/chain';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { SignedHead } from '../checkpoint/archive.js';
@@ -17,7 +17,9 @@ export interface WalkRequest {
   readonly heads: readonly SignedHead[];
   /** Of the head row, if it stands at `toIndex`. */
   readonly headLastEventHash: string | undefined;
-  readonly onProgress?: (state: SavedState) => Promise<void>;
+  /** Of the stretch before, if that was walked for the same judgement. */
+  readonly destroyed?: SavedDestructions;
+  readonly onProgress?: (state: SavedState, destroyed: SavedDestructions) => Promise<void>;
 }
 
 export interface WalkDependencies {
@@ -26,7 +28,7 @@ export interface WalkDependencies {
   readonly runner: VerifyRunner;
 }
 
-export type Walked = { readonly end: SavedState } | { readonly fault: SegmentFault };
+export type Walked = { readonly end: SavedState; readonly destroyed: SavedDestructions } | { readonly fault: SegmentFault };
 
 /** Where a stretch starts: a state, the very beginning, or nowhere, as what the state would be taken from is damaged. */
 type Start = { readonly state: SavedState | undefined } | { readonly fault: SegmentFault };
@@ -35,6 +37,7 @@ type Start = { readonly state: SavedState | undefined } | { readonly fault: Segm
 export async function walk(request: WalkRequest, deps: WalkDependencies): Promise<Walked> {
   const { threads } = deps.runner;
   const cuts = cutSegments(request.fromIndex, request.toIndex, threads);
+  const destructions = Destructions.restore(request.destroyed);
   let verified = request.start;
   for (let i = 0; i + 1 < cuts.length; i += threads) {
     const group = cuts.slice(i, i + threads + 1);
@@ -45,9 +48,10 @@ export async function walk(request: WalkRequest, deps: WalkDependencies): Promis
     const joined = join(starts, results);
     if ('fault' in joined) return joined;
     verified = joined.end;
-    await request.onProgress?.(verified);
+    for (const result of results) if ('destroyed' in result) destructions.merge(result.destroyed);
+    await request.onProgress?.(verified, destructions.save());
   }
-  return { end: verified! };
+  return { end: verified!, destroyed: destructions.save() };
 }
 
 function verifyStretch(start: SavedState | undefined, from: number, endIndex: number, request: WalkRequest, deps: WalkDependencies): Promise<SegmentResult> {
@@ -87,7 +91,7 @@ async function claim(client: pg.PoolClient, ledger: Ledger, index: number): Prom
 }
 
 /** The first fault, or a claim that the stretch before it does not bear out; else the end of the last stretch. */
-function join(starts: readonly Start[], results: readonly SegmentResult[]): Walked {
+function join(starts: readonly Start[], results: readonly SegmentResult[]): { readonly end: SavedState } | { readonly fault: SegmentFault } {
   let end: SavedState | undefined;
   for (let k = 0; k < results.length; k++) {
     const start = starts[k]!;

@@ -272,7 +272,7 @@ describe('what entries and tiles claim about a place', () => {
     for (const index of [1, 255, 256, 257, 511, 512, 600]) {
       const claimed = await withClient(databaseUrl, (client) => claimedState(client, ledger, index));
       const job = { databaseUrl, ledger, start: undefined, endIndex: index, signedHeads: [], nextHead: undefined, lastGoodSize: 0, headLastEventHash: undefined };
-      expect(await verifySegment(job)).toEqual({ end: claimed });
+      expect(await verifySegment(job)).toEqual({ end: claimed, destroyed: { missing: [], statements: [], recalled: [] } });
     }
     expect(await withClient(databaseUrl, (client) => claimedState(client, ledger, 0))).toBe(undefined);
     await expect(withClient(databaseUrl, (client) => claimedState(client, ledger, 602))).rejects.toMatchObject({ code: 'ENTRY_MISSING' });

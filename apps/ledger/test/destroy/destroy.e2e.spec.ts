@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { verifyTlogProof } from '@countersign/chain';
+import { retentionOrdersMigrationSql } from '@countersign/holder';
+import { Prover } from '../../src/prove/prover.js';
+import { SignedHeads } from '../../src/prove/signed-head.js';
+import { PgReadStore } from '../../src/store/pg-read-store.js';
+import { PgTileRows } from '../../src/store/pg-tile-rows.js';
+import { TileCache } from '../../src/store/tile-cache.js';
+import { makeEvents } from '../fixture/ledger-fixture.js';
+import { DestroyStand } from './destroy-stand.js';
+
+const EVENTS = 2_600;
+/** Every second event is somebody's sign-in, the others are notes; all have data, sign-ins also somebody's own. */
+const eventsOf = (count: number) =>
+  makeEvents('acme', count, (n) =>
+    n % 2 === 0
+      ? { type: 'identity.session.created', actor: { type: 'user', id: `user-${n % 10}` }, data: { n }, personal: [{ subject: `user-${n % 10}`, data: { ip: `192.0.2.${n % 250}` } }] }
+      : { type: 'identity.note.added', data: { n } },
+  );
+
+let stand: DestroyStand;
+beforeAll(async () => {
+  stand = await DestroyStand.open();
+  await stand.append(eventsOf(EVENTS));
+});
+afterAll(() => stand.close());
+
+describe('parts of audit events', () => {
+  it('are listed by stretches and classes, each once', async () => {
+    const resources = await stand.list();
+    expect(resources.map(({ id }) => id)).toEqual([
+      'acme:content:0-1024', 'acme:security:0-1024', 'acme:content:1024-2048', 'acme:security:1024-2048', 'acme:content:2048-2600', 'acme:security:2048-2600',
+    ]);
+    expect(await stand.list()).toEqual(resources);
+  });
+
+  it('go by an order, and everything verifies: full, range, export, old proofs', async () => {
+    const prover = proverOf(stand);
+    const { rows } = await stand.fixture.admin.query<{ event_id: string; entry: Buffer }>('SELECT event_id, entry FROM entries WHERE leaf_index = 4');
+    const proof = await prover.tlogProof(stand.ledger, rows[0]!.event_id);
+    const before = await stand.stored();
+    const going = (await stand.list()).filter(({ id }) => id.startsWith('acme:security:') && !id.endsWith('-2600'));
+    const order = stand.order(going);
+    expect(await stand.orders.execute(order)).toMatchObject({ state: 'executed', done: going.map(({ id }) => id), items: 2_048 });
+    // The statement itself is a part more.
+    expect(await stand.stored()).toEqual({ parts: before.parts - 2_048 + 1, digests: before.digests - 1_024 + 1 });
+    expect(await stand.verify()).toMatchObject({ verdict: 'intact', treeSize: EVENTS + 1 });
+    expect(await stand.verify('range', 10, 20)).toMatchObject({ verdict: 'intact', fromIndex: 10, toIndex: 20 });
+    expect(await stand.verifyExport()).toBe(EVENTS + 1);
+    expect(verifyTlogProof(proof, { entry: rows[0]!.entry, origin: stand.ledger.origin, vkeys: stand.ledger.vkeys }).leafIndex).toBe(4);
+    expect((await stand.list()).map(({ id }) => id)).not.toContain('acme:security:0-1024');
+    expect((await stand.orders.execute(order)).state).toBe('executed');
+  });
+
+  it('stay where a hold names them, and the rest goes; when it is released they are there to go', async () => {
+    const [stretch] = (await stand.list()).filter(({ id }) => id === 'acme:security:2048-2600');
+    const outcome = await stand.destroy([stretch!], { except: ['user-4'] });
+    // One in five of 276 is of user-4, with two parts each.
+    expect(outcome).toMatchObject({ state: 'executed', done: ['acme:security:2048-2600'], items: 2 * (276 - 55) });
+    const { rows } = await stand.fixture.admin.query<{ n: number }>(`SELECT count(*)::int AS n FROM entries WHERE leaf_index >= 2048 AND leaf_index < 2600 AND personal_parts IS NOT NULL`);
+    expect(rows[0]!.n).toBe(55);
+    expect(await stand.verify()).toMatchObject({ verdict: 'intact' });
+    expect((await stand.list(['user-4'])).filter(({ class: one }) => one === 'security')).toEqual([]);
+    const released = (await stand.list()).filter(({ class: one }) => one === 'security');
+    expect(released.map(({ id }) => id)).toEqual(['acme:security:2054-2595']);
+    expect(await stand.destroy(released)).toMatchObject({ state: 'executed', items: 110 });
+    expect(await stand.verify()).toMatchObject({ verdict: 'intact' });
+  });
+
+  it('stay when the order is called back after it was stated, and the statement is taken back', async () => {
+    const [stretch] = await stand.list();
+    const order = stand.order([stretch!]);
+    stand.stated = async () => {
+      stand.stated = () => Promise.resolve();
+      await stand.orders.recall(order.orderId);
+    };
+    expect(await stand.orders.execute(order)).toMatchObject({ state: 'recalled' });
+    expect(await stand.list()).toContainEqual(stretch);
+    // Whoever takes a part away now is found out, although it had been stated before.
+    await stand.fixture.admin.query('BEGIN; SET LOCAL session_replication_role = replica; UPDATE entries SET data_part = NULL WHERE leaf_index = 1; COMMIT');
+    expect(await stand.verify()).toMatchObject({ verdict: 'broken', fault: { code: 'PART_MISSING', firstIndex: 1, lastIndex: 1 } });
+    await expect(stand.verifyExport()).rejects.toMatchObject({ code: 'PART_MISSING', detail: { leafIndex: 1 } });
+    expect(await stand.destroy([stretch!])).toMatchObject({ state: 'executed', items: 511 });
+    expect(await stand.verify()).toMatchObject({ verdict: 'intact' });
+  });
+
+  it('of other types, or beyond the stated ranges, are missed when they are gone', async () => {
+    await stand.fixture.admin.query('BEGIN; SET LOCAL session_replication_role = replica; UPDATE entries SET data_part = NULL WHERE leaf_index = 2051; COMMIT');
+    expect(await stand.verify()).toMatchObject({ verdict: 'broken', fault: { code: 'PART_MISSING', firstIndex: 2_051 } });
+  });
+});
+
+describe('the migration', () => {
+  it('has the table of orders as libs/holder makes it', () => {
+    const migration = readFileSync(new URL('../../migrations/0008_destruction.sql', import.meta.url), 'utf8');
+    expect(migration).toContain(retentionOrdersMigrationSql('ledger_eraser').trim());
+  });
+});
+
+function proverOf({ fixture }: DestroyStand): Prover {
+  const read = new PgReadStore(fixture.reader);
+  const heads = new SignedHeads({ latestCheckpoint: (one) => read.latestCheckpoint(one), signer: fixture.signer, nowMs: () => 0 });
+  return new Prover({ leafByEventId: (one, id) => read.leafByEventId(one, id), heads, tiles: new TileCache(new PgTileRows(fixture.reader)) });
+}
