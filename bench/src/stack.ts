@@ -6,6 +6,7 @@ import { DATABASE, startLedger } from './child/ledger-process.js';
 import type { RunOptions } from './options.js';
 import type { ServiceProcess } from './child/service-process.js';
 import { ProducerProcess } from './child/producer-process.js';
+import { yieldCores } from './child/yield-cores.js';
 
 /** Everything that is measured, running: PostgreSQL with fsync, nats-server, the ledger, one producer. */
 export interface BenchStack {
@@ -31,6 +32,7 @@ export async function startStack({ nodeArgs, logFile, keys: startKeys }: StackOp
   try {
     const devstack = await startTestStack({ durable: true });
     started.push(() => devstack.stop());
+    for (const { pid } of [devstack.postgres, devstack.nats]) yieldCores(pid);
     const keys = await startKeys?.(devstack);
     if (keys !== undefined) started.push(() => keys.stop());
     const ledger = await startLedger(devstack, nodeArgs, logFile, keys === undefined ? 'sealed-file' : 'service');

@@ -40,6 +40,7 @@ export async function openParts(config: IdentityConfig): Promise<ServiceParts> {
     onRefused: secrets.databaseUrl.refused,
     max: CONNECTIONS_MAX,
     applicationName: SOURCE,
+    arePrepared: true,
     statementTimeoutMs: STATEMENT_MS_MAX,
     idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS_MAX,
     onIdleError: (error) => log.warn({ err: error }, 'idle database connection lost'),

@@ -18,7 +18,7 @@ export interface IdentityOptions extends RunOptions {
   readonly scale: IdentityScale;
 }
 
-const FULL: IdentityScale = { rounds: 3, checkSeconds: 1, passwords: 60, revocations: 100, signIns: 40 };
+const FULL: IdentityScale = { rounds: 3, checkSeconds: 1, passwords: 60, revocations: 300, signIns: 80 };
 const QUICK: IdentityScale = { rounds: 2, checkSeconds: 1, passwords: 30, revocations: 30, signIns: 20 };
 
 export const IDENTITY_USAGE = `usage: npm run bench -- identity [--quick] [--json FILE] [--no-record]

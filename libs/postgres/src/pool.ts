@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { StatementNames } from './prepared-statements.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 30_000;
@@ -24,6 +25,11 @@ export interface PoolOptions {
   readonly idleInTransactionTimeoutMs?: number;
   /** Waiting for a connection fails after this time. Default 10 s. */
   readonly connectTimeoutMs?: number;
+  /**
+   * Statements with values are prepared and planned once a connection, whatever the values: for services that ask the
+   * same small questions again and again. Not where a plan must fit the values of the moment. Default false.
+   */
+  readonly arePrepared?: boolean;
   /** Told when an idle connection breaks (server restarted); the pool replaces it by itself. */
   readonly onIdleError?: (error: Error) => void;
   /** Told when the server refuses the password: it may have been rotated. */
@@ -36,6 +42,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     Client: clientOf(options),
     max: options.max,
     application_name: options.applicationName,
+    ...(options.arePrepared === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
     statement_timeout: options.statementTimeoutMs ?? 0,
     query_timeout: options.queryTimeoutMs ?? 0,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 0,
@@ -50,10 +57,12 @@ export function createPool(options: PoolOptions): pg.Pool {
 
 type ConnectCallback = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
 
-function clientOf({ url, onRefused }: PoolOptions): typeof pg.Client {
+function clientOf({ url, onRefused, arePrepared }: PoolOptions): typeof pg.Client {
+  const names = new StatementNames();
   return class extends pg.Client {
     constructor(config: pg.ClientConfig) {
       super({ ...config, connectionString: typeof url === 'string' ? url : url() });
+      if (arePrepared === true) this.query = names.naming(this.query.bind(this));
     }
 
     override connect(): Promise<pg.Client>;

@@ -5,17 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { removePostgres, startPostgres, type PostgresServer } from '@countersign/devstack';
 import {
-  assertDurable,
-  COPY_BINARY_HEADER,
-  COPY_BINARY_TRAILER,
-  copyBinary,
-  copyOutRows,
-  createPool,
-  ensureDatabase,
-  ensureRole,
-  migrate,
-  withClient,
-  withTransaction,
+  assertDurable, COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutRows, createPool, ensureDatabase, ensureRole, migrate, withClient, withTransaction,
 } from '@countersign/postgres';
 
 let dir: string;
@@ -75,6 +65,13 @@ describe('a pool', () => {
     expect(rows[0]?.application_name).toBe('strict');
     await expect(strict.query('SELECT pg_sleep(5)')).rejects.toMatchObject({ code: '57014' });
     await strict.end();
+  });
+
+  it('prepares and plans statements once a connection where it is asked to', async () => {
+    const [prepared, sql] = [createPool({ url: urlOf('shop'), max: 1, applicationName: 'prepared', arePrepared: true }), 'SELECT $1::int + 1 AS next'];
+    for (const n of [1, 2]) expect(await withTransaction(prepared, async (client) => (await client.query(sql, [n])).rows)).toEqual([{ next: n + 1 }]);
+    expect((await prepared.query('SELECT statement, generic_plans FROM pg_prepared_statements')).rows).toEqual([{ statement: sql, generic_plans: '2' }]);
+    await prepared.end();
   });
 
   it('replaces an idle connection that the server ended, and tells', async () => {

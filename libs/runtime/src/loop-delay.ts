@@ -1,7 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-
 const RESOLUTION_MS = 2;
-const NANOS_PER_MS = 1e6;
 const MICROS_PER_MS = 1e3;
 
 export interface LoopDelayMonitor {
@@ -16,28 +13,23 @@ export interface LoopDelayMonitor {
   stop(): void;
 }
 
-/** Measures how long the event loop was blocked, and how much of that was its own work. */
+/** Measures how long the event loop was blocked, and how much of that was its own work: by one timer, whose turns are all that it costs. */
 export function loopDelayMonitor(): LoopDelayMonitor {
-  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  histogram.enable();
-  let before = cpuMs();
-  let workMaxMs = 0;
+  let before = { atMs: performance.now(), cpuMs: cpuMs() };
+  let [maxMs, workMaxMs] = [0, 0];
   const timer = setInterval(() => {
-    const now = cpuMs();
-    workMaxMs = Math.max(workMaxMs, now - before);
+    const now = { atMs: performance.now(), cpuMs: cpuMs() };
+    maxMs = Math.max(maxMs, now.atMs - before.atMs);
+    workMaxMs = Math.max(workMaxMs, now.cpuMs - before.cpuMs);
     before = now;
   }, RESOLUTION_MS).unref();
   return {
-    maxMs: () => histogram.max / NANOS_PER_MS,
+    maxMs: () => maxMs,
     workMaxMs: () => workMaxMs,
     reset() {
-      histogram.reset();
-      workMaxMs = 0;
+      [maxMs, workMaxMs] = [0, 0];
     },
-    stop() {
-      histogram.disable();
-      clearInterval(timer);
-    },
+    stop: () => clearInterval(timer),
   };
 }
 

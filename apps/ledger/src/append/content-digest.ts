@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { AdmittedEvent } from '@countersign/chain';
 import { FIELD_DIGEST_BYTES } from '@countersign/envelope';
 import type { StoredPart } from './stored-part.js';
 
@@ -18,6 +19,27 @@ export interface SentDigests {
   /** Of the event without its personal parts; the same as `whole` where it has none. */
   readonly facts: string;
 }
+
+/** Each is made when it is asked for: of an event with personal parts one is needed, which one depends on how those are kept. */
+class DigestsOnDemand implements SentDigests {
+  #whole: string | undefined;
+  #facts: string | undefined;
+
+  constructor(
+    private readonly digester: ContentDigester,
+    private readonly admitted: Pick<AdmittedEvent, 'content' | 'facts' | 'personal'>,
+  ) {}
+
+  get whole(): string {
+    return (this.#whole ??= this.digester.digest(this.admitted.content));
+  }
+
+  get facts(): string {
+    return (this.#facts ??= this.admitted.personal.length === 0 ? this.whole : this.digester.digest(this.admitted.facts));
+  }
+}
+
+export const digestsOnDemand = (digester: ContentDigester, admitted: AdmittedEvent): SentDigests => new DigestsOnDemand(digester, admitted);
 
 const WHOLE_CHARS = 2 * (1 + KEY_BYTES);
 const PART_CHARS = 2 * FIELD_DIGEST_BYTES;

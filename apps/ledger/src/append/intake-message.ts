@@ -12,7 +12,7 @@ import {
   type ClearParts,
 } from '@countersign/chain';
 import { eventFromCloudEvent, isCloudEvent } from '@countersign/contracts';
-import type { ContentDigester, SentDigests } from './content-digest.js';
+import { digestsOnDemand, type ContentDigester, type SentDigests } from './content-digest.js';
 
 /** What one element of a message came to: an event with its digests, or a refusal. */
 export type Admission =
@@ -94,8 +94,7 @@ function parseBody(body: Uint8Array): readonly unknown[] {
 function admitValue(value: unknown, address: Address, digester: ContentDigester): Admission {
   try {
     const admitted = admitEvent(eventOf(value, address), address);
-    const whole = digester.digest(admitted.content);
-    return { admitted, digests: { whole, facts: admitted.personal.length === 0 ? whole : digester.digest(admitted.facts) } };
+    return { admitted, digests: digestsOnDemand(digester, admitted) };
   } catch (fault) {
     if (!(fault instanceof ChainFault)) throw fault;
     return { refused: fault, eventId: idOf(value), body: Buffer.from(JSON.stringify(value)) };
