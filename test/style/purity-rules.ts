@@ -2,9 +2,9 @@
 import ts from 'typescript';
 import { type Finding, type Source, importsOf, lineOf, walk } from './sources.js';
 
-const LONE_SOURCE = /^libs\/(access|chain|envelope|legal-clock)\/src\//;
-const PURE_SOURCE = /^libs\/(access|chain|contracts|envelope|legal-clock)\/src\//;
-const NO_CRYPTO = /^libs\/(access|legal-clock)\//;
+const LONE_SOURCE = /^libs\/(access|chain|envelope|legal-clock|retention-rules)\/src\//;
+const PURE_SOURCE = /^libs\/(access|chain|contracts|envelope|legal-clock|retention-rules)\/src\//;
+const NO_CRYPTO = /^libs\/(access|legal-clock|retention-rules)\//;
 const WIRING_FILE = /\.(module|controller|filter)\.ts$/;
 
 const CLOCKS_AND_DICE = new Set([
@@ -20,7 +20,7 @@ export function loneImports(source: Source): Finding[] {
       rule: 'lone-import',
       path: source.path,
       line: lineOf(source, position),
-      what: `${specifier}: libs/chain and libs/envelope import nothing but node:crypto, libs/access and libs/legal-clock not even that`,
+      what: `${specifier}: libs/chain and libs/envelope import nothing but node:crypto, libs/access, libs/legal-clock and libs/retention-rules not even that`,
     }));
 }
 

@@ -1,11 +1,12 @@
 import { connectBus } from '@countersign/bus';
 import { IdentityClient, SessionCache } from '@countersign/identity-client';
+import { createOperations } from '@countersign/operations-http';
+import { RetentionClient } from '@countersign/retention-client';
 import { createLogger, createRegistry, type Logger, type ShutdownStep } from '@countersign/runtime';
 import { Gauge, Histogram } from 'prom-client';
 import type { EdgeConfig } from './config.js';
 import { createApp } from './http/create-app.js';
 import { Idempotency, MemoryIdempotency, type IdempotencyStore } from './http/idempotency.js';
-import { createOperations, type Readiness } from './http/operations.js';
 import { isCommandDone, isOutcomeOpen } from './http/problem.js';
 import { RateLimits, scaledLimits } from './http/rate-limits.js';
 import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-stores.js';
@@ -41,13 +42,14 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const metrics = edgeMetrics(registry);
   const bus = await connectBus({ url: config.natsUrl, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
   const identity = new IdentityClient({ bus });
+  const retention = new RetentionClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);
   const intake = new HttpIntake({ bus, log, receiptMs: config.receiptMs });
   const sessions = new SessionCache({ client: identity, bus, onError: (error) => log.warn({ err: error }, 'the lease with identity, or a revocation') });
   const stores = openStores(config, registry, log);
   const app = await createApp({
     routes: ROUTES,
-    upstreams: { identity, ledger, intake },
+    upstreams: { identity, retention, ledger, intake },
     sessions,
     limits: options.limits ?? stores.limits,
     idempotency: new Idempotency({ store: options.idempotency ?? stores.idempotency, isOpen: isOutcomeOpen, isDone: isCommandDone, log }),
@@ -60,7 +62,10 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   });
   registerLinkPages(app);
   registerDocs(app, ROUTES, { publicOrigin: config.publicOrigin, version: VERSION });
-  const operations = createOperations(registry, async (): Promise<Readiness> => ({ ready: bus.connected, checks: { bus: bus.connected ? 'ok' : 'disconnected', lease: sessions.isTrusted() ? 'ok' : 'none: every session is checked' } }));
+  const operations = createOperations({
+    metrics: registry,
+    readiness: async () => ({ ready: bus.connected, checks: { bus: bus.connected ? 'ok' : 'disconnected', lease: sessions.isTrusted() ? 'ok' : 'none: every session is checked' } }),
+  });
   sessions.start();
   intake.start();
   new Gauge({ name: 'countersign_edge_lease_held', help: '1 while cached sessions may be believed', registers: [registry], collect() { this.set(sessions.isTrusted() ? 1 : 0); } });

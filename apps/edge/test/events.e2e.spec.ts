@@ -51,7 +51,7 @@ function answerAsIdentity(): void {
 
 function keyOf(change: Partial<Omit<KeyPrincipal, 'permissions'>> = {}, grants: readonly Grant[] = [WRITE]): string {
   const { text, id } = newApiKey();
-  const service = { kind: 'service-account' as const, userId: `account-${id}`, keyId: id, createdBy: 'admin', organization: 'acme', serviceName: 'billing', expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
+  const service = { kind: 'service-account' as const, userId: `account-${id}`, keyId: id, keyDigest: 'A'.repeat(43), createdBy: 'admin', organization: 'acme', serviceName: 'billing', expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
   known.set(text, { ...service, ...change, permissions: encodeSet(permissionSet(grants)) });
   return text;
 }

@@ -20,7 +20,7 @@ describe('the list of routes', () => {
   it('names an event for every mutation, of the service that makes it', () => {
     const mutating = ROUTES.filter(({ method }) => MUTATING.has(method));
     expect(mutating.length).toBeGreaterThan(10);
-    for (const { emits } of mutating) expect(emits.filter((type) => !/^(identity(\.[a-z-]+){2}|http\.\*)$/.test(type))).toEqual([]);
+    for (const { emits } of mutating) expect(emits.filter((type) => !/^((identity|retention)(\.[a-z-]+){2}|http\.\*)$/.test(type))).toEqual([]);
   });
 
   it('asks for permissions that exist, over a target that its path names', () => {

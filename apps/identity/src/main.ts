@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { readConfig } from './config.js';
 import { startIdentity } from './service.js';

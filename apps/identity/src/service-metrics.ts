@@ -1,6 +1,7 @@
 import { registerEventStoreMetrics } from '@countersign/event-store';
-import { Counter, Gauge, Histogram } from 'prom-client';
-import type { ServiceParts } from './service-parts.js';
+import { requestMetrics } from '@countersign/request-reply';
+import { Counter, Gauge } from 'prom-client';
+import { SOURCE, type ServiceParts } from './service-parts.js';
 import type { UserRows } from './store/user-rows.js';
 
 export type ServiceMetrics = ReturnType<typeof serviceMetrics>;
@@ -9,15 +10,7 @@ export function serviceMetrics({ registry, store }: Pick<ServiceParts, 'registry
   const registers = [registry];
   registerEventStoreMetrics(store, registry);
   return {
-    duration: new Histogram({
-      name: 'countersign_identity_request_duration_seconds',
-      help: 'Time to answer a request',
-      labelNames: ['operation', 'outcome'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
-      registers,
-    }),
-    refused: new Counter({ name: 'countersign_identity_refused_total', help: 'Refused requests', labelNames: ['operation', 'code'], registers }),
-    open: new Gauge({ name: 'countersign_identity_requests_open', help: 'Requests being answered', registers }),
+    requests: requestMetrics(SOURCE, registry),
     locked: new Counter({ name: 'countersign_identity_locked_total', help: 'Attempts that were not looked at because there had been too many', labelNames: ['what'], registers }),
   };
 }

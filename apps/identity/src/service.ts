@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
+import { createOperations, type Readiness } from '@countersign/operations-http';
+import { Gathering, RequestReceiver } from '@countersign/request-reply';
 import { startRotation } from '@countersign/rotation';
 import { ConfigError, type Logger, type ShutdownStep } from '@countersign/runtime';
 import { changePasswordHandlers } from './account/change-password.js';
@@ -19,8 +21,6 @@ import { LastUses } from './api-keys/last-uses.js';
 import { serviceAccountHandlers } from './api-keys/service-accounts.js';
 import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
-import { createHttpApp } from './http/create-http-app.js';
-import type { Readiness } from './http/deps.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
 import { MailRelay } from './mail/mail-relay.js';
@@ -36,10 +36,10 @@ import type { Flows } from './parts.js';
 import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
 import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
 import { policyHandlers } from './policy/policies.js';
+import { Answers } from './request/answers.js';
 import { denialHandlers, Denials } from './request/denials.js';
-import { Gathering } from './request/gathering.js';
-import { Receiver } from './request/receiver.js';
 import { Repeated } from './request/repeated.js';
+import { principalHandlers } from './vouch/principals.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
 import { Revocations } from './revoke/revocations.js';
 import { leakCheckMetric, serviceMetrics } from './service-metrics.js';
@@ -107,8 +107,8 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const denials = new Denials({ ...flows, gathering });
   const lastUses = new LastUses(flows.apiKeys, log);
   const shownKeys = new ShownKeys({ ...flows, lastUses, gathering });
-  const receiver = new Receiver({
-    bus, log, now, metrics, denials, shownKeys,
+  const service = new Answers({
+    now, denials, shownKeys,
     repeated: new Repeated({ flows, commands: new CommandRows(parts.pool) }),
     sessions: flows.sessions,
     handlers: {
@@ -139,18 +139,19 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
       ...apiKeyHandlers(flows),
       ...serviceAccountHandlers(flows),
       ...edgeLeaseHandlers(flows),
+      ...principalHandlers(flows),
       ...denialHandlers(denials),
     },
   });
-  const app = await createHttpApp({ metrics: registry, readiness: () => readiness(parts) });
+  const receiver = new RequestReceiver({ bus, log, service, metrics: metrics.requests });
+  const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
   const mailRelay = new MailRelay({ rows: flows.mails, columns: flows.columns, transport: mailTransport(parts), registry, log });
   await ensureHome(flows);
   await revocations.start();
   await receiver.start();
   mailRelay.start();
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
-  await app.listen(config.httpPort, config.httpHost);
-  const url = await app.getUrl();
+  const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },

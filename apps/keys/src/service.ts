@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { KEY_USES_MAX, TENANT_KEY_PURPOSE } from '@countersign/contracts';
+import { createOperations, type Readiness } from '@countersign/operations-http';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import type { KeysConfig } from './config.js';
 import { Roller } from './epoch/roller.js';
-import { createHttpApp } from './http/create-http-app.js';
-import type { Readiness } from './http/deps.js';
 import { SELF } from './keyring/key-ring.js';
 import { certificateHandlers } from './operations/certificates.js';
 import { checkpointHandlers, reportSignatures } from './operations/checkpoints.js';
@@ -95,12 +94,11 @@ async function start(parts: ServiceParts): Promise<RunningKeys> {
       ...overviewHandlers({ store, rows, subjectPool, roller, now, log }),
     },
   });
-  const app = await createHttpApp({ metrics: parts.registry, readiness: () => readiness(parts) });
+  const app = createOperations({ metrics: parts.registry, readiness: () => readiness(parts) });
   await receiver.start();
   let isStopping = false;
   loops.push(...startLoops(parts, { roller, erasures, refusals, life, isStopping: () => isStopping }));
-  await app.listen(config.httpPort, config.httpHost);
-  const url = await app.getUrl();
+  const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url, replayedErasures: replayed }, 'key service is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },

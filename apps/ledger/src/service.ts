@@ -1,5 +1,6 @@
 import { publishIntake, PullLoop } from '@countersign/bus';
 import { intakeSubject, type Verdict } from '@countersign/contracts';
+import type { Readiness } from '@countersign/operations-http';
 import { startRotation, type Rotation } from '@countersign/rotation';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import { sealClearBodies } from './append/clear-bodies.js';
@@ -8,7 +9,6 @@ import { PacedWarnings } from './append/reminders.js';
 import type { LedgerConfig } from './config.js';
 import { openHolder } from './destroy/open-holder.js';
 import { createHttpApp } from './http/create-http-app.js';
-import type { Readiness } from './http/deps.js';
 import { KEPT_COLUMNS } from './keys/kept-columns.js';
 import { isKeysAway } from './keys/keys-away.js';
 import { Prover } from './prove/prover.js';

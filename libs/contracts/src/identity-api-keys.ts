@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { digestSchema } from './identity.js';
 import { heldRoleSchema, noControls, nothing, opaqueId, organization, PAGE_MAX, reason, time, type IdentityOperationContract } from './identity-shapes.js';
 
 /** API keys and the service accounts that own some of them. */
@@ -30,6 +31,8 @@ export const keyPrincipalSchema = z.strictObject({
   /** Whose the key is: a user, or a service account. */
   userId: opaqueId,
   keyId: apiKeyIdSchema,
+  /** By which another service asks about the key without having it: nobody makes it who was not shown the key (`principal`). */
+  keyDigest: digestSchema,
   /** Who made it: with his permissions the key's end. */
   createdBy: opaqueId,
   organization: organization.optional(),

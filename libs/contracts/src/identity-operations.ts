@@ -7,6 +7,7 @@ import { ORGANIZATION_OPERATIONS } from './identity-organizations.js';
 import { SMS_OPERATIONS } from './identity-sms.js';
 import { passkeyAnswerSchema } from './identity-passkeys.js';
 import { POLICY_OPERATIONS } from './identity-policies.js';
+import { PRINCIPAL_OPERATIONS } from './identity-principals.js';
 import {
   challengedSchema, code, email, FAILED, FAILED_CODE, heldRoleSchema, IDENTITY_DENIED_EVENT, NEW_PASSWORD, nothing, opaqueId, PAGE_MAX, password, personName, principalSchema, PROVED, reason, REPORTED_DENIALS, sessionViewSchema,
   startedSessionSchema, userViewSchema, type IdentityOperationContract,
@@ -206,6 +207,7 @@ export const IDENTITY_OPERATIONS = {
   ...SMS_OPERATIONS,
   ...ORGANIZATION_OPERATIONS,
   ...POLICY_OPERATIONS,
+  ...PRINCIPAL_OPERATIONS,
 } as const satisfies Readonly<Record<string, IdentityOperationContract>>;
 
 export type IdentityOperation = keyof typeof IDENTITY_OPERATIONS;

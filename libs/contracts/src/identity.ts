@@ -6,7 +6,7 @@ export const IDENTITY_QUEUE_GROUP = 'identity';
 export const IDENTITY_REQUEST_BYTES_MAX = 64 * 1024;
 
 /** Who may ask: the bus lets each publish below its own name only. */
-export const IDENTITY_ASKERS = ['edge', 'operator'] as const;
+export const IDENTITY_ASKERS = ['edge', 'operator', 'retention'] as const;
 export type IdentityAsker = (typeof IDENTITY_ASKERS)[number];
 
 /** `identity.<operation>.<asker>`. */
@@ -152,6 +152,8 @@ export type IdentityFaultCode = (typeof IDENTITY_FAULT_CODES)[number];
 
 /** 32 random bytes, base64url. */
 export const secretTokenSchema = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'must be 32 bytes in base64url');
+/** SHA-256, base64url. */
+export const digestSchema = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'must be a digest of 32 bytes in base64url');
 /** An API key as it is shown; whether its checksum is right is judged by libs/credentials. */
 export const apiKeyTextSchema = z.string().regex(/^csk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/, 'must be an API key');
 export const correlationIdSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 of A-Z, a-z, 0-9, dot, _ and -');

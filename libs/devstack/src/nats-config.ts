@@ -10,6 +10,7 @@ export interface NatsConfig {
   readonly servicesPublicKey: string;
   readonly keysPublicKey: string;
   readonly identityPublicKey: string;
+  readonly retentionPublicKey: string;
   readonly operatorPublicKey: string;
   readonly systemPublicKey: string;
 }
@@ -80,10 +81,10 @@ function accounts(c: NatsConfig): string {
     exports: [
       { service: "keys.*.ledger", accounts: [LEDGER] }
       { service: "keys.*.identity", accounts: [IDENTITY] }
-      { service: "keys.*.retention", accounts: [SERVICES] }
+      { service: "keys.*.retention", accounts: [RETENTION] }
       { service: "keys.*.edge", accounts: [EDGE] }
       { service: "keys.*.operator", accounts: [OPERATORS] }
-      { stream: "keys-erased.>", accounts: [LEDGER, IDENTITY, EDGE, SERVICES] }
+      { stream: "keys-erased.>", accounts: [LEDGER, IDENTITY, RETENTION, EDGE, SERVICES] }
     ]
     imports: [
       { service: { account: LEDGER, subject: "intake.keys.*" } }
@@ -91,12 +92,12 @@ function accounts(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.refused.keys" } }
     ]
   }
-${identity(c)}${edge(c)}  SERVICES {
+${identity(c)}${retention(c)}${edge(c)}  SERVICES {
     users: [
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "keys.*.retention", "_INBOX.>"], deny: ["intake.http.*"] }
+          publish { allow: ["intake.*.*", "_INBOX.>"], deny: ["intake.http.*", "intake.retention.*"] }
           subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
         }
       }
@@ -107,7 +108,6 @@ ${identity(c)}${edge(c)}  SERVICES {
       { stream: { account: LEDGER, subject: "ledger.refused.>" } }
       { stream: { account: LEDGER, subject: "ledger.checkpoint.>" } }
       { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
-      { service: { account: KEYS, subject: "keys.*.retention" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
     ]
   }
@@ -131,6 +131,7 @@ function identity(c: NatsConfig): string {
     exports: [
       { service: "identity.*.edge", accounts: [EDGE] }
       { service: "identity.*.operator", accounts: [OPERATORS] }
+      { service: "identity.principal.retention", accounts: [RETENTION] }
       { service: "identity-acked.*", accounts: [EDGE] }
       { stream: "identity-revoked", accounts: [EDGE] }
     ]
@@ -145,6 +146,33 @@ function identity(c: NatsConfig): string {
 `;
 }
 
+/** Alone answers `retention.>`. Of identity it asks one thing: who is behind what the edge was shown. */
+function retention(c: NatsConfig): string {
+  return `  RETENTION {
+    users: [
+      {
+        nkey: ${c.retentionPublicKey}
+        permissions {
+          publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "_INBOX.>", "_R_.>"] }
+          subscribe { allow: ["retention.*.*", "ledger.receipt.retention", "ledger.refused.retention", "keys-erased.>", "_INBOX.>"] }
+        }
+      }
+    ]
+    exports: [
+      { service: "retention.*.edge", accounts: [EDGE] }
+    ]
+    imports: [
+      { service: { account: LEDGER, subject: "intake.retention.*" } }
+      { stream: { account: LEDGER, subject: "ledger.receipt.retention" } }
+      { stream: { account: LEDGER, subject: "ledger.refused.retention" } }
+      { service: { account: KEYS, subject: "keys.*.retention" } }
+      { stream: { account: KEYS, subject: "keys-erased.>" } }
+      { service: { account: IDENTITY, subject: "identity.principal.retention" } }
+    ]
+  }
+`;
+}
+
 /** The only public listener: what it sends for clients carries the source `http`, which nobody else may use. */
 function edge(c: NatsConfig): string {
   return `  EDGE {
@@ -152,7 +180,7 @@ function edge(c: NatsConfig): string {
       {
         nkey: ${c.edgePublicKey}
         permissions {
-          publish { allow: ["intake.http.*", "keys.*.edge", "identity.*.edge", "identity-acked.*", "_INBOX.>"] }
+          publish { allow: ["intake.http.*", "keys.*.edge", "identity.*.edge", "identity-acked.*", "retention.*.edge", "_INBOX.>"] }
           subscribe { allow: ["ledger.receipt.http", "ledger.refused.http", "identity-revoked", "keys-erased.>", "_INBOX.>"] }
         }
       }
@@ -166,6 +194,7 @@ function edge(c: NatsConfig): string {
       { service: { account: IDENTITY, subject: "identity.*.edge" } }
       { service: { account: IDENTITY, subject: "identity-acked.*" } }
       { stream: { account: IDENTITY, subject: "identity-revoked" } }
+      { service: { account: RETENTION, subject: "retention.*.edge" } }
     ]
   }
 `;

@@ -36,7 +36,7 @@ export interface NatsServer {
   readonly port: number;
   readonly monitorUrl: string;
   readonly pid: number;
-  /** Seed files of the users, each in an account of its own: LEDGER, KEYS, IDENTITY, EDGE, SERVICES, OPERATORS. */
+  /** Seed files of the users, each in an account of its own: LEDGER, KEYS, IDENTITY, RETENTION, EDGE, SERVICES, OPERATORS. */
   readonly users: NatsUsers;
   /** The same users' public keys (`U…`). */
   readonly publicKeys: NatsUsers;
@@ -52,6 +52,7 @@ export interface NatsUsers {
   readonly ledger: string;
   readonly keys: string;
   readonly identity: string;
+  readonly retention: string;
   readonly edge: string;
   readonly services: string;
   readonly operator: string;
@@ -127,7 +128,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
   await endOrphan(dir, configFile);
   const seedFile = (user: string): string => join(dir, `${user}.nk`);
-  const names = ['ledger', 'keys', 'identity', 'edge', 'services', 'operator'] as const;
+  const names = ['ledger', 'keys', 'identity', 'retention', 'edge', 'services', 'operator'] as const;
   const users = Object.fromEntries(names.map((name) => [name, seedFile(name)])) as unknown as NatsUsers;
   const publicKeyOf = async (path: string): Promise<string> => (await userKey(path)).getPublicKey();
   const publicKeys = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await publicKeyOf(users[name])]))) as unknown as NatsUsers;
@@ -137,7 +138,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
     const monitorPort = await choosePort(options.monitorPort);
-    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, identityPublicKey: publicKeys.identity, edgePublicKey: publicKeys.edge, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey };
+    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, identityPublicKey: publicKeys.identity, retentionPublicKey: publicKeys.retention, edgePublicKey: publicKeys.edge, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey };
     await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...named }));
     const child = await launch(program, configFile, dir, port, encryptionKey);
     if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users, publicKeys });

@@ -14,7 +14,7 @@ const STOP_STEPS = [['SIGTERM', 30_000], ['SIGKILL', 5_000]] as const;
 const LOG_LINES_SHOWN = 15;
 
 export interface PlatformProcessOptions {
-  readonly service: 'keys' | 'identity' | 'ledger' | 'edge';
+  readonly service: 'keys' | 'identity' | 'retention' | 'ledger' | 'edge';
   /** Named in the command line, so that whoever cleans up after a killed run finds the process. */
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;

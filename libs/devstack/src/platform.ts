@@ -13,6 +13,7 @@ const LOOPBACK = '127.0.0.1';
 const ROLES = {
   keys: ['keys_owner', 'keys_runtime'],
   identity: ['identity_owner', 'identity_runtime'],
+  retention: ['retention_owner', 'retention_runtime'],
   ledger: ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'],
 } as const;
 type Stored = keyof typeof ROLES;
@@ -30,7 +31,7 @@ export interface Edge {
   readonly origin: string;
 }
 
-/** Key service, identity and ledger as they ship, on one stack, and edges in front of them. For tests and measurements. */
+/** Key service, identity, retention and ledger as they ship, on one stack, and edges in front of them. For tests and measurements. */
 export class Platform {
   readonly #edges: Edge[] = [];
 
@@ -38,6 +39,7 @@ export class Platform {
     readonly stack: Devstack,
     readonly keys: PlatformProcess,
     readonly identity: PlatformProcess,
+    readonly retention: PlatformProcess,
     readonly ledger: PlatformProcess,
     readonly certificate: LocalCertificate,
   ) {}
@@ -45,11 +47,11 @@ export class Platform {
   /** Throws DevstackError START_FAILED. */
   static async open(stack: Devstack, options: PlatformOptions): Promise<Platform> {
     const made = (service: Stored) => makeService(stack, service, options);
-    const [keys, identity, ledger, certificate] = await Promise.all([made('keys'), made('identity'), made('ledger'), localCertificate(join(stack.stateDir, 'tls'))]);
-    const platform = new Platform(stack, keys, identity, ledger, certificate);
+    const [keys, identity, retention, ledger, certificate] = await Promise.all([made('keys'), made('identity'), made('retention'), made('ledger'), localCertificate(join(stack.stateDir, 'tls'))]);
+    const platform = new Platform(stack, keys, identity, retention, ledger, certificate);
     // The key service first: the others ask it while they start.
     await keys.start();
-    await Promise.all([identity.start(), ledger.start()]);
+    await Promise.all([identity.start(), retention.start(), ledger.start()]);
     return platform;
   }
 
@@ -90,7 +92,7 @@ export class Platform {
   /** Ends the services, edges first; the stack goes on. */
   async stop(): Promise<void> {
     await Promise.all(this.#edges.map((edge) => edge.process.stop()));
-    await Promise.all([this.identity.stop(), this.ledger.stop()]);
+    await Promise.all([this.identity.stop(), this.retention.stop(), this.ledger.stop()]);
     await this.keys.stop();
   }
 }
@@ -123,7 +125,7 @@ async function makeService(stack: Devstack, service: Stored, options: PlatformOp
     keys: async () => ({
       KEYS_DATABASE_URL_FILE: await urlFile('keys', 'keys_runtime'),
       KEYS_SUBJECTS_DATABASE_URL_FILE: await urlFile('keys_subjects', 'keys_runtime'),
-      KEYS_SERVICES_FILE: await file('services.json', JSON.stringify({ ledger: { publicKey: stack.nats.publicKeys.ledger }, identity: { publicKey: stack.nats.publicKeys.identity } })),
+      KEYS_SERVICES_FILE: await file('services.json', JSON.stringify(Object.fromEntries((['ledger', 'identity', 'retention'] as const).map((name) => [name, { publicKey: stack.nats.publicKeys[name] }])))),
       KEYS_EPOCH_DIR: join(dir, 'epochs'),
       KEYS_ROOT_DIR: join(dir, 'root'),
       KEYS_RECEIPT_NAME: 'keys.localhost/receipts',
@@ -133,6 +135,10 @@ async function makeService(stack: Devstack, service: Stored, options: PlatformOp
       IDENTITY_KEYS_PUBLIC_KEY_FILE: publicKeyFile,
       IDENTITY_REGISTRATION: 'open',
       IDENTITY_LEAKED_PASSWORDS: 'off',
+    }),
+    retention: async () => ({
+      RETENTION_DATABASE_URL_FILE: await urlFile('retention', 'retention_runtime'),
+      RETENTION_KEYS_PUBLIC_KEY_FILE: publicKeyFile,
     }),
     ledger: async () => ({
       LEDGER_DATABASE_URL_FILE: await urlFile('ledger', 'ledger_runtime'),

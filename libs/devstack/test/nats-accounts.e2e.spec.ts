@@ -222,7 +222,7 @@ describe('the template for production', () => {
   it('is a configuration that the server accepts', () => {
     const template = fileURLToPath(new URL('../../../deploy/nats/nats-server.conf', import.meta.url));
     const key = (): string => createUser().getPublicKey();
-    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_IDENTITY: key(), COUNTERSIGN_NKEY_EDGE: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
+    const env = { COUNTERSIGN_NKEY_LEDGER: key(), COUNTERSIGN_NKEY_KEYS: key(), COUNTERSIGN_NKEY_IDENTITY: key(), COUNTERSIGN_NKEY_RETENTION: key(), COUNTERSIGN_NKEY_EDGE: key(), COUNTERSIGN_NKEY_SERVICES: key(), COUNTERSIGN_NKEY_OPERATOR: key(), COUNTERSIGN_NKEY_SYSTEM: key(), COUNTERSIGN_NATS_STORE_KEY: `k${'0'.repeat(64)}` };
     const check = spawnSync(natsServerProgram(join(dir, 'program'), () => undefined), ['--config', template, '-t'], { env, encoding: 'utf8' });
     expect([check.status, check.stderr]).toEqual([0, expect.stringContaining('is valid')]);
   });

@@ -17,6 +17,7 @@ describe('the local bus and the template for production', () => {
       ledgerPublicKey: '$COUNTERSIGN_NKEY_LEDGER',
       keysPublicKey: '$COUNTERSIGN_NKEY_KEYS',
       identityPublicKey: '$COUNTERSIGN_NKEY_IDENTITY',
+      retentionPublicKey: '$COUNTERSIGN_NKEY_RETENTION',
       edgePublicKey: '$COUNTERSIGN_NKEY_EDGE',
       servicesPublicKey: '$COUNTERSIGN_NKEY_SERVICES',
       operatorPublicKey: '$COUNTERSIGN_NKEY_OPERATOR',

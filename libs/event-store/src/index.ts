@@ -9,6 +9,7 @@ export type {
   AppendRequest, Appended, EventStore, EventStoreOptions, ExecuteRequest, Loaded, Project, StartRequest,
 } from './event-store.js';
 export { defineAggregate, type Aggregate, type DomainEvent, type Past } from './aggregate.js';
+export { from, type AskedFrom } from './asked-from.js';
 export { EventStoreFault, type EventStoreFaultCode } from './fault.js';
 export {
   SUBJECT_ERASED,

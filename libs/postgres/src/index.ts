@@ -6,4 +6,5 @@ export { CopyOutMessages } from './copy-out-messages.js';
 export { copyOutRows } from './copy-out.js';
 export { migrate, type MigrateOptions } from './migrate.js';
 export { ensureDatabase, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
+export { provisionDatabase, roleUrl } from './provision.js';
 export { assertDurable, NotDurableError, type DurabilityOptions } from './durability.js';

@@ -37,6 +37,11 @@ export const SERVICE_SECRETS = {
     /** Signs what the program gets that sends messages to telephones. */
     { name: 'IDENTITY_SMS_KEY', isOptional: true },
   ],
+  retention: [
+    /** Connection URL of the role `retention_runtime`. */
+    { name: 'RETENTION_DATABASE_URL' },
+    { name: 'RETENTION_NATS_SEED' },
+  ],
 } as const satisfies Readonly<Record<string, readonly SecretName[]>>;
 
 export type ServiceName = keyof typeof SERVICE_SECRETS;

@@ -51,8 +51,8 @@ export class KeyService {
       made.pathname = `/${database}`;
       return made.href;
     };
-    const { ledger, services, operator, keys } = place.nats.publicKeys;
-    const known = { ledger: { publicKey: ledger }, operator: { publicKey: operator }, retention: { publicKey: services } };
+    const { ledger, retention, operator, keys } = place.nats.publicKeys;
+    const known = { ledger: { publicKey: ledger }, operator: { publicKey: operator }, retention: { publicKey: retention } };
     const service = new ServiceProcess({
       name: 'keys',
       program: KEYS_MAIN,

@@ -17,7 +17,8 @@ export interface StackFiles {
   readonly ports: string;
   readonly verifier: string;
   readonly keys: KeysFiles;
-  readonly identity: IdentityFiles;
+  readonly identity: DatabaseServiceFiles;
+  readonly retention: DatabaseServiceFiles;
   readonly edge: EdgeFiles;
 }
 
@@ -36,8 +37,8 @@ export interface KeysFiles {
   readonly log: string;
 }
 
-/** Where a local stack keeps what belongs to identity. */
-export interface IdentityFiles {
+/** Where a local stack keeps what belongs to identity, or to retention. */
+export interface DatabaseServiceFiles {
   readonly passwordsDir: string;
   readonly adminUrl: string;
   readonly databaseUrl: string;
@@ -56,8 +57,9 @@ export interface EdgeFiles {
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
 const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
 const IDENTITY_ROLES = ['identity_owner', 'identity_runtime'] as const;
-/** On one machine it uses the bus user `services`; in production it has its own. */
-const SHARED_USER = ['retention'];
+const RETENTION_ROLES = ['retention_owner', 'retention_runtime'] as const;
+/** Who asks the key service. */
+const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;
 const PASSWORD_BYTES = 24;
 
 export function stackFiles(stateDir: string): StackFiles {
@@ -74,7 +76,8 @@ export function stackFiles(stateDir: string): StackFiles {
     ports: join(ledger, 'ports.json'),
     verifier: join(stateDir, 'verifier'),
     keys: keysFiles(stateDir),
-    identity: identityFiles(stateDir),
+    identity: databaseServiceFiles(stateDir, 'identity'),
+    retention: databaseServiceFiles(stateDir, 'retention'),
     edge: { tlsDir: join(stateDir, 'edge', 'tls'), pid: join(stateDir, 'edge', 'pid'), log: join(stateDir, 'log', 'edge.log') },
   };
 }
@@ -95,24 +98,24 @@ function keysFiles(stateDir: string): KeysFiles {
   };
 }
 
-function identityFiles(stateDir: string): IdentityFiles {
-  const identity = join(stateDir, 'identity');
+function databaseServiceFiles(stateDir: string, service: string): DatabaseServiceFiles {
+  const own = join(stateDir, service);
   return {
-    passwordsDir: join(identity, 'passwords'),
-    adminUrl: join(identity, 'admin-url'),
-    databaseUrl: join(identity, 'database-url'),
-    pid: join(identity, 'pid'),
-    log: join(stateDir, 'log', 'identity.log'),
+    passwordsDir: join(own, 'passwords'),
+    adminUrl: join(own, 'admin-url'),
+    databaseUrl: join(own, 'database-url'),
+    pid: join(own, 'pid'),
+    log: join(stateDir, 'log', `${service}.log`),
   };
 }
 
 /** Makes folders for this user alone, and a random password for each role that has none. */
 export async function prepareFiles(files: StackFiles): Promise<void> {
-  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.edge.tlsDir, join(files.stateDir, 'log')];
+  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.retention.passwordsDir, files.edge.tlsDir, join(files.stateDir, 'log')];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
-  for (const folder of ['ledger', 'keys', 'identity', 'edge']) chmodSync(join(files.stateDir, folder), 0o700);
+  for (const folder of ['ledger', 'keys', 'identity', 'retention', 'edge']) chmodSync(join(files.stateDir, folder), 0o700);
   const inFolder = (folder: string, roles: readonly string[]): string[] => roles.map((role) => join(folder, role));
-  const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES)];
+  const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES), ...inFolder(files.retention.passwordsDir, RETENTION_ROLES)];
   for (const file of roles) if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
 }
 
@@ -127,15 +130,15 @@ export async function writeUrls(files: StackFiles, databaseUrl: string): Promise
 export async function writeKeysFiles(files: KeysFiles, devstack: Devstack): Promise<void> {
   await writeUrl(files.databaseUrl, devstack.databaseUrl('keys'), 'keys_runtime', files.passwordsDir);
   await writeUrl(files.subjectsDatabaseUrl, devstack.databaseUrl('keys_subjects'), 'keys_runtime', files.passwordsDir);
-  const { ledger, keys, identity, edge, services, operator } = devstack.nats.publicKeys;
-  const known = { ledger: { publicKey: ledger }, identity: { publicKey: identity }, edge: { publicKey: edge }, operator: { publicKey: operator }, ...Object.fromEntries(SHARED_USER.map((name) => [name, { publicKey: services }])) };
+  const { publicKeys } = devstack.nats;
+  const known = Object.fromEntries(KEY_USERS.map((name) => [name, { publicKey: publicKeys[name] }]));
   await writeFileDurably(files.services, `${JSON.stringify(known, null, 2)}\n`);
-  await writeFileDurably(files.publicKey, `${keys}\n`);
+  await writeFileDurably(files.publicKey, `${publicKeys.keys}\n`);
 }
 
-/** The same for identity. */
-export async function writeIdentityUrl(files: IdentityFiles, databaseUrl: string): Promise<void> {
-  await writeUrl(files.databaseUrl, databaseUrl, 'identity_runtime', files.passwordsDir);
+/** The same for identity and retention. */
+export async function writeServiceUrl(files: DatabaseServiceFiles, devstack: Devstack, service: 'identity' | 'retention'): Promise<void> {
+  await writeUrl(files.databaseUrl, devstack.databaseUrl(service), `${service}_runtime`, files.passwordsDir);
 }
 
 async function writeUrl(file: string, databaseUrl: string, role: string, passwordsDir: string): Promise<void> {

@@ -18,14 +18,15 @@ const LOG_LINES_SHOWN = 12;
 /** What a child may see of this process's environment besides its own variables. */
 const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV'];
 
-export type ServiceName = 'ledger' | 'keys' | 'identity' | 'edge';
+export type ServiceName = 'ledger' | 'keys' | 'identity' | 'retention' | 'edge';
 
-const LABEL: Readonly<Record<ServiceName, string>> = { ledger: 'the ledger', keys: 'the key service', identity: 'identity', edge: 'the edge' };
-const FAULT = { ledger: 'LEDGER_NOT_STARTED', keys: 'KEYS_NOT_STARTED', identity: 'IDENTITY_NOT_STARTED', edge: 'EDGE_NOT_STARTED' } as const satisfies Readonly<Record<ServiceName, string>>;
+const LABEL: Readonly<Record<ServiceName, string>> = { ledger: 'the ledger', keys: 'the key service', identity: 'identity', retention: 'retention', edge: 'the edge' };
+const FAULT = { ledger: 'LEDGER_NOT_STARTED', keys: 'KEYS_NOT_STARTED', identity: 'IDENTITY_NOT_STARTED', retention: 'RETENTION_NOT_STARTED', edge: 'EDGE_NOT_STARTED' } as const satisfies Readonly<Record<ServiceName, string>>;
 const MAIN: Readonly<Record<ServiceName, string>> = {
   ledger: join(WORKSPACE, 'apps/ledger/dist/main.js'),
   keys: join(WORKSPACE, 'apps/keys/dist/main.js'),
   identity: join(WORKSPACE, 'apps/identity/dist/main.js'),
+  retention: join(WORKSPACE, 'apps/retention/dist/main.js'),
   edge: join(WORKSPACE, 'apps/edge/dist/main.js'),
 };
 /** The edge has no database. */
@@ -33,6 +34,7 @@ const PROVISION_MAIN: Readonly<Record<Exclude<ServiceName, 'edge'>, string>> = {
   ledger: join(WORKSPACE, 'apps/ledger/dist/provision-main.js'),
   keys: join(WORKSPACE, 'apps/keys/dist/provision-main.js'),
   identity: join(WORKSPACE, 'apps/identity/dist/provision-main.js'),
+  retention: join(WORKSPACE, 'apps/retention/dist/provision-main.js'),
 };
 
 export interface ServiceProcessOptions {

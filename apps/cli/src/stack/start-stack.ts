@@ -9,8 +9,8 @@ import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
 import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
+import { startLocalIdentity, startLocalRetention } from './start-database-service.js';
 import { localEdgeOrigin, startLocalEdge } from './start-edge.js';
-import { startLocalIdentity } from './start-identity.js';
 import { startLocalKeys } from './start-keys.js';
 import { endOrphan, provisionService, startServiceProcess } from './service-process.js';
 import type { ServiceProcess } from './service-process.js';
@@ -30,7 +30,7 @@ export interface StackOptions {
 export interface RunningStack extends LocalStack {
   readonly stateDir: string;
   readonly files: StackFiles;
-  /** Ends edge, identity, ledger, key service, bus and database, in this order. Calling it again is fine. */
+  /** Ends edge, retention, identity, ledger, key service, bus and database, in this order. Calling it again is fine. */
   stop(): Promise<void>;
 }
 
@@ -44,6 +44,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   mkdirSync(stateDir, { recursive: true });
   refuseSecond(stateDir);
   await endOrphan('edge', files.edge.pid);
+  await endOrphan('retention', files.retention.pid);
   await endOrphan('identity', files.identity.pid);
   await endOrphan('ledger', files.ledgerPid);
   await endOrphan('keys', files.keys.pid);
@@ -64,6 +65,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     started.push(await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url }));
     const edgePort = await choosePort(ports.edge);
     started.push(await startLocalIdentity(files, devstack, { ...options, publicOrigin: localEdgeOrigin(edgePort) }));
+    started.push(await startLocalRetention(files, devstack, options));
     const edge = await startLocalEdge(files.edge, devstack, { ...options, ledgerUrl: url, port: edgePort });
     started.push(edge.process);
     const local: LocalStack = {

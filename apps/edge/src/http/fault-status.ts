@@ -1,8 +1,9 @@
 import type { IdentityClientErrorCode } from '@countersign/identity-client';
+import type { RetentionClientErrorCode } from '@countersign/retention-client';
 import type { EdgeFaultCode } from './edge-fault.js';
 
 /** Codes that an answer of this API may carry, beside those of the ledger's read API, which pass as they are. */
-export type ProblemCode = EdgeFaultCode | IdentityClientErrorCode;
+export type ProblemCode = EdgeFaultCode | IdentityClientErrorCode | RetentionClientErrorCode;
 
 /** What every fault means in HTTP. A new code does not compile until it stands here. */
 const STATUS: Readonly<Record<ProblemCode, number>> = {
@@ -107,6 +108,10 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   IDENTITY_UNAVAILABLE: 503,
   IDENTITY_INTERNAL: 500,
   IDENTITY_REPLY_INVALID: 500,
+  RETENTION_OVERLOADED: 429,
+  RETENTION_UNAVAILABLE: 503,
+  RETENTION_INTERNAL: 500,
+  RETENTION_REPLY_INVALID: 500,
   INTAKE_OVERLOADED: 503,
   RECEIPT_OUTSTANDING: 503,
   LEDGER_UNAVAILABLE: 503,
@@ -118,6 +123,8 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
 const RETRY_AFTER_SECONDS: Partial<Record<ProblemCode, number>> = {
   IDENTITY_OVERLOADED: 1,
   IDENTITY_UNAVAILABLE: 2,
+  RETENTION_OVERLOADED: 1,
+  RETENTION_UNAVAILABLE: 2,
   INTAKE_OVERLOADED: 1,
   RECEIPT_OUTSTANDING: 5,
   LEDGER_UNAVAILABLE: 2,

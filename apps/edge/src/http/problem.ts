@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { IdentityClientError } from '@countersign/identity-client';
+import { RetentionClientError } from '@countersign/retention-client';
 import { LedgerRefusal } from '../upstream/ledger-client.js';
 import { EdgeFault, type EdgeFaultCode } from './edge-fault.js';
 import { retryAfterSeconds, statusOf, type ProblemCode } from './fault-status.js';
@@ -47,7 +48,7 @@ const MESSAGES: Partial<Record<EdgeFaultCode, string>> = {
 
 function faultOf(error: unknown): Fault {
   if (error instanceof LedgerRefusal) return { ...error.problem };
-  if (error instanceof EdgeFault || error instanceof IdentityClientError) {
+  if (error instanceof EdgeFault || error instanceof IdentityClientError || error instanceof RetentionClientError) {
     const { code, message, detail } = error;
     const seconds = detail.retryAfterMs === undefined ? retryAfterSeconds(code) : Math.ceil(detail.retryAfterMs / 1_000);
     return { code, status: statusOf(code), detail: message, field: detail.field, retryAfterSeconds: seconds };

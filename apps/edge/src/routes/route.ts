@@ -7,6 +7,7 @@ import type { ProblemCode } from '../http/fault-status.js';
 import type { Caller } from '../session/caller.js';
 import type { IdentityClient } from '@countersign/identity-client';
 import type { HttpIntake } from '../ingest/http-intake.js';
+import type { RetentionClient } from '@countersign/retention-client';
 import type { LedgerClient } from '../upstream/ledger-client.js';
 
 /**
@@ -50,6 +51,7 @@ export interface Call {
 
 export interface Upstreams {
   readonly identity: IdentityClient;
+  readonly retention: RetentionClient;
   readonly ledger: LedgerClient;
   readonly intake: HttpIntake;
 }
@@ -67,7 +69,7 @@ export interface Route {
   readonly method: Method;
   /** `/v1/…`, parameters as `:name`. */
   readonly path: string;
-  readonly tag: 'sign-in' | 'account' | 'admin' | 'organizations' | 'ledgers' | 'events';
+  readonly tag: 'sign-in' | 'account' | 'admin' | 'organizations' | 'retention' | 'ledgers' | 'events';
   readonly summary: string;
   readonly access: Access;
   readonly params?: z.ZodObject;

@@ -4,6 +4,7 @@ import { FACTOR_SAMPLES } from './samples-of-factors.js';
 import { KEY_SAMPLES } from './samples-of-keys.js';
 import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
+import { RETENTION_SAMPLES } from './samples-of-retention.js';
 import { HOME, type LedgerEvent, type Person, type WholeStand } from './whole-stand.js';
 
 const reads = (query = ''): Make => async ({ stand }) => ({ by: stand.admin.browser, query, path: { tenant: 'system', index: '0', userId: stand.admin.account.userId, ...(await ofLedger(stand)) } });
@@ -111,7 +112,7 @@ const LEDGERS: Readonly<Record<string, Make>> = {
 };
 
 /** The one place to be extended with a new route: the test of coverage fails by the name of one that is not here. */
-export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
+export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...RETENTION_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
 
 /** Something for each parameter of a path: one's own, another user's of the same organisation, and of another organisation. */
 export interface Values {

@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import { commonOf, decodeSet, encodeSet, permissionsIn, type PermissionSet } from '@countersign/access';
-import type { KeyPrincipal } from '@countersign/contracts';
+import type { FAULTS_OF_KEYS, KeyPrincipal } from '@countersign/contracts';
 import type { SignedIn } from '../request/asker.js';
 import { assignmentOf } from '../request/authorise.js';
 import type { CheckedKey } from '../store/api-key-rows.js';
@@ -17,6 +18,7 @@ export function holderOf(row: CheckedKey): SignedIn {
   const permissions = effective(row);
   const view: KeyPrincipal = {
     kind, userId, keyId, createdBy, organization,
+    keyDigest: keyDigestOf(row),
     serviceName: row.account_name ?? undefined,
     permissions: encodeSet(permissions),
     expiresAt: expires_at.toISOString(),
@@ -37,6 +39,17 @@ export function holderOf(row: CheckedKey): SignedIn {
 /** What roles come to in the organisation in which the key acts. */
 export function heldIn(organization: string | undefined, roles: readonly LoadedRole[]): PermissionSet {
   return permissionsIn(organization, roles.map(assignmentOf));
+}
+
+/** Of the MAC under which the key is kept: who has seen the key is told it, and who has only seen it opens nothing with it. */
+export const keyDigestOf = ({ mac }: Pick<CheckedKey, 'mac'>): string => hash('sha256', mac, 'base64url');
+
+/** Why a key counts for nothing any more; undefined: it counts. */
+export function endOf({ is_revoked, creator_state, does_creator_rest, account_id, account_state, expires_at }: CheckedKey, now: Date): Exclude<(typeof FAULTS_OF_KEYS)[number], 'API_KEY_REFUSED'> | undefined {
+  if (is_revoked || creator_state !== 'active' || (account_state ?? 'active') !== 'active') return 'API_KEY_REVOKED';
+  if (expires_at <= now) return 'API_KEY_EXPIRED';
+  // Those of accounts go on: a service does not stop because an administrator lost his telephone.
+  return account_id === null && does_creator_rest ? 'API_KEY_SUSPENDED' : undefined;
 }
 
 function effective({ permissions, organization, creator_roles, account_roles }: CheckedKey): PermissionSet {

@@ -2,17 +2,17 @@ import { networkOf } from '@countersign/attempts';
 import { API_KEY_REFUSED_EVENT, type FAULTS_OF_KEYS } from '@countersign/contracts';
 import { parseApiKey, verifyApiKey, type ApiKey } from '@countersign/credentials';
 import type { EventStore } from '@countersign/event-store';
+import type { Gathering } from '@countersign/request-reply';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { from } from '../domain/origin.js';
 import type { IndexKeys } from '../keys/index-keys.js';
 import type { Asker, SignedIn } from '../request/asker.js';
-import type { Gathering } from '../request/gathering.js';
 import type { ApiKeyRows, CheckedKey } from '../store/api-key-rows.js';
-import { holderOf } from './holder.js';
+import { endOf, holderOf } from './holder.js';
 import type { LastUses } from './last-uses.js';
 
 type Refusal = (typeof FAULTS_OF_KEYS)[number];
-const MESSAGES: Readonly<Record<Refusal, string>> = {
+export const MESSAGES: Readonly<Record<Refusal, string>> = {
   API_KEY_REFUSED: 'there is no such API key',
   API_KEY_REVOKED: 'the API key was revoked, or whoever it depends on was disabled',
   API_KEY_EXPIRED: 'the API key has expired',
@@ -54,11 +54,7 @@ export class ShownKeys {
     const version = Number(MAC_VERSION.exec(row.mac)?.[1]);
     const { bytes } = await this.deps.keys.apiKeyKey(version);
     if (!verifyApiKey(key, row.mac, (asked) => (asked === version ? bytes : undefined))) return 'API_KEY_REFUSED';
-    const isDead = row.is_revoked || row.creator_state !== 'active' || (row.account_state ?? 'active') !== 'active';
-    if (isDead) return 'API_KEY_REVOKED';
-    if (row.expires_at <= now) return 'API_KEY_EXPIRED';
-    // Those of accounts go on: a service does not stop because an administrator lost his telephone.
-    return row.account_id === null && row.does_creator_rest ? 'API_KEY_SUSPENDED' : undefined;
+    return endOf(row, now);
   }
 
   async #record(row: CheckedKey | undefined, why: Refusal, { cause, origin, context }: Asker): Promise<void> {

@@ -1,8 +1,8 @@
 import { IDENTITY_DENIED_EVENT, REPORTED_DENIALS } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
+import type { Gathering } from '@countersign/request-reply';
 import { from } from '../domain/origin.js';
 import type { Asker, Handlers } from './asker.js';
-import type { Gathering } from './gathering.js';
 
 /** Refusals that somebody tried more than he may, and not that he made a mistake. */
 const DENIALS: ReadonlySet<string> = new Set(REPORTED_DENIALS);

@@ -2,19 +2,14 @@ import { IDENTITY_FAULT_CODES, type IdentityFaultCode } from '@countersign/contr
 import { CredentialFault } from '@countersign/credentials';
 import { EventStoreFault } from '@countersign/event-store';
 import { isPassing, KeyClientError } from '@countersign/key-client';
+import { isAway, metAnother, RequestFault } from '@countersign/request-reply';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { commandDone } from './repeated.js';
-
-/** PostgreSQL, appendix A: classes 08 (connection), 53 (resources), 57P (shutdown, starting up). */
-const DATABASE_AWAY = /^(08|53|57P)/;
-/** Serialization failure, deadlock. */
-const MET_ANOTHER = new Set(['40001', '40P01']);
-/** Node's own, of a connection that is refused or breaks. */
-const NO_CONNECTION = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT']);
 
 /** The refusal that an error amounts to. */
 export function faultOf(error: unknown): IdentityFault {
   if (error instanceof IdentityFault) return error;
+  if (error instanceof RequestFault) return new IdentityFault(error.code === 'OVERLOADED' ? 'IDENTITY_OVERLOADED' : error.code, error.message, error.detail);
   if (error instanceof EventStoreFault) {
     if (error.code === 'STREAM_VERSION_CONFLICT') return new IdentityFault('CONFLICT', 'somebody else changed the same thing', {}, { cause: error });
     // Two at once under one id, of which the other was first.
@@ -28,10 +23,8 @@ export function faultOf(error: unknown): IdentityFault {
     if (code === 'SESSION_TOKEN_MALFORMED') return new IdentityFault('UNAUTHENTICATED', 'no such token');
   }
   if (isKeysAway(error)) return unavailable(error);
-  const code = (error as { readonly code?: unknown } | null)?.code;
-  if (typeof code !== 'string') return internal(error);
-  if (MET_ANOTHER.has(code)) return new IdentityFault('CONFLICT', 'somebody else changed the same thing', {}, { cause: error });
-  return DATABASE_AWAY.test(code) || NO_CONNECTION.has(code) ? unavailable(error) : internal(error);
+  if (metAnother(error)) return new IdentityFault('CONFLICT', 'somebody else changed the same thing', {}, { cause: error });
+  return isAway(error) ? unavailable(error) : internal(error);
 }
 
 /** PASSWORD_TOO_SHORT and the like are told by their own name. */

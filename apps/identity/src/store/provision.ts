@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ensureDatabase, ensureRole, migrate, withClient } from '@countersign/postgres';
+import { provisionDatabase, roleUrl } from '@countersign/postgres';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const DATABASE = 'identity';
@@ -18,22 +18,9 @@ export interface ProvisionOptions {
 }
 
 /** Makes roles, database and schema, or brings them up to date. Safe to repeat. */
-export async function provisionIdentity(options: ProvisionOptions): Promise<void> {
-  const name = options.database ?? DATABASE;
-  await withClient(options.adminUrl, async (client) => {
-    for (const role of IDENTITY_ROLES) await ensureRole(client, { name: role, password: options.passwords[role] });
-    await ensureDatabase(client, name, 'identity_owner');
-    await client.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${client.escapeIdentifier(name)} FROM PUBLIC`);
-    await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(name)} TO identity_runtime`);
-  });
-  await migrate({ ownerUrl: identityUrl(options, 'identity_owner'), dir: MIGRATIONS, log: options.log });
+export async function provisionIdentity({ database = DATABASE, ...options }: ProvisionOptions): Promise<void> {
+  await provisionDatabase({ ...options, database, owner: 'identity_owner', others: ['identity_runtime'], migrations: MIGRATIONS });
 }
 
 /** Connection URL of a role to the database. */
-export function identityUrl({ adminUrl, database, passwords }: Pick<ProvisionOptions, 'adminUrl' | 'database' | 'passwords'>, role: IdentityRole): string {
-  const url = new URL(adminUrl);
-  url.username = role;
-  url.password = passwords[role];
-  url.pathname = `/${database ?? DATABASE}`;
-  return url.href;
-}
+export const identityUrl = ({ database = DATABASE, ...options }: Pick<ProvisionOptions, 'adminUrl' | 'database' | 'passwords'>, role: IdentityRole): string => roleUrl({ ...options, database }, role);

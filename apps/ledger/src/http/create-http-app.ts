@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { registerOperations } from '@countersign/operations-http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -52,6 +53,7 @@ export async function createHttpApp(deps: HttpDeps): Promise<NestFastifyApplicat
   closeInTime(fastify);
   measureRequests(fastify, deps);
   logRequests(fastify, deps.log);
+  registerOperations(fastify, deps);
   const app = await NestFactory.create<NestFastifyApplication>(HttpModule.of(deps), adapter, { bufferLogs: true });
   app.useLogger(app.get(NestLogger));
   await app.init();

@@ -1,6 +1,6 @@
 import type { Verdict, VerifyRange } from '@countersign/contracts';
+import type { Operations } from '@countersign/operations-http';
 import type { Logger } from '@countersign/runtime';
-import type { Registry } from 'prom-client';
 import type { Ledger } from '../append/head.js';
 import type { CheckpointSigner } from '../keys/checkpoint-signer.js';
 import type { Prover } from '../prove/prover.js';
@@ -19,14 +19,8 @@ export interface VerificationView {
   verifyRange(tenant: string, range: VerifyRange): Promise<Verdict>;
 }
 
-export interface Readiness {
-  readonly ready: boolean;
-  /** What was looked at, and how it is: `ok` or what is wrong. */
-  readonly checks: Readonly<Record<string, string>>;
-}
-
 /** Everything that the HTTP edge of the ledger uses. */
-export interface HttpDeps {
+export interface HttpDeps extends Operations {
   readonly store: PgReadStore;
   readonly tiles: TileCache;
   readonly prover: Prover;
@@ -36,8 +30,6 @@ export interface HttpDeps {
   readonly verification: VerificationView;
   /** Knows the public keys of a ledger's own checkpoints; nothing is signed here. */
   readonly signer: Pick<CheckpointSigner, 'vkeys'>;
-  readonly metrics: Registry;
-  readonly readiness: () => Promise<Readiness>;
   readonly log: Logger;
 }
 

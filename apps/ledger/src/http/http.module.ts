@@ -5,7 +5,6 @@ import { HTTP_DEPS, type HttpDeps } from './deps.js';
 import { EventsController } from './events.controller.js';
 import { ExportController } from './export.controller.js';
 import { LedgersController } from './ledgers.controller.js';
-import { OperationsController } from './operations.controller.js';
 import { ProblemFilter } from './problem.filter.js';
 import { ProofsController } from './proofs.controller.js';
 import { TlogController } from './tlog.controller.js';
@@ -26,7 +25,6 @@ export class HttpModule {
         EventsController,
         VerificationController,
         ExportController,
-        OperationsController,
       ],
       providers: [
         { provide: HTTP_DEPS, useValue: deps },

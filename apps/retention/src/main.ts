@@ -1,0 +1,15 @@
+import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
+import { readConfig } from './config.js';
+import { startRetention } from './service.js';
+
+const SHUTDOWN_LIMIT_MS = 20_000;
+
+try {
+  keepMemoryPrivate({ log: createLogger({ service: 'retention', level: 'warn' }) });
+  const retention = await startRetention(readConfig(process.env));
+  gracefulShutdown({ log: retention.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: retention.shutdown });
+} catch (error) {
+  // Configuration and start-up errors are for a person at a terminal: one line, no stack.
+  process.stderr.write(`retention: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof ConfigError || error instanceof MemoryExposedError ? 78 : 1);
+}

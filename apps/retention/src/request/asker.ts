@@ -1,0 +1,23 @@
+import type { Principal } from '@countersign/access';
+import type { IdentityPrincipal, KeyPrincipal, RetentionArgs, RetentionContext, RetentionOperation, RetentionResult } from '@countersign/contracts';
+import type { AskedFrom, Cause } from '@countersign/event-store';
+
+/** Who asks, and from where, as identity has just told it. */
+export interface Asker {
+  readonly context: RetentionContext;
+  readonly view: IdentityPrincipal | KeyPrincipal;
+  readonly principal: Principal;
+  /** Of the organisation that the request is about; undefined: it is about none. */
+  readonly organization: 'open' | 'closed' | 'unknown' | undefined;
+  readonly cause: Cause;
+  /** To be given to the one command that the request is about. */
+  readonly command: { readonly commandId?: string };
+  readonly origin: AskedFrom;
+  /** One instant for the whole request. */
+  readonly now: Date;
+  /** To be called by whatever is about to be committed in his name. Throws CONFLICT when identity's answer has become too old to act on. */
+  readonly checkFresh: () => void;
+}
+
+export type Handler<O extends RetentionOperation> = (args: RetentionArgs<O>, asker: Asker) => Promise<RetentionResult<O>>;
+export type Handlers = { readonly [O in RetentionOperation]: Handler<O> };

@@ -1,0 +1,19 @@
+import type { Logger } from '@countersign/runtime';
+import { openLiveText, openSecrets, type LiveText, type Secrets, type SecretSource } from '@countersign/secrets';
+
+export interface RetentionSecrets {
+  readonly databaseUrl: LiveText;
+  readonly natsSeed: LiveText;
+  readonly all: Secrets;
+}
+
+/** Reads every secret of retention once; rotated ones are followed from then on. Throws SecretFault. */
+export async function openRetentionSecrets(sources: Readonly<Record<string, SecretSource>>, log: Pick<Logger, 'info' | 'warn'>): Promise<RetentionSecrets> {
+  const all = openSecrets({ sources, now: () => Date.now(), log });
+  try {
+    return { databaseUrl: await openLiveText(all, 'RETENTION_DATABASE_URL', log), natsSeed: await openLiveText(all, 'RETENTION_NATS_SEED', log), all };
+  } catch (error) {
+    all.close();
+    throw error;
+  }
+}

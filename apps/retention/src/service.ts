@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { registerEventStoreMetrics } from '@countersign/event-store';
+import { IdentityClient } from '@countersign/identity-client';
+import { createOperations, type Readiness } from '@countersign/operations-http';
+import { Gathering, requestMetrics, RequestReceiver } from '@countersign/request-reply';
+import type { Logger, ShutdownStep } from '@countersign/runtime';
+import type { RetentionConfig } from './config.js';
+import type { Flows } from './parts.js';
+import { policyHandlers } from './policies/policies.js';
+import { Answers } from './request/answers.js';
+import { Callers } from './request/callers.js';
+import { Denials } from './request/denials.js';
+import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
+import { PolicyRows } from './store/policy-rows.js';
+
+const ID_BYTES = 16;
+/** Identity answers in milliseconds or is away. */
+const IDENTITY_MS_MAX = 5_000;
+
+export interface RunningRetention {
+  /** Where health and metrics are. */
+  readonly url: string;
+  readonly log: Logger;
+  /** What a graceful shutdown does, in order. */
+  readonly shutdown: readonly ShutdownStep[];
+}
+
+export interface RetentionOptions {
+  /** For tests: the time of requests. */
+  readonly now?: () => Date;
+}
+
+/** Wires retention's flows together and starts them. Rejects when something that it needs is missing. */
+export async function startRetention(config: RetentionConfig, options: RetentionOptions = {}): Promise<RunningRetention> {
+  const parts = await openParts(config);
+  try {
+    return await start(parts, options.now ?? (() => new Date()));
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+}
+
+async function start(parts: ServiceParts, now: () => Date): Promise<RunningRetention> {
+  const { config, log, bus, registry, store } = parts;
+  registerEventStoreMetrics(store, registry);
+  const flows = flowsOf(parts);
+  const gathering = new Gathering(log);
+  const service = new Answers({
+    callers: new Callers(new IdentityClient({ bus, timeoutMs: IDENTITY_MS_MAX }), now),
+    denials: new Denials({ ...flows, gathering }),
+    handlers: {
+      ...policyHandlers(flows),
+    },
+  });
+  const receiver = new RequestReceiver({ bus, log, service, metrics: requestMetrics(SOURCE, registry) });
+  const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
+  await receiver.start();
+  const url = await app.listen({ host: config.httpHost, port: config.httpPort });
+  log.info({ url }, 'retention is ready');
+  const shutdown = [
+    { name: 'stop requests', run: () => receiver.stop() },
+    { name: 'write counts', run: () => gathering.stop() },
+    { name: 'close http', run: () => app.close() },
+    { name: 'close stores and bus', run: () => closeParts(parts) },
+  ];
+  return { url, log, shutdown };
+}
+
+function flowsOf({ config, pool, store }: ServiceParts): Flows {
+  return {
+    tenant: config.tenant,
+    store, pool,
+    policies: new PolicyRows(pool),
+    newId: () => randomBytes(ID_BYTES).toString('base64url'),
+  };
+}
+
+async function readiness({ pool, bus }: ServiceParts): Promise<Readiness> {
+  const database = await pool.query('SELECT 1').then(() => 'ok', () => 'unreachable');
+  return { ready: database === 'ok' && bus.connected, checks: { database, bus: bus.connected ? 'ok' : 'disconnected' } };
+}

@@ -1,0 +1,15 @@
+import type { z } from 'zod';
+import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
+import type { RetentionOperationContract } from './retention.js';
+
+/** Operations of retention: arguments, results, the faults of each beside RETENTION_FAULTS_OF_ALL, and the events that it leaves. */
+export const RETENTION_OPERATIONS = {
+  ...RETENTION_POLICY_OPERATIONS,
+} as const satisfies Readonly<Record<string, RetentionOperationContract>>;
+
+export type RetentionOperation = keyof typeof RETENTION_OPERATIONS;
+export type RetentionArgs<O extends RetentionOperation> = z.output<(typeof RETENTION_OPERATIONS)[O]['args']>;
+export type RetentionArgsInput<O extends RetentionOperation> = z.input<(typeof RETENTION_OPERATIONS)[O]['args']>;
+export type RetentionResult<O extends RetentionOperation> = z.output<(typeof RETENTION_OPERATIONS)[O]['result']>;
+
+export const isRetentionOperation = (name: string): name is RetentionOperation => Object.hasOwn(RETENTION_OPERATIONS, name);

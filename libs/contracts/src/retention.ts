@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { correlationIdSchema } from './identity.js';
+import { standInSchema } from './identity-principals.js';
+
+/** How the edge asks retention (docs/spec/retention-api.md). */
+
+export const RETENTION_SERVICE = 'retention';
+export const RETENTION_REQUEST_BYTES_MAX = 256 * 1024;
+
+/** Who may ask: the bus lets each publish below its own name only. */
+export const RETENTION_ASKERS = ['edge'] as const;
+export type RetentionAsker = (typeof RETENTION_ASKERS)[number];
+
+/** `retention.<operation>.<asker>`. */
+export const retentionSubject = (operation: string, asker: RetentionAsker): string => `retention.${operation}.${asker}`;
+
+/**
+ * Why retention refuses. Those about who asks are named as identity's.
+ * - REQUEST_MALFORMED: about the request as such; `field` names what is wrong
+ * - CONFLICT: somebody else changed the same thing; ask again
+ * - RETENTION_OVERLOADED: too much at once; `retryAfterMs`
+ * - RETENTION_UNAVAILABLE: something that retention needs does not answer
+ * - RETENTION_INTERNAL: a failure of the service, told in its log
+ */
+export const RETENTION_FAULT_CODES = [
+  'REQUEST_MALFORMED',
+  'UNAUTHENTICATED',
+  'API_KEY_REFUSED',
+  'API_KEY_REVOKED',
+  'API_KEY_EXPIRED',
+  'API_KEY_SUSPENDED',
+  'FORBIDDEN',
+  'MFA_ENROLLMENT_REQUIRED',
+  'STEP_UP_REQUIRED',
+  'PASSWORD_CHANGE_REQUIRED',
+  'ORGANIZATION_UNKNOWN',
+  'ORGANIZATION_CLOSED',
+  'CONFLICT',
+  'RETENTION_OVERLOADED',
+  'RETENTION_UNAVAILABLE',
+  'RETENTION_INTERNAL',
+] as const;
+export type RetentionFaultCode = (typeof RETENTION_FAULT_CODES)[number];
+
+/** Where a request came from, and what stands for who asks. The edge vouches for the first; the second is judged by identity. */
+export const retentionContextSchema = z.strictObject({
+  ip: z.union([z.ipv4(), z.ipv6()]),
+  /** Cut by the edge. */
+  userAgent: z.string().max(512),
+  correlationId: correlationIdSchema,
+  standIn: standInSchema,
+  /** Of the first request with its Idempotency-Key: asked again under it, retention does not act a second time. */
+  commandId: z.string().regex(/^[A-Za-z0-9_-]{22}$/, 'must be 16 bytes in base64url').optional(),
+});
+export type RetentionContext = z.output<typeof retentionContextSchema>;
+
+export const retentionRequestSchema = z.strictObject({ context: retentionContextSchema, args: z.unknown() });
+
+export const retentionErrorSchema = z.strictObject({
+  code: z.enum(RETENTION_FAULT_CODES),
+  message: z.string(),
+  field: z.string().optional(),
+  retryAfterMs: z.number().int().positive().optional(),
+});
+
+/** What any operation leaves that somebody asked for without the right to it. */
+export const RETENTION_DENIED_EVENT = 'retention.request.denied';
+
+export interface RetentionOperationContract {
+  readonly asker: RetentionAsker;
+  readonly args: z.ZodType;
+  readonly result: z.ZodType;
+  /** Beside {@link RETENTION_FAULTS_OF_ALL}. */
+  readonly faults: readonly RetentionFaultCode[];
+  /** Who changes something leaves an event: an operation either `emits` or `reads`. */
+  readonly emits?: readonly string[];
+  readonly reads?: true;
+}
+
+/** What any operation may be refused with. */
+export const RETENTION_FAULTS_OF_ALL = [
+  'REQUEST_MALFORMED', 'UNAUTHENTICATED', 'API_KEY_REFUSED', 'API_KEY_REVOKED', 'API_KEY_EXPIRED', 'API_KEY_SUSPENDED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED',
+  'CONFLICT', 'RETENTION_OVERLOADED', 'RETENTION_UNAVAILABLE', 'RETENTION_INTERNAL',
+] as const satisfies readonly RetentionFaultCode[];

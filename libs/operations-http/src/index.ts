@@ -1,0 +1,1 @@
+export { createOperations, registerOperations, type Operations, type Readiness } from './operations.js';

@@ -1,0 +1,1 @@
+export { RetentionClient, RetentionClientError, type RetentionClientErrorCode, type RetentionClientOptions } from './retention-client.js';

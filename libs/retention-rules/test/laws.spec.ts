@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { appliesTo, covers, endOfPeriod, evaluate, isAtLeast, Rules, type Erasure, type Hold, type Outcome, type Period, type Policy, type Resource, type ResourceType } from '../src/index.js';
+
+const DAY_MS = 86_400_000;
+const FROM_MS = Date.parse('2024-01-01T00:00:00Z');
+const instant = fc.integer({ min: 0, max: 2_000 }).map((days) => FROM_MS + days * DAY_MS);
+const period: fc.Arbitrary<Period> = fc.record({ years: fc.nat(2), months: fc.nat(14), days: fc.nat(40) }, { requiredKeys: [] });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+const some = <T extends object>(record: T): T => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as T;
+const organization = fc.constantFrom('acme', 'globex');
+const type = fc.constantFrom('contract', 'message');
+const dataClass = fc.constantFrom('legal', 'content');
+const action = fc.constantFrom('delete' as const, 'scrub' as const, 'shred' as const);
+
+const policies: fc.Arbitrary<Policy[]> = fc.array(
+  fc.record({ organization: maybe(organization), type: maybe(type), dataClass: maybe(dataClass), keep: maybe(fc.oneof(period, fc.constant('for-ever' as const))), byLaw: maybe(fc.constant('HGB § 257')), dispose: maybe(fc.record({ after: period, action })) }),
+  { maxLength: 8 },
+).map((list) => list.map((one, at) => some({ id: `p${at}`, version: 1, ...one }) as Policy));
+const scope: fc.Arbitrary<Hold['scope']> = fc.oneof(
+  fc.constant({ everything: true as const }),
+  fc.record({ subjects: fc.constantFrom(['ana'], ['bob', 'ana']) }),
+  fc.record({ resources: fc.constantFrom([{ type: 'contract', id: 'r1' }], [{ type: 'message', id: 'r1' }, { type: 'message', id: 'r2' }]) }),
+  fc.record({ types: fc.constantFrom(['contract'], ['message']), createdBeforeMs: instant }),
+  fc.record({ query: fc.constantFrom('type:con* class:legal', '-type:contract created>=2026-01-01', 'subject:a* last-used<2027-01-01') }),
+);
+const holds: fc.Arbitrary<Hold[]> = fc.array(fc.record({ organization: maybe(organization), scope, placedMs: instant, lasts: maybe(fc.integer({ min: 1, max: 500 })) }), { maxLength: 5 })
+  .map((list) => list.map(({ lasts, ...one }, at) => some({ id: `h${at}`, ...one, releasedMs: lasts === undefined ? undefined : one.placedMs + lasts * DAY_MS }) as Hold));
+const resource: fc.Arbitrary<Resource> = fc.record({ organization: maybe(organization), type, id: fc.constantFrom('r1', 'r2'), dataClass, subject: maybe(fc.constantFrom('ana', 'bob')), createdMs: instant, closedMs: maybe(instant), lastUsedMs: maybe(instant) }).map((one) => some(one) as Resource);
+const types: fc.Arbitrary<ResourceType[]> = fc.tuple(fc.constantFrom('created' as const, 'closed' as const, 'last-used' as const), fc.subarray(['delete' as const, 'scrub' as const, 'shred' as const]))
+  .map(([clock, actions]) => ['contract', 'message'].map((name) => ({ type: name, clock, actions })));
+const erasure: fc.Arbitrary<Erasure | undefined> = maybe(fc.record({ id: fc.constant('e1'), atMs: instant }));
+const world = fc.record({ policies, holds, resource, types, erasure, announceDays: fc.nat(30), nowMs: instant });
+type World = typeof world extends fc.Arbitrary<infer W> ? W : never;
+
+function outcomeIn({ policies, holds, resource, types, erasure, announceDays, nowMs }: World): Outcome {
+  const type = types.find((one) => one.type === resource.type)!;
+  return evaluate({ resource, type, policies: policies.filter((one) => appliesTo(one, resource)), holds: holds.filter((one) => covers(one, resource)), announceMs: announceDays * DAY_MS, ...(erasure === undefined ? {} : { erasure }) }, nowMs);
+}
+
+const RUNS = { numRuns: 2_000 };
+const decided = ({ verdict, action, untilMs }: Outcome) => ({ verdict, action, untilMs });
+const destroys = ({ verdict }: Outcome): boolean => verdict === 'due';
+
+describe('laws of precedence', () => {
+  it('one hold more never destroys sooner', () => {
+    fc.assert(fc.property(world, scope, instant, (given, more, placedMs) => {
+      const held = { ...given, holds: [...given.holds, { id: 'more', scope: more, placedMs }] };
+      return !destroys(outcomeIn(held)) || destroys(outcomeIn(given));
+    }), RUNS);
+  });
+
+  it('what a hold covers is destroyed at no time while it is in force', () => {
+    fc.assert(fc.property(world, (given) => {
+      const isCovered = given.holds.some((hold) => covers(hold, given.resource) && hold.placedMs <= given.nowMs && (hold.releasedMs ?? Infinity) > given.nowMs);
+      return (outcomeIn(given).verdict === 'held') === isCovered;
+    }), RUNS);
+  });
+
+  it('one keeping more never destroys sooner', () => {
+    fc.assert(fc.property(world, period, (given, keep) => !destroys(outcomeIn({ ...given, policies: [...given.policies, { id: 'more', version: 1, keep }] })) || destroys(outcomeIn(given))), RUNS);
+  });
+
+  it('the order of policies and of holds never matters, not even for the reasons', () => {
+    fc.assert(fc.property(world, fc.nat(), (given, turn) => {
+      const turned = <T>(list: readonly T[]): T[] => [...list.slice(turn % (list.length || 1)), ...list.slice(0, turn % (list.length || 1))].reverse();
+      expect(outcomeIn({ ...given, policies: turned(given.policies), holds: turned(given.holds) })).toEqual(outcomeIn(given));
+    }), RUNS);
+  });
+
+  it('the outcome stays as it is until the instant that it states', () => {
+    fc.assert(fc.property(world, fc.double({ min: 0, max: 1, noNaN: true }), (given, part) => {
+      const now = outcomeIn(given);
+      const endMs = now.untilMs ?? given.nowMs + 20 * 366 * DAY_MS;
+      expect(endMs).toBeGreaterThan(given.nowMs);
+      const laterMs = Math.min(endMs - 1, given.nowMs + Math.floor((endMs - given.nowMs) * part));
+      expect(decided(outcomeIn({ ...given, nowMs: laterMs }))).toEqual(decided(now));
+    }), RUNS);
+  });
+
+  it('is the same for one and for many, with the same reason first', () => {
+    fc.assert(fc.property(world, (given) => {
+      const { policies, holds, types, announceDays, nowMs } = given;
+      const many = new Rules({ policies, holds, types, announceMs: announceDays * DAY_MS }, nowMs).outcomeOf(given.resource, given.erasure)!;
+      const one = outcomeIn(given);
+      expect([decided(many), many.reasons[0]]).toEqual([decided(one), one.reasons[0]]);
+    }), RUNS);
+  });
+
+  it('every outcome says why', () => {
+    fc.assert(fc.property(world, (given) => outcomeIn(given).reasons.length > 0), RUNS);
+  });
+});
+
+describe('periods', () => {
+  it('that are at least as long end no sooner, wherever they begin', () => {
+    fc.assert(fc.property(instant, period, period, (startMs, a, b) => !isAtLeast(a, b) || endOfPeriod(startMs, a) >= endOfPeriod(startMs, b)), RUNS);
+  });
+
+  it('that begin later end no sooner', () => {
+    fc.assert(fc.property(instant, instant, period, (a, b, length) => (a <= b) === (endOfPeriod(a, length) <= endOfPeriod(b, length)) || endOfPeriod(a, length) === endOfPeriod(b, length)), RUNS);
+  });
+});

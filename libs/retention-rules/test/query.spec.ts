@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import { covers, parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, type Resource } from '../src/index.js';
+
+const RESOURCE: Resource = { organization: 'acme', type: 'identity.session', id: 's-1', dataClass: 'security', subject: 'user-7', createdMs: Date.parse('2026-01-15T10:00:00Z'), lastUsedMs: Date.parse('2026-02-01T00:00:00Z') };
+
+describe('a query', () => {
+  it.each([
+    ['type:identity.session', true],
+    ['type:identity.*', true],
+    ['type:ledger.*', false],
+    ['type:*', true],
+    ['class:legal|security', true],
+    ['class:legal', false],
+    ['subject:user-7', true],
+    ['subject:user-*', true],
+    ['-subject:user-7', false],
+    ['-subject:user-8', true],
+    ['id:s-1|s-2', true],
+    ['type:identity.* class:legal', false],
+    ['  type:identity.*   class:security ', true],
+    ['created>=2026-01-15', true],
+    ['created>=2026-01-15T10:00:00Z', true],
+    ['created<2026-01-15T10:00:00Z', false],
+    ['created<2026-01-15T10:00:00.001Z', true],
+    ['last-used<2026-02-02', true],
+    ['closed<2126-01-01', false],
+    ['closed>=1970-01-01', false],
+  ])('%s finds it: %s', (query, isFound) => {
+    expect(covers({ scope: { query } }, RESOURCE)).toBe(isFound);
+  });
+
+  it.each([
+    ['', 'a query has at least one term'],
+    ['   ', 'a query has at least one term'],
+    ['contract', 'term 1'],
+    ['type:', 'term 1'],
+    ['type:a||b', 'term 1'],
+    ['type:a*b', 'term 1'],
+    ['class:legal owner:me', 'term 2'],
+    ['created>2026-01-01', 'term 1'],
+    ['created<2026-02-30', 'term 1'],
+    ['created<2026-13-01', 'term 1'],
+    ['created<today', 'term 1'],
+    ['-created<2026-01-01', 'term 1'],
+    [`id:${'x'.repeat(QUERY_CHARS_MAX)}`, 'characters'],
+    [Array.from({ length: QUERY_TERMS_MAX + 1 }, () => 'type:a').join(' '), 'terms'],
+    [`id:${Array.from({ length: 201 }, (_, at) => at).join('|')}`, 'term 1'],
+  ])('is refused as %s', (query, why) => {
+    expect(() => parseQuery(query)).toThrow(expect.objectContaining({ code: 'QUERY_MALFORMED', message: expect.stringContaining(why) }));
+  });
+
+  it('about nobody is not met by what is about nobody, and its opposite is', () => {
+    const { subject: _subject, ...nobody } = RESOURCE;
+    expect([covers({ scope: { query: 'subject:user-7' } }, nobody), covers({ scope: { query: '-subject:user-7' } }, nobody)]).toEqual([false, true]);
+  });
+});
