@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { consistencyProofOf, leafHash, parseVkey, rootOf, verifyCheckpoint } from '@countersign/chain';
 import type { LedgerView } from '@countersign/contracts';
 import type { KeysProcess } from '../fixture/keys-process.js';
@@ -12,14 +12,14 @@ const KEYS_ASKED_MS_MAX = 3_000;
 let ledger: ServiceProcess;
 let keys: KeysProcess;
 
-async function start(areKeysUp: boolean): Promise<void> {
-  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp }));
-}
-afterEach(async () => {
-  await ledger.halt();
+// One stand for all, tenants for each; the key service is started by the first of them.
+beforeAll(async () => {
+  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp: false }));
+}, 60_000);
+afterAll(async () => {
   await keys.stop();
   await ledger.stop();
-});
+}, 60_000);
 
 const view = async (tenant: string): Promise<LedgerView> => (await ledger.get(`ledgers/${tenant}`)) as LedgerView;
 const signedUpTo = (tenant: string, size: number): Promise<void> =>
@@ -47,60 +47,64 @@ async function signElsewhere(tenant: string, surplus: number): Promise<void> {
   await keys.asLedger(async ({ signer }) => void (await signer.sign(head, Math.floor(Date.now() / 1000), async (oldSize) => consistencyProofOf(oldSize, leaves))));
 }
 
+describe('checkpoints before the key service is there', () => {
+  it('are not needed to start, nor to append', async () => {
+    await ledger.receiptsOf(await ledger.send('early', 4));
+    expect(await checkpointsOf('early')).toBe(0);
+    await keys.start();
+    await signedUpTo('early', 4);
+    await keys.kill();
+    await ledger.halt();
+    await ledger.launch();
+    await ledger.receiptsOf(await ledger.send('early', 4));
+    expect((await view('early')).checkpoint?.treeSize).toBe(4);
+    await keys.start();
+    await signedUpTo('early', 8);
+    expect((await ledger.verify('early')).verdict).toBe('intact');
+  });
+});
+
 describe('checkpoints with keys of the key service', () => {
+  beforeEach(async () => {
+    if (!keys.isUp) await keys.start();
+  });
+
   it('are signed by it alone', async () => {
-    await start(true);
-    const receipts = await ledger.receiptsOf(await ledger.send('acme', 20));
+    const receipts = await ledger.receiptsOf(await ledger.send('alone', 20));
     expect(receipts).toHaveLength(20);
-    await signedUpTo('acme', 20);
-    const { origin, vkeys, checkpoint } = await view('acme');
+    await signedUpTo('alone', 20);
+    const { origin, vkeys, checkpoint } = await view('alone');
     const ofService = (await keys.operator.client.ask('vkeys', { origin })).result.vkeys;
     expect(vkeys).toEqual(ofService);
     expect(verifyCheckpoint(checkpoint!.note, { origin, vkeys: ofService.map(parseVkey) })).toMatchObject({ treeSize: 20 });
     expect(readdirSync(join(ledger.stateDir, 'keys')).sort()).toEqual(['sealing.key', 'signing-keys.sealed']);
-    expect(await availability()).toBe('1');
+    // A ledger that asked before it was back may tell last that it was away.
+    await ledger.until('the metric tells', async () => (await availability()) === '1');
   });
 
   it('wait while it is dead, and come when it is back; appends go on', async () => {
-    await start(true);
-    await ledger.receiptsOf(await ledger.send('acme', 5));
-    await signedUpTo('acme', 5);
+    await ledger.receiptsOf(await ledger.send('dead-known', 5));
+    await signedUpTo('dead-known', 5);
     await keys.kill();
-    await ledger.receiptsOf(await ledger.send('acme', 7));
-    await ledger.receiptsOf(await ledger.send('globex', 3));
+    await ledger.receiptsOf(await ledger.send('dead-known', 7));
+    await ledger.receiptsOf(await ledger.send('dead-new', 3));
     await ledger.until('the metric tells', async () => (await availability()) === '0');
-    expect(await checkpointsOf('acme')).toBe(5);
-    expect(await checkpointsOf('globex')).toBe(0);
+    expect(await checkpointsOf('dead-known')).toBe(5);
+    expect(await checkpointsOf('dead-new')).toBe(0);
     expect((await fetch(`${ledger.url}/readyz`)).status).toBe(200);
     // What was signed before is verified without it.
-    expect((await view('acme')).checkpoint?.treeSize).toBe(5);
-    const unknown = await fetch(`${ledger.url}/ledgers/globex`);
+    expect((await view('dead-known')).checkpoint?.treeSize).toBe(5);
+    const unknown = await fetch(`${ledger.url}/ledgers/dead-new`);
     expect([unknown.status, ((await unknown.json()) as { code: string }).code]).toEqual([503, 'KEYS_UNAVAILABLE']);
     await keys.start();
-    await signedUpTo('acme', 12);
-    await signedUpTo('globex', 3);
-    expect(await availability()).toBe('1');
-    expect((await ledger.verify('acme')).verdict).toBe('intact');
-  });
-
-  it('are not needed to start, nor to append', async () => {
-    await start(false);
-    await ledger.receiptsOf(await ledger.send('acme', 4));
-    expect(await checkpointsOf('acme')).toBe(0);
-    await keys.start();
-    await signedUpTo('acme', 4);
-    await keys.kill();
-    await ledger.halt();
-    await ledger.launch();
-    await ledger.receiptsOf(await ledger.send('acme', 4));
-    expect((await view('acme')).checkpoint?.treeSize).toBe(4);
-    await keys.start();
-    await signedUpTo('acme', 8);
-    expect((await ledger.verify('acme')).verdict).toBe('intact');
+    await signedUpTo('dead-known', 12);
+    await signedUpTo('dead-new', 3);
+    // A ledger that asked before it was back may tell last that it was away.
+    await ledger.until('the metric tells', async () => (await availability()) === '1');
+    expect((await ledger.verify('dead-known')).verdict).toBe('intact');
   });
 
   it('are refused for a tree that does not extend the one signed last: the ledger is broken, appends stop, a restart changes nothing', async () => {
-    await start(true);
     for (const tenant of ['acme', 'globex', 'initech']) {
       await ledger.receiptsOf(await ledger.send(tenant, 5));
       await signedUpTo(tenant, 5);

@@ -14,7 +14,6 @@ beforeAll(async () => {
   ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp: true, keysEnv: { KEYS_LEASE_SECONDS: '1', KEYS_RETIRE_SETTLE_SECONDS: '0' } }));
 }, 60_000);
 afterAll(async () => {
-  await ledger.halt();
   await keys.stop();
   await ledger.stop();
 });

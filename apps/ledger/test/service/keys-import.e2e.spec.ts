@@ -17,7 +17,6 @@ beforeAll(async () => {
   await keys.start();
 }, 60_000);
 afterAll(async () => {
-  await ledger.halt();
   await keys.stop();
   await ledger.stop();
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Event, Receipt } from '@countersign/chain';
 import type { LedgerView, PartView, RecordedEvent, RefusedEvent } from '@countersign/contracts';
 import { spellings, tablesWith } from '@countersign/devstack';
@@ -10,6 +10,8 @@ import { ServiceProcess } from '../fixture/service-process.js';
 
 const ANA = 'Ana Canary 71-3-19';
 const BEN = 'Ben Canary 44-8-02';
+/** Stands in the clear on purpose. */
+const OPEN = 'Carl Canary 90-5-61';
 /** The intake has 2,000 unacknowledged at most. */
 const WAITING_MESSAGES = 2_100;
 
@@ -19,22 +21,22 @@ const ORCHESTRATOR_PATIENCE_MS = 10_000;
 let ledger: ServiceProcess;
 let keys: KeysProcess;
 
-async function start(areKeysUp: boolean): Promise<void> {
-  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp }));
-}
-afterEach(async () => {
-  await ledger.halt();
+// One stand for all, a tenant for each; the key service is started by the first of them.
+beforeAll(async () => {
+  ({ ledger, keys } = await ServiceProcess.startWithKeys({ areKeysUp: false }));
+}, 60_000);
+afterAll(async () => {
   await keys.stop();
   await ledger.stop();
-});
+}, 60_000);
 
-const about = (subject: string, name: string): Event => makeEvent('acme', { id: randomUUID(), personal: [{ subject, data: { name } }] });
+const about = (tenant: string, subject: string, name: string): Event => makeEvent(tenant, { id: randomUUID(), personal: [{ subject, data: { name } }] });
 async function recorded(event: Event): Promise<Receipt> {
-  const [receipt] = await ledger.receiptsOf(await ledger.sendEvents('acme', [event]));
+  const [receipt] = await ledger.receiptsOf(await ledger.sendEvents(event.tenant, [event]));
   return receipt!;
 }
-async function personalOf({ index }: Receipt): Promise<PartView[]> {
-  const { parts } = (await ledger.get(`ledgers/acme/entries/${index}`)) as RecordedEvent;
+async function personalOf(tenant: string, { index }: Receipt): Promise<PartView[]> {
+  const { parts } = (await ledger.get(`ledgers/${tenant}/entries/${index}`)) as RecordedEvent;
   return parts.filter(({ name }) => name === 'personal');
 }
 /** What an event gets that is sent once more. */
@@ -42,9 +44,9 @@ function recordedAgain(event: Event): Promise<Receipt> {
   ledger.receipts.delete(event.id);
   return recorded(event);
 }
-const refusals = async (): Promise<RefusedEvent[]> => ((await ledger.get('ledgers/acme/refused')) as { refused: RefusedEvent[] }).refused;
-const view = async (): Promise<LedgerView> => (await ledger.get('ledgers/acme')) as LedgerView;
-const erase = (subject: string) => keys.operator.client.ask('destroy-subject', { tenant: 'acme', subject, reason: 'request 17' });
+const refusals = async (tenant: string): Promise<RefusedEvent[]> => ((await ledger.get(`ledgers/${tenant}/refused`)) as { refused: RefusedEvent[] }).refused;
+const view = async (tenant: string): Promise<LedgerView> => (await ledger.get(`ledgers/${tenant}`)) as LedgerView;
+const erase = (tenant: string, subject: string) => keys.operator.client.ask('destroy-subject', { tenant, subject, reason: 'request 17' });
 
 async function requireNoClearText(...canaries: string[]): Promise<void> {
   expect(await tablesWith(ledger.admin, canaries.flatMap(spellings))).toEqual([]);
@@ -52,100 +54,102 @@ async function requireNoClearText(...canaries: string[]): Promise<void> {
   expect(await ledger.filesWith(canaries)).toEqual([]);
 }
 
+describe('personal parts before the key service is there', () => {
+  it('wait for their keys when the key service is away at the start; events without any do not', async () => {
+    // More than the bus delivers unacknowledged: waiting, they must not hold up who needs no key.
+    const waiting: string[] = [];
+    for (let n = 0; n < WAITING_MESSAGES; n += 100) {
+      const sent = Array.from({ length: 100 }, () => ledger.sendEvents('waiting', [about('waiting', 'u-ana', ANA)]));
+      waiting.push(...(await Promise.all(sent)).flat());
+    }
+    const refused = { ...about('waiting', 'u-ana', ANA), severity: 'dire' } as unknown as Event;
+    await ledger.sendEvents('waiting', [refused]);
+    await ledger.until('they wait', async () => (await ledger.metric('countersign_ledger_waiting_messages')) === WAITING_MESSAGES + 1);
+    await ledger.receiptsOf(await ledger.send('waiting', 5));
+    await requireNoClearText(ANA);
+    expect(waiting.some((id) => ledger.receipts.has(id))).toBe(false);
+    await keys.start();
+    const [receipt] = await ledger.receiptsOf(waiting);
+    await ledger.until('the refusal is kept', async () => (await refusals('waiting')).some(({ eventId }) => eventId === refused.id));
+    expect((await personalOf('waiting', receipt!))[0]).toMatchObject({ state: 'present', value: { name: ANA } });
+    await keys.kill();
+    // Whose key is at hand is encrypted and read without it, until the lease ends.
+    const known = await recorded(about('waiting', 'u-ana', `${ANA} 2`));
+    expect((await personalOf('waiting', known))[0]!.state).toBe('present');
+    const askedToEndAt = performance.now();
+    await ledger.halt();
+    expect(performance.now() - askedToEndAt).toBeLessThan(ORCHESTRATOR_PATIENCE_MS);
+    await ledger.launch();
+    expect(await personalOf('waiting', known)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'unavailable', code: 'KEYS_UNAVAILABLE' }]);
+    await requireNoClearText(ANA);
+  });
+});
+
 describe('personal parts with keys of the key service', () => {
+  beforeEach(async () => {
+    if (!keys.isUp) await keys.start();
+  });
+
   it('are never stored in the clear, and read back', async () => {
-    await start(true);
-    const both = makeEvent('acme', { id: randomUUID(), personal: [{ subject: 'u-ana', data: { name: ANA } }, { subject: 'u-ben', data: { name: BEN } }] });
+    const both = makeEvent('clear', { id: randomUUID(), personal: [{ subject: 'u-ana', data: { name: ANA } }, { subject: 'u-ben', data: { name: BEN } }] });
     const receipt = await recorded(both);
-    expect(await personalOf(receipt)).toEqual([
+    expect(await personalOf('clear', receipt)).toEqual([
       { name: 'personal', subject: 'u-ana', state: 'present', value: { name: ANA } },
       { name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } },
     ]);
-    const { entry } = (await ledger.get(`ledgers/acme/entries/${receipt.index}`)) as { entry: { parts: { enc: string }[] } };
+    const { entry } = (await ledger.get(`ledgers/clear/entries/${receipt.index}`)) as { entry: { parts: { enc: string }[] } };
     expect(entry.parts.map(({ enc }) => enc)).toEqual(['v2', 'v2']);
     await requireNoClearText(ANA, BEN);
     // The scan finds what is there: a salted part's text, in hex.
-    const open = await recorded(makeEvent('acme', { id: randomUUID(), data: { note: ANA } }));
+    const open = await recorded(makeEvent('clear', { id: randomUUID(), data: { note: OPEN } }));
     expect(open.index).toBe(1);
-    expect(await tablesWith(ledger.admin, spellings(ANA))).toEqual(['public.entries']);
-    expect((await ledger.filesWith([ANA])).length).toBeGreaterThan(0);
+    expect(await tablesWith(ledger.admin, spellings(OPEN))).toEqual(['public.entries']);
+    expect((await ledger.filesWith([OPEN])).length).toBeGreaterThan(0);
     // The same again is the same event, although it is sealed anew.
     expect((await recorded(both)).index).toBe(0);
   });
 
   it('of an erased subject are gone at once, in the past and in the future; others read, and everything verifies', async () => {
-    await start(true);
-    const sent = about('u-ana', ANA);
+    const sent = about('erased', 'u-ana', ANA);
     const ana = await recorded(sent);
-    const ben = await recorded(about('u-ben', BEN));
-    expect((await personalOf(ana))[0]!.state).toBe('present');
-    await erase('u-ana');
-    await ledger.until('the ledger has dropped the key', async () => (await personalOf(ana))[0]!.state === 'erased');
-    expect(await personalOf(ana)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
-    expect(await personalOf(ben)).toEqual([{ name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } }]);
-    const later = await recorded(about('u-ana', `${ANA} again`));
-    expect(await personalOf(later)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
+    const ben = await recorded(about('erased', 'u-ben', BEN));
+    expect((await personalOf('erased', ana))[0]!.state).toBe('present');
+    await erase('erased', 'u-ana');
+    await ledger.until('the ledger has dropped the key', async () => (await personalOf('erased', ana))[0]!.state === 'erased');
+    expect(await personalOf('erased', ana)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
+    expect(await personalOf('erased', ben)).toEqual([{ name: 'personal', subject: 'u-ben', state: 'present', value: { name: BEN } }]);
+    const later = await recorded(about('erased', 'u-ana', `${ANA} again`));
+    expect(await personalOf('erased', later)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'erased' }]);
     // Sent once more it is known, with the erased part and without, and another event under its id is still refused.
     expect(await recordedAgain(sent)).toEqual(ana);
     expect(await recordedAgain({ ...sent, personal: undefined })).toEqual(ana);
-    await ledger.sendEvents('acme', [{ ...sent, severity: 'alert', personal: [{ subject: 'u-ben', data: { name: BEN } }] }]);
-    await ledger.until('the other is refused', async () => (await refusals()).some(({ eventId, code }) => eventId === sent.id && code === 'EVENT_ID_REUSED'));
+    await ledger.sendEvents('erased', [{ ...sent, severity: 'alert', personal: [{ subject: 'u-ben', data: { name: BEN } }] }]);
+    await ledger.until('the other is refused', async () => (await refusals('erased')).some(({ eventId, code }) => eventId === sent.id && code === 'EVENT_ID_REUSED'));
     await requireNoClearText(ANA, BEN);
-    const [{ refusalId }] = (await refusals()) as [RefusedEvent];
+    const [{ refusalId }] = (await refusals('erased')) as [RefusedEvent];
     expect(await ledger.openRefusal(refusalId)).toMatchObject({ code: 'EVENT_ID_REUSED', personal: [{ state: 'present', value: { name: BEN } }] });
-    expect((await ledger.verify('acme')).verdict).toBe('intact');
-    await ledger.until('the checkpoint covers all', async () => (await view()).checkpoint?.treeSize === 3);
-    const { text, verified } = await ledger.verifiedExport('acme');
+    expect((await ledger.verify('erased')).verdict).toBe('intact');
+    await ledger.until('the checkpoint covers all', async () => (await view('erased')).checkpoint?.treeSize === 3);
+    const { text, verified } = await ledger.verifiedExport('erased');
     expect(verified.treeSize).toBe(3);
     expect([...spellings(ANA), ...spellings(BEN)].filter((spelling) => text.includes(spelling))).toEqual([]);
     await ledger.halt();
     await ledger.launch();
-    expect((await personalOf(later))[0]!.state).toBe('erased');
-    expect((await personalOf(ben))[0]!.state).toBe('present');
+    expect((await personalOf('erased', later))[0]!.state).toBe('erased');
+    expect((await personalOf('erased', ben))[0]!.state).toBe('present');
     // An erasure reaches what was refused too.
-    await erase('u-ben');
+    await erase('erased', 'u-ben');
     const opened = JSON.stringify(await ledger.openRefusal(refusalId));
     expect([opened.includes('"erased"'), opened.includes(BEN)]).toEqual([true, false]);
   });
 
-  it('wait for their keys when the key service is away at the start; events without any do not', async () => {
-    await start(false);
-    // More than the bus delivers unacknowledged: waiting, they must not hold up who needs no key.
-    const waiting: string[] = [];
-    for (let n = 0; n < WAITING_MESSAGES; n += 100) {
-      const sent = Array.from({ length: 100 }, () => ledger.sendEvents('acme', [about('u-ana', ANA)]));
-      waiting.push(...(await Promise.all(sent)).flat());
-    }
-    const refused = { ...about('u-ana', ANA), severity: 'dire' } as unknown as Event;
-    await ledger.sendEvents('acme', [refused]);
-    await ledger.until('they wait', async () => (await ledger.metric('countersign_ledger_waiting_messages')) === WAITING_MESSAGES + 1);
-    await ledger.receiptsOf(await ledger.send('acme', 5));
-    await requireNoClearText(ANA);
-    expect(waiting.some((id) => ledger.receipts.has(id))).toBe(false);
-    await keys.start();
-    const [receipt] = await ledger.receiptsOf(waiting);
-    await ledger.until('the refusal is kept', async () => (await refusals()).some(({ eventId }) => eventId === refused.id));
-    expect((await personalOf(receipt!))[0]).toMatchObject({ state: 'present', value: { name: ANA } });
-    await keys.kill();
-    // Whose key is at hand is encrypted and read without it, until the lease ends.
-    const known = await recorded(about('u-ana', `${ANA} 2`));
-    expect((await personalOf(known))[0]!.state).toBe('present');
-    const askedToEndAt = performance.now();
-    await ledger.halt();
-    expect(performance.now() - askedToEndAt).toBeLessThan(ORCHESTRATOR_PATIENCE_MS);
-    await ledger.launch();
-    expect(await personalOf(known)).toEqual([{ name: 'personal', subject: 'u-ana', state: 'unavailable', code: 'KEYS_UNAVAILABLE' }]);
-    await requireNoClearText(ANA);
-  });
-
   it('are all recorded, none in the clear, while the key service is killed again and again', async () => {
-    await start(true);
     const sent: string[] = [];
     const load = new AbortController();
     const loading = (async () => {
       for (let n = 0; !load.signal.aborted; n++) {
-        const events = makeEvents('acme', 20, (i) => ({ id: randomUUID(), personal: [{ subject: `u-${n}-${i % 4}`, data: { name: `${ANA} ${n}` } }] }));
-        sent.push(...(await ledger.sendEvents('acme', events)));
+        const events = makeEvents('killed', 20, (i) => ({ id: randomUUID(), personal: [{ subject: `u-${n}-${i % 4}`, data: { name: `${ANA} ${n}` } }] }));
+        sent.push(...(await ledger.sendEvents('killed', events)));
         await sleep(20);
       }
     })();
@@ -160,8 +164,8 @@ describe('personal parts with keys of the key service', () => {
     const receipts = await ledger.receiptsOf(sent);
     expect(new Set(receipts.map(({ index }) => index)).size).toBe(sent.length);
     await requireNoClearText(ANA);
-    for (const receipt of [receipts[0]!, receipts.at(-1)!]) expect((await personalOf(receipt))[0]!.state).toBe('present');
-    await ledger.until('the checkpoint covers all', async () => (await view()).checkpoint?.treeSize === sent.length);
-    expect((await ledger.verify('acme')).verdict).toBe('intact');
+    for (const receipt of [receipts[0]!, receipts.at(-1)!]) expect((await personalOf('killed', receipt))[0]!.state).toBe('present');
+    await ledger.until('the checkpoint covers all', async () => (await view('killed')).checkpoint?.treeSize === sent.length);
+    expect((await ledger.verify('killed')).verdict).toBe('intact');
   });
 });
