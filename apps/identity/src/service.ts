@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
+import { HolderResponder } from '@countersign/holder';
 import { createOperations, type Readiness } from '@countersign/operations-http';
 import { Gathering, RequestReceiver } from '@countersign/request-reply';
 import { startRotation } from '@countersign/rotation';
@@ -21,6 +22,7 @@ import { LastUses } from './api-keys/last-uses.js';
 import { serviceAccountHandlers } from './api-keys/service-accounts.js';
 import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
+import { IdentityHolder } from './hold/identity-holder.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
 import { MailRelay } from './mail/mail-relay.js';
@@ -43,7 +45,7 @@ import { principalHandlers } from './vouch/principals.js';
 import { edgeLeaseHandlers } from './revoke/edge-leases.js';
 import { Revocations } from './revoke/revocations.js';
 import { leakCheckMetric, serviceMetrics } from './service-metrics.js';
-import { closeParts, openParts, type ServiceParts } from './service-parts.js';
+import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
 import { sessionHandlers } from './session/sessions.js';
 import { Guard } from './sign-in/guard.js';
 import { passkeySignInHandlers } from './sign-in/passkey-sign-in.js';
@@ -150,11 +152,13 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   await revocations.start();
   await receiver.start();
   mailRelay.start();
+  const holder = new HolderResponder({ bus, service: SOURCE, pool: parts.pool, holder: new IdentityHolder(parts.pool, config.homeOrganization), onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer') });
+  await holder.start();
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => receiver.stop() },
+    { name: 'stop requests', run: () => Promise.all([receiver.stop(), holder.stop()]) },
     { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },

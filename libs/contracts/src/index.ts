@@ -19,3 +19,4 @@ export * from './retention-policies.js';
 export * from './ingest.js';
 export * from './retention-certificates.js';
 export * from './holder.js';
+export * from './retention-deletions.js';

@@ -58,6 +58,7 @@ function accounts(c: NatsConfig): string {
     users: [ { nkey: ${c.ledgerPublicKey} } ]
     exports: [
       { service: "intake.>" }
+      { service: "ledger.*", accounts: [RETENTION] }
       { stream: "ledger.receipt.>" }
       { stream: "ledger.refused.>" }
       { stream: "ledger.checkpoint.>" }
@@ -97,10 +98,13 @@ ${identity(c)}${retention(c)}${edge(c)}  SERVICES {
       {
         nkey: ${c.servicesPublicKey}
         permissions {
-          publish { allow: ["intake.*.*", "_INBOX.>"], deny: ["intake.http.*", "intake.retention.*"] }
-          subscribe { allow: ["ledger.>", "keys-erased.>", "_INBOX.>"] }
+          publish { allow: ["intake.*.*", "_INBOX.>", "_R_.>"], deny: ["intake.http.*", "intake.ledger.*", "intake.retention.*"] }
+          subscribe { allow: ["ledger.>", "holders.*.*", "keys-erased.>", "_INBOX.>"] }
         }
       }
+    ]
+    exports: [
+      { service: "holders.*.*", accounts: [RETENTION] }
     ]
     imports: [
       { service: { account: LEDGER, subject: "intake.>" } }
@@ -124,7 +128,7 @@ function identity(c: NatsConfig): string {
         nkey: ${c.identityPublicKey}
         permissions {
           publish { allow: ["intake.identity.*", "keys.*.identity", "identity-revoked", "_INBOX.>", "_R_.>"] }
-          subscribe { allow: ["identity.*.*", "identity-acked.*", "ledger.receipt.identity", "ledger.refused.identity", "keys-erased.>", "_INBOX.>"] }
+          subscribe { allow: ["identity.*", "identity.*.*", "identity-acked.*", "ledger.receipt.identity", "ledger.refused.identity", "keys-erased.>", "_INBOX.>"] }
         }
       }
     ]
@@ -132,6 +136,7 @@ function identity(c: NatsConfig): string {
       { service: "identity.*.edge", accounts: [EDGE] }
       { service: "identity.*.operator", accounts: [OPERATORS] }
       { service: "identity.principal.retention", accounts: [RETENTION] }
+      { service: "identity.*", accounts: [RETENTION] }
       { service: "identity-acked.*", accounts: [EDGE] }
       { stream: "identity-revoked", accounts: [EDGE] }
     ]
@@ -153,7 +158,7 @@ function retention(c: NatsConfig): string {
       {
         nkey: ${c.retentionPublicKey}
         permissions {
-          publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "_INBOX.>", "_R_.>"] }
+          publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "identity.*", "ledger.*", "holders.*.*", "_INBOX.>", "_R_.>"] }
           subscribe { allow: ["retention.*.*", "ledger.receipt.retention", "ledger.refused.retention", "keys-erased.>", "_INBOX.>"] }
         }
       }
@@ -168,6 +173,9 @@ function retention(c: NatsConfig): string {
       { service: { account: KEYS, subject: "keys.*.retention" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
       { service: { account: IDENTITY, subject: "identity.principal.retention" } }
+      { service: { account: IDENTITY, subject: "identity.*" } }
+      { service: { account: LEDGER, subject: "ledger.*" } }
+      { service: { account: SERVICES, subject: "holders.*.*" } }
     ]
   }
 `;

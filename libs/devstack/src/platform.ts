@@ -143,6 +143,7 @@ async function makeService(stack: Devstack, service: Stored, options: PlatformOp
     ledger: async () => ({
       LEDGER_DATABASE_URL_FILE: await urlFile('ledger', 'ledger_runtime'),
       LEDGER_READER_DATABASE_URL_FILE: await urlFile('ledger', 'ledger_reader'),
+      LEDGER_ERASER_DATABASE_URL_FILE: await urlFile('ledger', 'ledger_eraser'),
       LEDGER_STATE_DIR: join(dir, 'state'),
       LEDGER_KEYS_PUBLIC_KEY_FILE: publicKeyFile,
       LEDGER_ORIGIN_PREFIX: 'countersign.localhost',

@@ -11,6 +11,7 @@ export interface StackFiles {
   readonly adminUrl: string;
   readonly runtimeUrl: string;
   readonly readerUrl: string;
+  readonly eraserUrl: string;
   readonly ledgerState: string;
   readonly ledgerPid: string;
   readonly ledgerLog: string;
@@ -70,6 +71,7 @@ export function stackFiles(stateDir: string): StackFiles {
     adminUrl: join(ledger, 'admin-url'),
     runtimeUrl: join(ledger, 'runtime-url'),
     readerUrl: join(ledger, 'reader-url'),
+    eraserUrl: join(ledger, 'eraser-url'),
     ledgerState: join(ledger, 'state'),
     ledgerPid: join(ledger, 'pid'),
     ledgerLog: join(stateDir, 'log', 'ledger.log'),
@@ -121,7 +123,7 @@ export async function prepareFiles(files: StackFiles): Promise<void> {
 
 /** Writes the connection URLs of the ledger's roles; the server may have another port than last time. */
 export async function writeUrls(files: StackFiles, databaseUrl: string): Promise<void> {
-  for (const [file, role] of [[files.runtimeUrl, 'ledger_runtime'], [files.readerUrl, 'ledger_reader']] as const) {
+  for (const [file, role] of [[files.runtimeUrl, 'ledger_runtime'], [files.readerUrl, 'ledger_reader'], [files.eraserUrl, 'ledger_eraser']] as const) {
     await writeUrl(file, databaseUrl, role, files.passwordsDir);
   }
 }

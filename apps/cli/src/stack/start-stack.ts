@@ -132,6 +132,7 @@ function ledgerConfig(files: StackFiles, devstack: Devstack, port: number): Reco
   return {
     LEDGER_DATABASE_URL_FILE: files.runtimeUrl,
     LEDGER_READER_DATABASE_URL_FILE: files.readerUrl,
+    LEDGER_ERASER_DATABASE_URL_FILE: files.eraserUrl,
     LEDGER_NATS_URL: devstack.nats.url,
     LEDGER_NATS_SEED_FILE: devstack.nats.users.ledger,
     LEDGER_STATE_DIR: files.ledgerState,

@@ -1,0 +1,50 @@
+import type { DataClass, HeldOrder, HeldResource, OrderOutcome } from '@countersign/contracts';
+import type { Pool, PoolClient } from '@countersign/postgres';
+import type { DeletionRule } from '../domain/deletion.js';
+
+/** Orders settled in one round. */
+const OPEN_A_ROUND_MAX = 500;
+
+export interface OpenOrder {
+  readonly order: HeldOrder;
+  readonly holder: string;
+  readonly dataClass: DataClass;
+  readonly resources: readonly HeldResource[];
+  readonly rule: DeletionRule;
+}
+
+interface OrderRow {
+  readonly holder: string;
+  readonly data_class: DataClass;
+  readonly request: HeldOrder;
+  readonly resources: readonly HeldResource[];
+  readonly rule: DeletionRule;
+}
+
+/** Read table of orders. */
+export class OrderRows {
+  constructor(readonly pool: Pool) {}
+
+  /** Those that nobody knows the outcome of, the oldest first. */
+  async open(): Promise<OpenOrder[]> {
+    const { rows } = await this.pool.query<OrderRow>(`SELECT holder, data_class, request, resources, rule FROM deletion_orders WHERE state = 'open' ORDER BY ordered_at, order_id LIMIT $1`, [OPEN_A_ROUND_MAX]);
+    return rows.map(({ holder, data_class: dataClass, request: order, resources, rule }) => ({ order, holder, dataClass, resources, rule }));
+  }
+
+  /** How many are open, and since when. */
+  async waiting(): Promise<{ readonly count: number; readonly since: Date | undefined }> {
+    const { rows } = await this.pool.query<{ count: string; since: Date | null }>(`SELECT count(*), min(ordered_at) AS since FROM deletion_orders WHERE state = 'open'`);
+    return { count: Number(rows[0]!.count), since: rows[0]!.since ?? undefined };
+  }
+}
+
+export async function insertOrder(client: PoolClient, { order, holder, dataClass, resources, rule }: OpenOrder): Promise<void> {
+  await client.query(
+    `INSERT INTO deletion_orders (order_id, tenant, holder, type, data_class, state, request, resources, rule, ordered_at) VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9)`,
+    [order.orderId, order.tenant, holder, order.type, dataClass, order, JSON.stringify(resources), rule, order.orderedAt],
+  );
+}
+
+export async function settleOrder(client: PoolClient, orderId: string, state: OrderOutcome['state'] | 'refused', outcome: OrderOutcome | undefined, certificate: string | undefined): Promise<void> {
+  await client.query('UPDATE deletion_orders SET state = $2, settled_at = now(), outcome = $3, certificate = $4 WHERE order_id = $1', [orderId, state, outcome ?? null, certificate ?? null]);
+}

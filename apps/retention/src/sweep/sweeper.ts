@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HELD_PAGE_MAX, ORDER_EXCEPT_MAX, ORDER_MS, type HeldResource } from '@countersign/contracts';
+import type { EventStore } from '@countersign/event-store';
+import { HolderFault, type HolderClient } from '@countersign/holder';
+import type { Outcome, Resource } from '@countersign/retention-rules';
+import { deletionAggregate, type DeletionRule } from '../domain/deletion.js';
+import type { RegisteredType } from '../types/built-in-types.js';
+import { batchesOf, resourceOf, type Batch } from './due.js';
+import { insertOrder, type OpenOrder, type OrderRows } from './order-rows.js';
+import { holdRules, RulesMoved } from './rule-gate.js';
+import { SWEEPER, type Settled, type Settling } from './settling.js';
+
+/** Rules that change while a page is judged: it is judged again, so often. */
+const JUDGED_AGAIN_MAX = 20;
+
+/** Policies and holds of one moment. */
+export interface SweepRules {
+  /** That of `rules_version` when they were read. */
+  readonly version: string;
+  outcomeOf(resource: Resource): Outcome | undefined;
+  /** Subjects and resources of a tenant that holds name: in ranges, what names one of them stays. */
+  heldIds(tenant: string): readonly string[];
+  /** Who made the rule by which something goes. */
+  madeBy(rule: Batch['rule'], tenant: string): Pick<DeletionRule, 'setBy' | 'approvedBy'>;
+}
+
+export interface SweepMetrics {
+  readonly settled: (settled: Settled, open: OpenOrder) => void;
+  readonly failed: (holder: string, error: unknown) => void;
+}
+
+export interface SweeperDependencies {
+  readonly store: EventStore;
+  readonly orders: OrderRows;
+  readonly settling: Settling;
+  readonly holders: Pick<HolderClient, 'ask'>;
+  readonly types: () => Promise<readonly RegisteredType[]>;
+  /** Read anew before each page: what changes meanwhile is noticed when an order is given. */
+  readonly rules: (now: Date) => Promise<SweepRules>;
+  readonly now: () => Date;
+  readonly newId: () => string;
+  readonly ordersPerSecondMax: number;
+  readonly metrics: SweepMetrics;
+}
+
+/** What one sweep has done. */
+export interface Swept {
+  readonly looked: number;
+  readonly resources: number;
+  readonly items: number;
+  /** Orders, or pages, that could not be finished: they are there in the next sweep. */
+  readonly failures: number;
+}
+
+/**
+ * Goes over everything that holders list: judge → order on record → owner carries it out → certificate on record. Stops anywhere without harm:
+ * open orders are sent again first, and the answers are the same.
+ */
+export class Sweeper {
+  #stopped = false;
+  #sum = { looked: 0, resources: 0, items: 0, failures: 0 };
+
+  constructor(private readonly deps: SweeperDependencies) {}
+
+  /** Ends a sweep after the order that is under way. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async sweep(): Promise<Swept> {
+    this.#sum = { looked: 0, resources: 0, items: 0, failures: 0 };
+    await this.resume();
+    for (const type of await this.deps.types()) {
+      if (this.#stopped) break;
+      await this.#attempt(type.holder, () => this.#sweepType(type));
+    }
+    return this.#sum;
+  }
+
+  /** Settles what a crash, or a holder that was away, has left open. */
+  async resume(): Promise<void> {
+    for (const open of await this.deps.orders.open()) {
+      if (this.#stopped) return;
+      await this.#attempt(open.holder, () => this.#carryOut(open));
+    }
+  }
+
+  /**
+   * Calls back every open order that `touches` says; to be called after the hold is on record, when no new one can be given. Returns what had gone
+   * before, and which orders nobody answers for: those are over at the time that is named.
+   */
+  async recall(touches: (open: OpenOrder) => boolean): Promise<{ readonly gone: readonly OpenOrder[]; readonly unanswered: readonly OpenOrder[] }> {
+    const gone: OpenOrder[] = [];
+    const unanswered: OpenOrder[] = [];
+    for (const open of (await this.deps.orders.open()).filter(touches)) {
+      try {
+        const settled = await this.deps.settling.recall(open);
+        this.deps.metrics.settled(settled, open);
+        if (settled.state === 'executed') gone.push(open);
+      } catch (error) {
+        this.deps.metrics.failed(open.holder, error);
+        unanswered.push(open);
+      }
+    }
+    return { gone, unanswered };
+  }
+
+  async #attempt(holder: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#sum.failures += 1;
+      this.deps.metrics.failed(holder, error);
+      // What is nobody's answer is a failure of our own, and for the log of whoever called.
+      if (!(error instanceof HolderFault)) throw error;
+    }
+  }
+
+  async #sweepType(type: RegisteredType): Promise<void> {
+    const except = type.isRange ? await this.#allHeldIds() : [];
+    for (let after: string | undefined; !this.#stopped; ) {
+      const { resources, next } = await this.deps.holders.ask(type.holder, 'held-list', { type: type.type, limit: HELD_PAGE_MAX, except, ...(after === undefined ? {} : { after }) });
+      this.#sum.looked += resources.length;
+      await this.#sweepPage(type, resources);
+      if (next === undefined) return;
+      after = next;
+    }
+  }
+
+  async #allHeldIds(): Promise<string[]> {
+    const rules = await this.deps.rules(this.deps.now());
+    return [...new Set(rules.heldIds('*'))].slice(0, ORDER_EXCEPT_MAX);
+  }
+
+  /** Judges a page and orders what is due; when a rule changes meanwhile, the rest is judged again. */
+  async #sweepPage(type: RegisteredType, page: readonly HeldResource[]): Promise<void> {
+    const ordered = new Set<string>();
+    for (let triesLeft = JUDGED_AGAIN_MAX; ; triesLeft--) {
+      const now = this.deps.now();
+      const rules = await this.deps.rules(now);
+      try {
+        for (const batch of batchesOf(page.filter(({ id }) => !ordered.has(id)), type, (resource) => rules.outcomeOf(resource))) {
+          if (this.#stopped) return;
+          const open = await this.#give(type, batch, rules, now);
+          for (const { id } of batch.resources) ordered.add(id);
+          if (open !== undefined) await this.#attempt(type.holder, () => this.#carryOut(open));
+          await sleep(1_000 / this.deps.ordersPerSecondMax);
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof RulesMoved) || triesLeft === 0) throw error;
+      }
+    }
+  }
+
+  /** Puts the order on record, under the rules by which it was judged and no others. Throws RulesMoved. */
+  async #give(type: RegisteredType, batch: Batch, rules: SweepRules, now: Date): Promise<OpenOrder | undefined> {
+    const { tenant, action, dataClass, resources, rule } = batch;
+    const held = type.isRange ? rules.heldIds(tenant) : [];
+    // More ids than an order names: then nothing of these ranges goes, rather than something that is held.
+    if (held.length > ORDER_EXCEPT_MAX) return undefined;
+    const open: OpenOrder = {
+      holder: type.holder, dataClass, resources,
+      rule: { policy: rule.id, policyVersion: rule.version, ...rules.madeBy(rule, tenant) },
+      order: {
+        orderId: this.deps.newId(), tenant, type: type.type, action, resources: resources.map(({ id }) => id), except: [...held], policyVersion: rule.version,
+        orderedAt: now.toISOString(), expiresAt: new Date(now.getTime() + ORDER_MS).toISOString(),
+      },
+    };
+    await this.deps.store.execute(deletionAggregate, {
+      tenant, id: open.order.orderId, command: { type: 'order', order: open.order, holder: open.holder, dataClass, rule: open.rule }, ...SWEEPER,
+      project: async (client) => {
+        await holdRules(client, rules.version);
+        await insertOrder(client, open);
+      },
+    });
+    return open;
+  }
+
+  async #carryOut(open: OpenOrder): Promise<void> {
+    const settled = await this.deps.settling.execute(open);
+    this.deps.metrics.settled(settled, open);
+    if (settled.state !== 'executed') return;
+    this.#sum.resources += settled.done.length;
+    this.#sum.items += settled.items;
+  }
+}
+
+/** Whether a hold, by what it covers, touches an order. Ranges name nobody: any hold of their tenant may. */
+export function touchesOrder(open: OpenOrder, isRange: boolean, covers: (resource: Resource) => boolean, tenant: string | undefined): boolean {
+  if (isRange) return tenant === undefined || tenant === open.order.tenant;
+  return open.resources.some((resource) => covers(resourceOf(resource)));
+}
