@@ -8,6 +8,7 @@ import { fsckCommand } from './commands/fsck.js';
 import { importCommand } from './commands/import.js';
 import { keysCommand } from './commands/keys.js';
 import { proveCommand } from './commands/prove.js';
+import { retentionCommand } from './commands/retention.js';
 import { searchCommand } from './commands/search.js';
 import { secretsCommand } from './commands/secrets.js';
 import { shredCommand } from './commands/shred.js';
@@ -29,7 +30,7 @@ Exit codes:
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL,
 COUNTERSIGN_NATS_SEED_FILE, COUNTERSIGN_OPERATOR_SEED_FILE and COUNTERSIGN_KEYS_PUBLIC_KEY, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, secretsCommand, spoolCommand, benchCommand];
+const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, retentionCommand, secretsCommand, spoolCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

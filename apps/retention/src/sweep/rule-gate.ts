@@ -5,6 +5,9 @@ export class RulesMoved extends Error {
   override readonly name = 'RulesMoved';
 }
 
+/** In the place of a tenant's name. */
+export const EVERY_TENANT = '*';
+
 /** Of policies and holds: another one after each change of any. */
 export async function rulesVersion(pool: Pool): Promise<string> {
   return (await pool.query<{ version: string }>('SELECT version FROM rules_version')).rows[0]!.version;

@@ -7,7 +7,7 @@ import { deletionAggregate, type DeletionRule } from '../domain/deletion.js';
 import type { RegisteredType } from '../types/built-in-types.js';
 import { batchesOf, resourceOf, type Batch } from './due.js';
 import { insertOrder, type OpenOrder, type OrderRows } from './order-rows.js';
-import { holdRules, RulesMoved } from './rule-gate.js';
+import { EVERY_TENANT, holdRules, RulesMoved } from './rule-gate.js';
 import { SWEEPER, type Settled, type Settling } from './settling.js';
 
 /** Rules that change while a page is judged: it is judged again, so often. */
@@ -20,6 +20,8 @@ export interface SweepRules {
   outcomeOf(resource: Resource): Outcome | undefined;
   /** Subjects and resources of a tenant that holds name: in ranges, what names one of them stays. */
   heldIds(tenant: string): readonly string[];
+  /** Whether a hold may cover things in ranges of the tenant which it does not name: then no range goes. */
+  areRangesHeld(tenant: string): boolean;
   /** Who made the rule by which something goes. */
   madeBy(rule: Batch['rule'], tenant: string): Pick<DeletionRule, 'setBy' | 'approvedBy'>;
 }
@@ -129,7 +131,7 @@ export class Sweeper {
 
   async #allHeldIds(): Promise<string[]> {
     const rules = await this.deps.rules(this.deps.now());
-    return [...new Set(rules.heldIds('*'))].slice(0, ORDER_EXCEPT_MAX);
+    return [...new Set(rules.heldIds(EVERY_TENANT))].slice(0, ORDER_EXCEPT_MAX);
   }
 
   /** Judges a page and orders what is due; when a rule changes meanwhile, the rest is judged again. */
@@ -158,7 +160,7 @@ export class Sweeper {
     const { tenant, action, dataClass, resources, rule } = batch;
     const held = type.isRange ? rules.heldIds(tenant) : [];
     // More ids than an order names: then nothing of these ranges goes, rather than something that is held.
-    if (held.length > ORDER_EXCEPT_MAX) return undefined;
+    if (held.length > ORDER_EXCEPT_MAX || (type.isRange && rules.areRangesHeld(tenant))) return undefined;
     const open: OpenOrder = {
       holder: type.holder, dataClass, resources,
       rule: { policy: rule.id, policyVersion: rule.version, ...rules.madeBy(rule, tenant) },
