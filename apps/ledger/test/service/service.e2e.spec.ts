@@ -166,7 +166,7 @@ describe('the service', () => {
     expect(await ledger.stop()).toBe(0);
     expect(await checkpointSize('leaving')).toBe(1);
     const steps = [...ledger.out().matchAll(/"step":"([^"]+)"/g)].map(([, step]) => step);
-    expect(steps).toEqual(['stop pulling', 'finish appends', 'sign last checkpoints', 'stop loops', 'close http', 'close bus', 'close stores']);
+    expect(steps).toEqual(['stop answering retention', 'stop pulling', 'finish appends', 'sign last checkpoints', 'stop loops', 'close http', 'close bus', 'close stores']);
     expect(ledger.out()).not.toMatch(/"level":(50|60|"error"|"fatal")[^\n]*shutdown/);
   }, START_LIMIT_MS);
 });
