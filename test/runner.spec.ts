@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PART_TARGETS, partTargets, suitesOf } from '../tools/e2e-parts.mjs';
 import { holdsLocked } from '../tools/install.mjs';
 import { closing, failureLines, takeSeed } from '../tools/test-run.mjs';
 import { ROOT, folderOf } from './folder-of.js';
@@ -78,6 +79,21 @@ describe('the end of a run names what failed', () => {
     expect(lines.slice(lines.indexOf('✗ is red'))).toEqual(expect.arrayContaining(['✗ is red', expect.stringContaining('red.spec.mjs'), expect.stringContaining('expect(received).toBe(expected)')]));
     expect(lines).toEqual(expect.arrayContaining(['✗ the suite could not run', expect.stringContaining('broken.spec.mjs'), expect.stringContaining('gone.mjs')]));
     folder.dispose();
+  });
+});
+
+describe('the parts of a package', () => {
+  const suites = Array.from({ length: 11 }, (_, i) => `suite-${i}`);
+
+  it.each(['apps/ledger', 'apps/identity', 'libs/bus'])('of %s hold every suite once', (root) => {
+    const parts = partTargets(root).map((target) => suitesOf(root, suites, target));
+    expect(parts.flat().sort()).toEqual([...suites].sort());
+    expect(PART_TARGETS).toEqual(expect.arrayContaining(partTargets(root)));
+    expect(suitesOf(root, suites, 'e2e')).toEqual(suites);
+  });
+
+  it('are about as large as each other', () => {
+    expect(partTargets('apps/ledger').map((target) => suitesOf('apps/ledger', suites, target).length)).toEqual([4, 4, 3]);
   });
 });
 

@@ -1,8 +1,9 @@
 // Runs the Jest suites of one project and leaves the outcome in .nx/results, where the runner sums it up.
-//   node tools/jest-project.mjs <project folder | .> <unit | e2e> [more Jest arguments]
+//   node tools/jest-project.mjs <project folder | .> <unit | e2e | e2e-1 | …> [more Jest arguments]
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { forwardSignals, runVisibly } from './child.mjs';
+import { PART_TARGETS, suitesOf } from './e2e-parts.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
 const TEST_TIMEOUT_MS = { unit: 30_000, e2e: 120_000 };
@@ -13,19 +14,21 @@ const EMPTY_REPORT = { numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTest
 /** What stands in for the report of a run that ended without one. */
 const lostReport = (project, message) => ({ ...EMPTY_REPORT, numRuntimeErrorTestSuites: 1, testResults: [{ name: join(ROOT, project), status: 'failed', message, assertionResults: [] }] });
 
-const [project, kind, ...extra] = process.argv.slice(2);
-if (project === undefined || !['unit', 'e2e'].includes(kind)) {
-  console.error('usage: node tools/jest-project.mjs <project folder | .> <unit | e2e>');
+const [project, target, ...extra] = process.argv.slice(2);
+if (project === undefined || !['unit', 'e2e', ...PART_TARGETS].includes(target)) {
+  console.error('usage: node tools/jest-project.mjs <project folder | .> <unit | e2e | e2e-1 | …>');
   process.exit(2);
 }
-const report = join(RESULTS_DIR, `${project === '.' ? 'root' : project.replaceAll('/', '-')}.${kind}.json`);
+const kind = target === 'unit' ? 'unit' : 'e2e';
+const report = join(RESULTS_DIR, `${project === '.' ? 'root' : project.replaceAll('/', '-')}.${target}.json`);
 
 function listSuites() {
   const folder = join(ROOT, project, 'test');
   if (!existsSync(folder)) return [];
   const isWanted = (file) => file.endsWith('.spec.ts') && file.endsWith('.e2e.spec.ts') === (kind === 'e2e');
   const suites = readdirSync(folder, { recursive: true }).filter(isWanted);
-  return suites.map((file) => relative(ROOT, join(folder, file))).sort();
+  const all = suites.map((file) => relative(ROOT, join(folder, file))).sort();
+  return kind === 'unit' ? all : suitesOf(project, all, target);
 }
 
 let stopped;
@@ -36,7 +39,7 @@ function watch() {
   let reportedAt = Infinity;
   const stop = (why) => {
     stopped = why;
-    console.error(`${project} ${kind}: ${why}`);
+    console.error(`${project} ${target}: ${why}`);
     process.kill(process.pid, 'SIGTERM');
     clearInterval(timer);
   };

@@ -4,8 +4,11 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { runVisibly, stopCode } from './child.mjs';
+import { PART_TARGETS } from './e2e-parts.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
+// Such a suite waits for servers about as long as it works: two cores are busy with three of them, and the third costs the others little.
+const E2E_AT_ONCE = 3;
 const SEED_MAX = 2 ** 31;
 // Whoever sees the end of a log only must see what failed: enough of each message, and not so much that it is pushed out.
 const MAX_FAILURES_TOLD = 20;
@@ -76,7 +79,7 @@ export async function testAll(_args, { node, env, step }) {
   const nx = (...args) => runVisibly(node, ['node_modules/nx/dist/bin/nx.js', 'run-many', ...args], { cwd: ROOT, env });
   const pure = await step('lint, types, boundaries, style and pure tests', () => nx('-t', 'lint', 'types', 'boundaries', 'test', '--parallel=2', '--output-style=static'));
   if (stopCode() !== undefined) return stopCode();
-  const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', 'e2e', '--parallel=2', '--output-style=stream'));
+  const e2e = await step('tests with real PostgreSQL and NATS', () => nx('-t', ...PART_TARGETS, `--parallel=${E2E_AT_ONCE}`, '--output-style=stream'));
   return stopCode() ?? close([pure, e2e]);
 }
 
