@@ -69,12 +69,15 @@ const PATH_PARTS: Readonly<Record<string, string>> = {
 };
 const QUERY_TEXTS: Readonly<Record<string, string>> = { 'NUL': '%00', 'line break': '%0d%0a', 'huge': 'x'.repeat(3_000), 'bad escape': '%zz', 'not UTF-8': '%ff%fe', 'override': '%E2%80%AE', 'huge number': '9'.repeat(40), 'minus': '-1', 'quote': "a'--" };
 
-/** Every bad input that follows from the route's own schema, and what comes instead. `values`: of the path's parameters. */
-export function badInputs(route: ApiRoute, values: Readonly<Record<string, string>>): BadInput[] {
+/**
+ * Every bad input that follows from the route's own schema, and what comes instead. `values`: of the path's parameters. `whole`: a body that is taken, where the
+ * schema alone does not make one.
+ */
+export function badInputs(route: ApiRoute, values: Readonly<Record<string, string>>, whole?: Readonly<Record<string, unknown>>): BadInput[] {
   const about = { route: nameOf(route), method: route.method, path: pathOf(route.path, values) };
   const query = `?${route.parameters.filter((one) => one.in === 'query' && one.required).map(({ name, schema }) => `${name}=${encodeURIComponent(String(validSample(schema, name)))}`).join('&')}`;
   return [
-    ...(route.method === 'GET' ? [] : [...texts(route), ...(route.body === undefined ? unwanted() : members(route.body, route))].map((one) => ({ ...about, ...one }))),
+    ...(route.method === 'GET' ? [] : [...texts(route, whole), ...(route.body === undefined ? unwanted() : members(route.body, route, whole))].map((one) => ({ ...about, ...one }))),
     ...inPath(route, values).map((one) => ({ ...about, ...one })),
     ...inQuery(route).map(({ added, ...one }) => ({ ...about, path: `${about.path}${query}&${added}`, ...one })),
   ];
@@ -82,8 +85,8 @@ export function badInputs(route: ApiRoute, values: Readonly<Record<string, strin
 
 type Case = Omit<BadInput, 'route' | 'method' | 'path'>;
 
-function texts(route: ApiRoute): Case[] {
-  const whole = JSON.stringify(route.body === undefined ? {} : validSample(route.body, nameOf(route)));
+function texts(route: ApiRoute, given?: object): Case[] {
+  const whole = JSON.stringify(given ?? (route.body === undefined ? {} : validSample(route.body, nameOf(route))));
   return [
     ...Object.entries(NOT_JSON).map(([what, body]) => ({ what, body, code: 'BODY_MALFORMED' })),
     { what: 'cut in the middle', body: `${whole.slice(0, -1)}`, code: 'BODY_MALFORMED' },
@@ -96,11 +99,11 @@ function texts(route: ApiRoute): Case[] {
 const unwanted = (): Case[] => [{ what: 'a body where none is taken', body: '{"isAdmin":true}', code: 'REQUEST_INVALID', field: 'isAdmin' }];
 
 /** Members missing, too many, of other types, and with odd texts. Only the first form of a choice is varied. */
-function members(schema: JsonSchema, route: ApiRoute): Case[] {
+function members(schema: JsonSchema, route: ApiRoute, whole?: Readonly<Record<string, unknown>>): Case[] {
   const form = schema.anyOf?.[0] ?? schema.oneOf?.[0] ?? schema;
   if (form.type !== 'object') return [];
   const isChoice = form !== schema;
-  const sample = validSample(form, nameOf(route)) as Record<string, unknown>;
+  const sample = whole ?? (validSample(form, nameOf(route)) as Record<string, unknown>);
   const refused = (what: string, body: unknown, field: string): Case => ({ what, body: JSON.stringify(body), code: 'REQUEST_INVALID', ...(isChoice ? {} : { field }) });
   const cases: Case[] = [refused('a member too many', { ...sample, isAdmin: true }, 'isAdmin'), { what: 'a list', body: '[]', code: 'REQUEST_INVALID' }, { what: 'a number', body: '7', code: 'REQUEST_INVALID' }];
   for (const name of form.required ?? []) {

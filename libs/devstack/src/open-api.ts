@@ -36,6 +36,8 @@ export interface ApiRoute {
   readonly access: {
     readonly kind: string;
     readonly permission?: string;
+    /** Of `session`: what identity asks for over one's own. */
+    readonly asks?: string;
     /** Kind of program that alone may call. */
     readonly only?: string;
     /** Names, in braces, of the parameters that name whom or what it is about; `{caller}`: the organisation in which the caller acts. */

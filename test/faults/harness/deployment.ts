@@ -120,11 +120,16 @@ export class Deployment {
     }
   }
 
-  /** Events in the ledger of accounts: id and correlation id. Asked of the ledger itself, whatever state the edges are in. */
+  /** Events in the ledgers that identity records in: id and correlation id. Asked of the ledger itself, whatever state the edges are in. */
   async #recorded(): Promise<Map<string, string>> {
+    const ledgers = await this.#stored('SELECT DISTINCT tenant AS id FROM events');
+    return new Map((await Promise.all(ledgers.map((ledger) => this.#recordedIn(ledger)))).flatMap((each) => [...each]));
+  }
+
+  async #recordedIn(ledger: string): Promise<Map<string, string>> {
     const found = new Map<string, string>();
     for (let cursor = ''; ; ) {
-      const response = await fetch(`${this.platform.ledger.url}/ledgers/system/events?limit=${String(PAGE)}${cursor}`).catch(() => undefined);
+      const response = await fetch(`${this.platform.ledger.url}/ledgers/${ledger}/events?limit=${String(PAGE)}${cursor}`).catch(() => undefined);
       if (response?.ok !== true) return found;
       const page = (await response.json()) as { events: { entry?: { id: string; correlationId?: string } }[]; next?: string };
       for (const { entry } of page.events) if (entry !== undefined) found.set(entry.id, entry.correlationId ?? '');

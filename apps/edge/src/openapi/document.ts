@@ -50,7 +50,7 @@ function operation(route: Route): Json {
 
 /** Over whom: which part of the path names the user, which the organisation, or that in which the caller acts; neither: the platform. */
 function accessOf(access: Access, path: string): Json {
-  if (access.kind !== 'permission') return access.kind === 'public' ? { kind: 'public', why: access.why } : { kind: 'session' };
+  if (access.kind !== 'permission') return access.kind === 'public' ? { kind: 'public', why: access.why } : access;
   const names = [...path.matchAll(/:([a-zA-Z]+)/g)].map(([, name]) => [name!, `{${name!}}`]);
   return { kind: 'permission', permission: access.permission, over: access.target(Object.fromEntries(names) as Record<string, string>, { organization: '{caller}' }), ...(access.only === undefined ? {} : { only: access.only }) };
 }

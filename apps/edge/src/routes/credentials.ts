@@ -1,12 +1,14 @@
+import type { PermissionId } from '@countersign/access';
 import { IDENTITY_OPERATIONS, profileChangeSchema } from '@countersign/contracts';
 import { z } from 'zod';
 import { identityRoute } from './identity-route.js';
-import type { Route } from './route.js';
+import type { Access, Route } from './route.js';
 
 /** Accounts by links that are good once, and what their owners say of themselves. */
 
 type Operations = typeof IDENTITY_OPERATIONS;
-const SESSION = { kind: 'session' } as const;
+/** One's own; identity asks for the permission. */
+const own = (asks: PermissionId): Access => ({ kind: 'session', asks });
 
 export const CREDENTIAL_ROUTES: readonly Route[] = [
   identityRoute('setup', {
@@ -35,7 +37,7 @@ export const CREDENTIAL_ROUTES: readonly Route[] = [
     args: ({ body }) => body as z.input<Operations['password-reset']['args']>,
   }),
   identityRoute('email-change-ask', {
-    method: 'POST', path: '/v1/account/email', tag: 'account', limit: 'guess', access: SESSION,
+    method: 'POST', path: '/v1/account/email', tag: 'account', limit: 'guess', access: own('user.change-email'),
     summary: 'Ask for another address: a link is mailed to it, and a notice to the present one when it was followed.',
     body: IDENTITY_OPERATIONS['email-change-ask'].args,
     status: 202,
@@ -50,7 +52,7 @@ export const CREDENTIAL_ROUTES: readonly Route[] = [
     args: ({ body }) => body as z.input<Operations['email-change']['args']>,
   }),
   identityRoute('profile-change', {
-    method: 'PATCH', path: '/v1/account/profile', tag: 'account', limit: 'write', access: SESSION,
+    method: 'PATCH', path: '/v1/account/profile', tag: 'account', limit: 'write', access: own('user.update'),
     summary: 'Change your name or your language.',
     body: profileChangeSchema,
     args: ({ body }) => body as z.input<Operations['profile-change']['args']>,

@@ -1,13 +1,16 @@
+import type { PermissionId } from '@countersign/access';
 import { IDENTITY_OPERATIONS, principalSchema, type StartedSession } from '@countersign/contracts';
 import { z } from 'zod';
 import { setSessionCookies } from '../http/cookies.js';
 import { identityRoute } from './identity-route.js';
-import type { Route } from './route.js';
+import type { Access, Route } from './route.js';
 
 /** Second factors: passkeys, backup codes, and how those are helped who have lost theirs. */
 
 type Operations = typeof IDENTITY_OPERATIONS;
 const SESSION = { kind: 'session' } as const;
+/** One's own; identity asks for the permission. */
+const own = (asks: PermissionId): Access => ({ kind: 'session', asks });
 const id = (what: string): z.ZodString => z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, `must be ${what}`);
 const passkeyParams = z.strictObject({ passkeyId: id('a passkey id') });
 const userParams = z.strictObject({ userId: id('a user id') });
@@ -40,14 +43,14 @@ export const FACTOR_ROUTES: readonly Route[] = [
     tell: tellAll('passkey-ask-own'),
   }),
   identityRoute('passkey-enrol', {
-    method: 'POST', path: '/v1/account/passkeys/begin', tag: 'account', limit: 'write', access: SESSION,
+    method: 'POST', path: '/v1/account/passkeys/begin', tag: 'account', limit: 'write', access: own('mfa.enroll'),
     summary: 'Begin with a passkey: what to ask the browser for, navigator.credentials.create. Good for five minutes and one answer.',
     answersSecret: true,
     args: () => ({}),
     tell: tellAll('passkey-enrol'),
   }),
   identityRoute('passkey-confirm', {
-    method: 'POST', path: '/v1/account/passkeys', tag: 'account', limit: 'guess', access: SESSION,
+    method: 'POST', path: '/v1/account/passkeys', tag: 'account', limit: 'guess', access: own('mfa.enroll'),
     summary: 'Register the passkey. The first second factor comes with backup codes, shown this once.',
     answersSecret: true,
     status: 201,
@@ -56,31 +59,31 @@ export const FACTOR_ROUTES: readonly Route[] = [
     tell: tellAll('passkey-confirm'),
   }),
   identityRoute('passkey-list', {
-    method: 'GET', path: '/v1/account/passkeys', tag: 'account', limit: 'read', access: SESSION,
+    method: 'GET', path: '/v1/account/passkeys', tag: 'account', limit: 'read', access: own('user.read'),
     summary: 'Your passkeys.',
     args: () => ({}),
     tell: tellAll('passkey-list'),
   }),
   identityRoute('passkey-rename', {
-    method: 'PATCH', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: SESSION,
+    method: 'PATCH', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: own('mfa.enroll'),
     summary: 'Call a passkey something else.',
     params: passkeyParams,
     body: z.strictObject({ name }),
     args: ({ params, body }) => ({ passkeyId: params['passkeyId']!, ...(body as { name: string }) }),
   }),
   identityRoute('passkey-remove', {
-    method: 'DELETE', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: SESSION,
+    method: 'DELETE', path: '/v1/account/passkeys/:passkeyId', tag: 'account', limit: 'write', access: own('mfa.remove'),
     summary: 'Remove a passkey; not the last factor of somebody whose role asks for one.',
     params: passkeyParams,
     args: ({ params }) => ({ passkeyId: params['passkeyId']! }),
   }),
   identityRoute('totp-remove', {
-    method: 'DELETE', path: '/v1/account/totp', tag: 'account', limit: 'write', access: SESSION,
+    method: 'DELETE', path: '/v1/account/totp', tag: 'account', limit: 'write', access: own('mfa.remove'),
     summary: 'Remove the authenticator; not the last factor of somebody whose role asks for one.',
     args: () => ({}),
   }),
   identityRoute('backup-codes-make', {
-    method: 'POST', path: '/v1/account/backup-codes', tag: 'account', limit: 'write', access: SESSION,
+    method: 'POST', path: '/v1/account/backup-codes', tag: 'account', limit: 'write', access: own('mfa.enroll'),
     summary: 'Ten new backup codes, shown this once; the old ones are void.',
     answersSecret: true,
     status: 201,
@@ -88,7 +91,7 @@ export const FACTOR_ROUTES: readonly Route[] = [
     tell: tellAll('backup-codes-make'),
   }),
   identityRoute('phone-enrol', {
-    method: 'POST', path: '/v1/account/phone', tag: 'account', limit: 'guess', access: SESSION,
+    method: 'POST', path: '/v1/account/phone', tag: 'account', limit: 'guess', access: own('mfa.enroll'),
     summary: 'Have a code sent to a telephone, where the operator has switched codes by SMS on.',
     body: IDENTITY_OPERATIONS['phone-enrol'].args,
     status: 202,
@@ -96,13 +99,13 @@ export const FACTOR_ROUTES: readonly Route[] = [
     tell: tellAll('phone-enrol'),
   }),
   identityRoute('phone-confirm', {
-    method: 'POST', path: '/v1/account/phone/confirm', tag: 'account', limit: 'guess', access: SESSION,
+    method: 'POST', path: '/v1/account/phone/confirm', tag: 'account', limit: 'guess', access: own('mfa.enroll'),
     summary: 'Show that the code has come: from now on one is asked for after the password.',
     body: IDENTITY_OPERATIONS['phone-confirm'].args,
     args: ({ body }) => body as z.input<Operations['phone-confirm']['args']>,
   }),
   identityRoute('phone-remove', {
-    method: 'DELETE', path: '/v1/account/phone', tag: 'account', limit: 'write', access: SESSION,
+    method: 'DELETE', path: '/v1/account/phone', tag: 'account', limit: 'write', access: own('mfa.remove'),
     summary: 'Have no more codes sent.',
     args: () => ({}),
   }),

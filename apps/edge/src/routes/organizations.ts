@@ -25,6 +25,8 @@ const over = (permission: PermissionId): Access => ({
   target: ({ organization, userId }) => ({ ...(organization === undefined ? {} : { organization }), ...(userId === undefined ? {} : { userId }) }),
 });
 const SESSION = { kind: 'session' } as const;
+/** One's own; identity asks for the permission. */
+const own = (asks: PermissionId): Access => ({ kind: 'session', asks });
 
 const shared = { tag: 'organizations' } as const;
 const get = { ...shared, method: 'GET', limit: 'read' } as const;
@@ -40,7 +42,7 @@ const asked = <T>({ params, query }: { readonly params: object; readonly query: 
 
 const ORGANIZATIONS: readonly Route[] = [
   identityRoute('organization-list', {
-    ...get, path: '/v1/organizations', access: SESSION, summary: 'All organisations, or those that you belong to.',
+    ...get, path: '/v1/organizations', access: own('user.read'), summary: 'All organisations, or those that you belong to.',
     query: z.strictObject({ after: of.organization.optional(), limit }),
     args: asked,
     tell: { schema: IDENTITY_OPERATIONS['organization-list'].result, pick: (result) => result },

@@ -26,8 +26,8 @@ export interface Target {
 /** Who may call. There is no default: a route without it cannot be written. */
 export type Access =
   | { readonly kind: 'public'; readonly why: string }
-  /** Any session: what is one's own is decided by identity, which knows whose it is. */
-  | { readonly kind: 'session' }
+  /** Any session: what is one's own is decided by identity, which knows whose it is. `asks`: for which permission; absent: for none. */
+  | { readonly kind: 'session'; readonly asks?: PermissionId }
   | {
       readonly kind: 'permission';
       readonly permission: PermissionId;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { nameOf, pathOf, wanted, type ApiRoute, type Browser } from '@countersign/devstack';
 import { recordedGrants, reaches, type RecordedGrants } from './recorded-grants.js';
+import { IdentityMatrix } from './identity-matrix.js';
 import { inTurns } from './in-turns.js';
 import { RELATIONS, valuesOf, type Relation, type Values } from './samples.js';
 import { HOME, type WholeStand } from './whole-stand.js';
@@ -27,13 +28,14 @@ export function matrixSuite(open: () => WholeStand): void {
   describe('who may call what', () => {
     const grants = recordedGrants();
 
-    it('is as docs/spec/access.md says, for every route, every role where it can be held, and whosever it is', async () => {
+    it('is as docs/spec/access.md says, for every route, every role where it can be held, and whosever it is, at the edge and at identity itself', async () => {
       const stand = open();
       const people = { own: await stand.person(), other: await stand.person(), elsewhere: await stand.person() };
       await stand.moveElsewhere(people.elsewhere);
       const { account, browser } = people.own;
       await account.enrol(browser);
       const values = await valuesOf(stand, people);
+      const identity = await IdentityMatrix.open(stand, values);
       const wrong: string[] = [];
       let cells = 0;
       await change(stand, 'revoke', account.userId, { role: 'member', level: 'organization' });
@@ -45,10 +47,13 @@ export function matrixSuite(open: () => WholeStand): void {
         const asked = stand.routes.flatMap((route) => cellsOf(route, held, values, grants));
         cells += asked.length;
         wrong.push(...(await judged(browser, held, asked)));
+        wrong.push(...(await identity.judge(browser, held, grants)).map((one) => `identity: ${one}`));
         if (held !== undefined) await change(stand, 'revoke', account.userId, held);
       }
+      await identity.close();
       expect(wrong).toEqual([]);
       expect(cells).toBeGreaterThan(600);
+      expect(identity.asked).toBeGreaterThan(600);
     });
 
     it('is nothing without a session, but what is public', async () => {

@@ -63,11 +63,13 @@ async function setState(flows: Flows, accountId: string, change: Change, asker: 
 async function assign(flows: Flows, type: 'grant-role' | 'revoke-role', { accountId, role, organization }: IdentityArgs<'service-account-role-grant'>, asker: Asker): Promise<Record<string, never>> {
   const account = await accountOf(flows, accountId);
   const held: HeldRole = organization === undefined ? { role } : { role, organization };
+  // Over the account where it belongs to an organisation: elsewhere nobody is told that there is one.
+  const target = targetOfAccount(account);
+  const who = authorise(asker, 'role.assign', account.organization === null ? { ...target, organization } : target);
   const assignment = assignmentOf(held);
   if (SYSTEM_ROLES.some(({ id, holder }) => id === role && holder === 'person')) throw new IdentityFault('ROLE_UNKNOWN', 'the role is for persons', { field: 'role' });
   if (account.organization !== null && organization !== account.organization) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'the account belongs to another organisation', { field: 'organization' });
   if (organization !== undefined) await openOrganization(flows, organization);
-  const who = authorise(asker, 'role.assign', { ...targetOfAccount(account), organization });
   authoriseGrant(who, assignment);
   await apply(flows, accountId, { type, role: held }, who, asker);
   return {};
