@@ -257,6 +257,21 @@ describe('what a key may do shrinks at once with what', () => {
     await shrinks(key, WRITE_EVENTS, () => fixture.ask('role-revoke', admin.browser, { userId: maker.userId, role: 'admin' }));
   });
 
+  it('a role of its organisation\'s own that the account holds grants', async () => {
+    const role = 'event-writers';
+    const grants = [{ permission: 'event.write', scope: 'organization' as const }];
+    await fresh(admin);
+    await fixture.ask('role-define', admin.browser, { organization: HOME, role, description: 'x', grants });
+    const { accountId } = await fixture.ask('service-account-create', admin.browser, { name: 'with-own-role', organization: HOME });
+    await fixture.ask('service-account-role-grant', admin.browser, { accountId, role, organization: HOME });
+    const { key } = await keyOf(admin, { accountId, grants: [WRITE_EVENTS] });
+    expect(await codeOf(fixture.ask('role-remove', admin.browser, { organization: HOME, role }))).toBe('ROLE_IN_USE');
+    await shrinks(key, WRITE_EVENTS, () => fixture.ask('role-change', admin.browser, { organization: HOME, role, description: 'x', grants: [{ permission: 'role.read', scope: 'organization' }] }));
+    await fixture.ask('service-account-role-revoke', admin.browser, { accountId, role, organization: HOME });
+    expect(await codeOf(fixture.ask('role-remove', admin.browser, { organization: HOME, role }))).toBe('none');
+    expect(await codeOf(fixture.ask('service-account-role-grant', admin.browser, { accountId, role, organization: HOME }))).toBe('ROLE_UNKNOWN');
+  });
+
   it('the account may do', async () => {
     const { key, accountId } = await service(admin);
     await fresh(admin);
@@ -277,6 +292,24 @@ describe('a service account', () => {
     const stranger = await fixture.person();
     expect(await codeOf(fixture.ask('service-account-disable', stranger.browser, { accountId, reason: 'x' }))).toBe('FORBIDDEN');
     expect(await codeOf(fixture.ask('api-key-list', stranger.browser, { accountId }))).toBe('FORBIDDEN');
+  });
+
+  it('is recorded in the ledger of its organisation, with its keys and what they were refused; one of before where it was', async () => {
+    const ledgersOf = async (...streams: readonly string[]) => (await fixture.pool.query<{ tenant: string }>('SELECT DISTINCT tenant FROM events WHERE stream = ANY($1)', [streams])).rows.map(({ tenant }) => tenant);
+    const made = await service(admin);
+    const old = await service(admin);
+    await fixture.pool.query('UPDATE service_accounts SET ledger = NULL WHERE account_id = $1', [old.accountId]);
+    await fixture.pool.query(`UPDATE events SET tenant = 'system' WHERE stream = $1`, [`service-account/${old.accountId}`]);
+    await fresh(admin);
+    for (const { accountId } of [made, old]) await fixture.ask('service-account-disable', admin.browser, { accountId, reason: 'moved' });
+    expect(await ledgersOf(`service-account/${made.accountId}`, `api-key/${made.keyId}`)).toEqual([HOME]);
+    expect(await ledgersOf(`service-account/${old.accountId}`)).toEqual(['system']);
+    expect(await codeOf(check(made.key))).toBe('API_KEY_REVOKED');
+    const person = await fixture.person();
+    expect(await codeOf(fixture.ask('user-list', person.browser, {}))).toBe('FORBIDDEN');
+    const { rows } = await fixture.pool.query(`SELECT tenant, type FROM events WHERE event LIKE ANY($1) AND (type = 'identity.api-key.refused' OR type = $2)`, [[`%"id":"${made.keyId}"%`, `%"id":"${person.userId}"%`], IDENTITY_DENIED_EVENT]);
+    expect(rows).toEqual(expect.arrayContaining([{ tenant: HOME, type: 'identity.api-key.refused' }, { tenant: HOME, type: IDENTITY_DENIED_EVENT }]));
+    expect(new Set(rows.map(({ tenant }: { tenant: string }) => tenant))).toEqual(new Set([HOME]));
   });
 
   it('is refused a name that is taken, roles of persons, and roles elsewhere', async () => {

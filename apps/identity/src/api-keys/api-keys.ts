@@ -59,6 +59,7 @@ async function create(flows: Flows, args: IdentityArgs<'api-key-create'>, asker:
     account_id: owner.type === 'user' ? null : owner.id,
     created_by: createdBy,
     organization: organization ?? null,
+    ledger: organization ?? null,
     preview: key.preview,
     name: sealed,
     permissions: encodeSet(permissions),
@@ -69,7 +70,7 @@ async function create(flows: Flows, args: IdentityArgs<'api-key-create'>, asker:
   const post = await notices.apiKeyMade(createdBy, `csk_${key.id}`, asker);
   const mac = apiKeyMac(key, await keys.apiKeyKey());
   await store.execute(apiKeyAggregate, {
-    tenant,
+    tenant: organization ?? tenant,
     id: key.id,
     command: { type: 'create', keyId: key.id, owner, createdBy, organization, name, grants: grantsOf(permissions), days, nowMs, origin: asker.origin },
     ...asker.cause,
@@ -118,7 +119,7 @@ async function revoke(flows: Flows, { keyId }: IdentityArgs<'api-key-revoke'>, a
   if (row === undefined) throw new IdentityFault('API_KEY_UNKNOWN', 'there is no such key', { field: 'keyId' });
   const { session } = authorise(asker, 'api-key.revoke', await targetOfOwner(flows, ownerOf(row)));
   await store.execute(apiKeyAggregate, {
-    tenant,
+    tenant: row.ledger ?? tenant,
     id: keyId,
     command: { type: 'revoke', keyId, nowMs: asker.now.getTime(), origin: asker.origin },
     ...asker.cause,

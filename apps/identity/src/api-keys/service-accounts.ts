@@ -2,10 +2,12 @@ import { allows, SYSTEM_ROLES, type Assignment, type Target } from '@countersign
 import { SERVICE_ACCOUNTS_MAX, type HeldRole, type IdentityArgs, type IdentityResult, type ServiceAccountView } from '@countersign/contracts';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { serviceAccountAggregate, type ServiceAccountCommand } from '../domain/service-account.js';
+import type { PoolClient } from '@countersign/postgres';
+import { holdGiven, type GivenRole } from '../organization/giving.js';
 import { openOrganization } from '../organization/organizations.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers, SignedIn } from '../request/asker.js';
-import { assignmentOf, authorise, authoriseGrant, signedIn } from '../request/authorise.js';
+import { assignmentOf, authorise, authoriseGrant, heldRole, signedIn } from '../request/authorise.js';
 import { authority } from '../session/sessions.js';
 import { applyServiceAccountEvents, insertServiceAccount, type ServiceAccountRow } from '../store/service-account-rows.js';
 import { idFor } from '../request/repeated.js';
@@ -40,7 +42,7 @@ async function create(flows: Flows, { name, organization }: IdentityArgs<'servic
   const { session } = authorise(asker, 'service-account.create', { organization });
   const accountId = idFor(asker, newId);
   await store.execute(serviceAccountAggregate, {
-    tenant,
+    tenant: organization ?? tenant,
     id: accountId,
     command: { type: 'create', accountId, name, organization, origin: asker.origin },
     ...asker.cause,
@@ -54,37 +56,49 @@ async function create(flows: Flows, { name, organization }: IdentityArgs<'servic
 }
 
 async function setState(flows: Flows, accountId: string, change: Change, asker: Asker): Promise<Record<string, never>> {
-  const who = authorise(asker, 'service-account.disable', targetOfAccount(await accountOf(flows, accountId)));
-  await apply(flows, accountId, change, who, asker);
+  const account = await accountOf(flows, accountId);
+  const who = authorise(asker, 'service-account.disable', targetOfAccount(account));
+  await apply(flows, account, change, who, asker);
   return {};
 }
 
-/** Roles of programs alone: those of persons ask for a second factor, or are about an account of one's own. */
+/** Roles of programs, and of an organisation's own: those of persons ask for a second factor, or are about an account of one's own. */
 async function assign(flows: Flows, type: 'grant-role' | 'revoke-role', { accountId, role, organization }: IdentityArgs<'service-account-role-grant'>, asker: Asker): Promise<Record<string, never>> {
   const account = await accountOf(flows, accountId);
   const held: HeldRole = organization === undefined ? { role } : { role, organization };
   // Over the account where it belongs to an organisation: elsewhere nobody is told that there is one.
   const target = targetOfAccount(account);
   const who = authorise(asker, 'role.assign', account.organization === null ? { ...target, organization } : target);
-  const assignment = assignmentOf(held);
-  if (SYSTEM_ROLES.some(({ id, holder }) => id === role && holder === 'person')) throw new IdentityFault('ROLE_UNKNOWN', 'the role is for persons', { field: 'role' });
   if (account.organization !== null && organization !== account.organization) throw new IdentityFault('ORGANIZATION_UNKNOWN', 'the account belongs to another organisation', { field: 'organization' });
   if (organization !== undefined) await openOrganization(flows, organization);
-  authoriseGrant(who, assignment);
-  await apply(flows, accountId, { type, role: held }, who, asker);
+  const given = await roleOf(flows, held);
+  authoriseGrant(who, given.assignment);
+  await apply(flows, account, { type, role: held }, who, asker, async (client) => {
+    if (type === 'grant-role' && organization !== undefined) await holdGiven(client, organization, [given]);
+  });
   return {};
 }
 
+/** Of programs, or of the organisation's own. Throws ROLE_UNKNOWN. */
+async function roleOf({ organizations }: Pick<Flows, 'organizations'>, held: HeldRole): Promise<GivenRole> {
+  const { role, organization } = held;
+  const system = SYSTEM_ROLES.find(({ id }) => id === role);
+  if (system?.holder === 'person') throw new IdentityFault('ROLE_UNKNOWN', 'the role is for persons', { field: 'role' });
+  const custom = system !== undefined || organization === undefined ? undefined : await organizations.role(organization, role);
+  return { role, assignment: assignmentOf(custom ?? held), permissions: custom?.permissions };
+}
+
 /** In force on the very next request everywhere. */
-async function apply({ store, tenant, revocations }: Flows, accountId: string, change: Change, who: SignedIn, asker: Asker): Promise<void> {
+async function apply({ store, tenant, revocations }: Flows, { account_id: accountId, ledger }: ServiceAccountRow, change: Change, who: SignedIn, asker: Asker, before?: (client: PoolClient) => Promise<void>): Promise<void> {
   await store.execute(serviceAccountAggregate, {
-    tenant,
+    tenant: ledger ?? tenant,
     id: accountId,
     command: { ...change, accountId, origin: asker.origin },
     ...asker.cause,
     ...asker.command,
     retriesMax: 3,
     project: async (client, events) => {
+      await before?.(client);
       await holdAuthority(client, authority(who.session));
       await applyServiceAccountEvents(client, accountId, events);
     },
@@ -105,5 +119,5 @@ export function targetOfAccount({ account_id, organization, roles }: ServiceAcco
 }
 
 function viewOf({ account_id, name, organization, state, roles, created_at }: ServiceAccountRow): ServiceAccountView {
-  return { accountId: account_id, name, organization: organization ?? undefined, state, roles: [...roles], createdAt: created_at.toISOString() };
+  return { accountId: account_id, name, organization: organization ?? undefined, state, roles: roles.map(heldRole), createdAt: created_at.toISOString() };
 }

@@ -62,7 +62,8 @@ export class ShownKeys {
     const resource = row === undefined ? undefined : { type: 'api-key', id: row.key_id };
     await gathering.add(`${networkOf(context.ip)} ${why} ${row?.key_id ?? ''}`, async (count) => {
       const refused = { type: API_KEY_REFUSED_EVENT, outcome: 'denied' as const, severity: 'warning' as const, resource, data: { why, count } };
-      await store.append({ tenant, stream: `api-key-refused/${newId()}`, expectedVersion: 0, events: [from(origin, refused)], ...cause });
+      // In the ledger of the key's organisation; of a key that nobody has in the installation's.
+      await store.append({ tenant: row?.ledger ?? tenant, stream: `api-key-refused/${newId()}`, expectedVersion: 0, events: [from(origin, refused)], ...cause });
     });
   }
 }

@@ -25,7 +25,8 @@ export class Denials {
     const { store, tenant, newId, gathering } = this.deps;
     await gathering.add(`${signedIn.session.user_id} ${operation} ${code}`, async (count) => {
       const denied = { type: IDENTITY_DENIED_EVENT, outcome: 'denied' as const, severity: 'warning' as const, data: { operation, code, count } };
-      await store.append({ tenant, stream: `denied/${newId()}`, expectedVersion: 0, events: [from(origin, denied)], ...cause });
+      // Where whoever looks after those who act there reads it.
+      await store.append({ tenant: signedIn.principal.organization ?? tenant, stream: `denied/${newId()}`, expectedVersion: 0, events: [from(origin, denied)], ...cause });
     });
   }
 }

@@ -1,4 +1,3 @@
-import type { HeldRole } from '@countersign/contracts';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { passwordDueSql } from './policy-rows.js';
@@ -11,6 +10,8 @@ export interface ApiKeyRow {
   readonly account_id: string | null;
   readonly created_by: string;
   readonly organization: string | null;
+  /** That it is recorded in; null: the installation's. */
+  readonly ledger: string | null;
   readonly preview: string;
   readonly name: string;
   readonly permissions: string;
@@ -24,6 +25,7 @@ export interface CheckedKey {
   readonly key_id: string;
   readonly mac: string;
   readonly organization: string | null;
+  readonly ledger: string | null;
   readonly permissions: string;
   readonly expires_at: Date;
   readonly is_revoked: boolean;
@@ -38,10 +40,10 @@ export interface CheckedKey {
   readonly account_name: string | null;
   readonly account_state: 'active' | 'disabled' | null;
   readonly account_access: string | null;
-  readonly account_roles: readonly HeldRole[] | null;
+  readonly account_roles: readonly LoadedRole[] | null;
 }
 
-export interface NewApiKey extends Pick<ApiKeyRow, 'key_id' | 'user_id' | 'account_id' | 'created_by' | 'organization' | 'preview' | 'name' | 'permissions' | 'expires_at'> {
+export interface NewApiKey extends Pick<ApiKeyRow, 'key_id' | 'user_id' | 'account_id' | 'created_by' | 'organization' | 'ledger' | 'preview' | 'name' | 'permissions' | 'expires_at'> {
   readonly mac: string;
 }
 
@@ -57,8 +59,8 @@ export interface HeldKey {
 const LISTED_MAX = 500;
 /** How often a key's last use is written. */
 const LAST_USE_MS = 60_000;
-const COLUMNS = 'key_id, user_id, account_id, created_by, organization, preview, name, permissions, created_at, expires_at, last_used_at';
-const CHECK_SQL = `SELECT k.key_id, k.mac, k.organization, k.permissions, k.expires_at, k.revoked_at IS NOT NULL AS is_revoked, k.created_by,
+const COLUMNS = 'key_id, user_id, account_id, created_by, organization, ledger, preview, name, permissions, created_at, expires_at, last_used_at';
+const CHECK_SQL = `SELECT k.key_id, k.mac, k.organization, k.ledger, k.permissions, k.expires_at, k.revoked_at IS NOT NULL AS is_revoked, k.created_by,
   u.state AS creator_state, u.access AS creator_access, (u.api_keys_rest OR ${passwordDueSql('$2')} IS NOT NULL) AS does_creator_rest, ${ROLES_SQL} AS creator_roles,
   a.account_id, a.name AS account_name, a.state AS account_state, a.access AS account_access, CASE WHEN a.account_id IS NOT NULL THEN ${ACCOUNT_ROLES_SQL} END AS account_roles
   FROM api_keys k JOIN users u ON u.user_id = k.created_by LEFT JOIN service_accounts a ON a.account_id = k.account_id WHERE k.key_id = $1`;
@@ -99,10 +101,10 @@ export async function insertApiKey(client: PoolClient, key: NewApiKey, countMax:
     [key.user_id, key.account_id, now],
   );
   if (Number(rows[0]!.count) >= countMax) throw new IdentityFault('API_KEYS_TOO_MANY', `there are ${countMax} keys already: revoke one first`);
-  const { key_id, user_id, account_id, created_by, organization, mac, preview, name, permissions, expires_at } = key;
+  const { key_id, user_id, account_id, created_by, organization, ledger, mac, preview, name, permissions, expires_at } = key;
   await client.query(
-    `INSERT INTO api_keys (key_id, user_id, account_id, created_by, organization, mac, preview, name, permissions, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-    [key_id, user_id, account_id, created_by, organization, mac, preview, name, permissions, now, expires_at],
+    `INSERT INTO api_keys (key_id, user_id, account_id, created_by, organization, ledger, mac, preview, name, permissions, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+    [key_id, user_id, account_id, created_by, organization, ledger, mac, preview, name, permissions, now, expires_at],
   );
 }
 

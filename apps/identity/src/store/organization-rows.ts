@@ -87,6 +87,7 @@ export async function applyOrganizationEvents(client: PoolClient, organization: 
         [organization, data['role'], data['description'], permissions, now],
       );
       await countAccessOn(client, 'SELECT user_id FROM user_roles WHERE organization = $1 AND role = $2', [organization, data['role']]);
+      await countAccountsOn(client, 'organization = $1 AND role = $2', [organization, data['role']]);
     }
   }
 }
@@ -98,12 +99,13 @@ async function insertOrganization(client: PoolClient, organization: string, name
 async function setState(client: PoolClient, organization: string, state: OrganizationRow['state']): Promise<void> {
   await client.query('UPDATE organizations SET state = $2 WHERE organization = $1', [organization, state]);
   await countAccessOn(client, 'SELECT user_id FROM members WHERE organization = $1', [organization]);
+  await countAccountsOn(client, 'organization = $1', [organization]);
 }
 
 /** Throws ROLE_IN_USE. */
 async function removeRole(client: PoolClient, organization: string, role: string, now: Date): Promise<void> {
   const { rowCount } = await client.query(
-    `SELECT FROM user_roles WHERE organization = $1 AND role = $2 UNION ALL
+    `SELECT FROM user_roles WHERE organization = $1 AND role = $2 UNION ALL SELECT FROM service_account_roles WHERE organization = $1 AND role = $2 UNION ALL
      SELECT FROM invitations WHERE organization = $1 AND $2 = ANY(roles) AND state = 'pending' AND expires_at > $3 LIMIT 1`,
     [organization, role, now],
   );
@@ -114,4 +116,14 @@ async function removeRole(client: PoolClient, organization: string, role: string
 /** Whoever acts in the name of one of these was authorised by what holds no more. In the order of ids, so that nobody waits for each other. */
 async function countAccessOn(client: PoolClient, whoSql: string, values: readonly unknown[]): Promise<void> {
   await client.query(`UPDATE users u SET access = access + 1 FROM (SELECT user_id FROM users WHERE user_id IN (${whoSql}) ORDER BY user_id FOR UPDATE) AS w WHERE u.user_id = w.user_id`, [...values]);
+}
+
+/** The same of service accounts by the roles that they hold. */
+async function countAccountsOn(client: PoolClient, whichSql: string, values: readonly unknown[]): Promise<void> {
+  await client.query(
+    `UPDATE service_accounts a SET access = access + 1 FROM (
+       SELECT account_id FROM service_accounts WHERE account_id IN (SELECT account_id FROM service_account_roles WHERE ${whichSql}) ORDER BY account_id FOR UPDATE
+     ) AS w WHERE a.account_id = w.account_id`,
+    [...values],
+  );
 }

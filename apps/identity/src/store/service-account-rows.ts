@@ -1,26 +1,27 @@
-import type { HeldRole } from '@countersign/contracts';
 import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { IdentityFault } from '../domain/identity-fault.js';
+import type { LoadedRole } from './user-rows.js';
 
 const UNIQUE_VIOLATION = '23505';
 
 export interface ServiceAccountRow {
   readonly account_id: string;
   readonly organization: string | null;
+  /** That it is recorded in; null: the installation's. */
+  readonly ledger: string | null;
   readonly name: string;
   readonly state: 'active' | 'disabled';
   readonly created_at: Date;
   readonly access: string;
-  readonly roles: readonly HeldRole[];
+  readonly roles: readonly LoadedRole[];
 }
 
 /** Roles of the account `a`; those in a closed organisation count for nothing. */
-export const ACCOUNT_ROLES_SQL = `coalesce((SELECT json_agg(CASE WHEN r.organization = '' THEN json_build_object('role', r.role)
-  ELSE json_build_object('role', r.role, 'organization', r.organization) END ORDER BY r.organization, r.role)
-  FROM service_account_roles r LEFT JOIN organizations o ON o.organization = r.organization
+export const ACCOUNT_ROLES_SQL = `coalesce((SELECT json_agg(json_strip_nulls(json_build_object('role', r.role, 'organization', nullif(r.organization, ''), 'permissions', c.permissions)) ORDER BY r.organization, r.role)
+  FROM service_account_roles r LEFT JOIN custom_roles c ON c.organization = r.organization AND c.role = r.role LEFT JOIN organizations o ON o.organization = r.organization
   WHERE r.account_id = a.account_id AND (r.organization = '' OR o.state = 'open')), '[]')`;
-const ACCOUNT_SQL = `SELECT a.account_id, a.organization, a.name, a.state, a.created_at, a.access, ${ACCOUNT_ROLES_SQL} AS roles FROM service_accounts a`;
+const ACCOUNT_SQL = `SELECT a.account_id, a.organization, a.ledger, a.name, a.state, a.created_at, a.access, ${ACCOUNT_ROLES_SQL} AS roles FROM service_accounts a`;
 
 export class ServiceAccountRows {
   constructor(readonly pool: Pool) {}
@@ -41,7 +42,7 @@ export async function insertServiceAccount(client: PoolClient, { accountId, orga
   const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM service_accounts WHERE organization IS NOT DISTINCT FROM $1', [organization ?? null]);
   if (Number(rows[0]!.count) >= countMax) throw new IdentityFault('SERVICE_ACCOUNTS_TOO_MANY', `there are ${countMax} service accounts already`);
   try {
-    await client.query(`INSERT INTO service_accounts (account_id, organization, name, state, created_at) VALUES ($1, $2, $3, 'active', $4)`, [accountId, organization ?? null, name, now]);
+    await client.query(`INSERT INTO service_accounts (account_id, organization, ledger, name, state, created_at) VALUES ($1, $2, $2, $3, 'active', $4)`, [accountId, organization ?? null, name, now]);
   } catch (error) {
     if ((error as { code?: string }).code === UNIQUE_VIOLATION) throw new IdentityFault('SERVICE_ACCOUNT_NAME_TAKEN', 'another service account is called so', { field: 'name' });
     throw error;
