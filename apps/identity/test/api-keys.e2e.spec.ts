@@ -322,6 +322,6 @@ describe('a service account', () => {
       await assign('owner', HOME),
       await assign('service'),
       await assign('service', 'elsewhere'),
-    ]).toEqual(['SERVICE_ACCOUNT_NAME_TAKEN', 'ORGANIZATION_UNKNOWN', 'ROLE_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN']);
+    ]).toEqual(['SERVICE_ACCOUNT_NAME_TAKEN', 'ORGANIZATION_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_UNKNOWN']);
   });
 });

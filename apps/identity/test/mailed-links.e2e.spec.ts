@@ -91,13 +91,15 @@ describe('a password is reset', () => {
     }
     // So many asked that no more is mailed while the last link is good, and it is good for whoever reads the mail.
     const mailsOf = () => mail.to(person.email).filter(({ subject }) => subject === 'Set a new password');
-    await until('on record', () => fixture.recorded('identity.user.password-reset-asked').filter(({ data, resource }) => resource?.id === person.userId && data?.['mailed'] === false).length === 2);
     await until('mails', () => mailsOf().length >= 5);
-    expect(mailsOf()).toHaveLength(5);
+    const asked = () => fixture.recorded('identity.user.password-reset-asked').filter(({ resource }) => resource?.id === person.userId);
+    await until('on record', () => asked().length >= 5);
+    expect([mailsOf().length, asked().length]).toEqual([5, 5]);
     fixture.offsetMs += 25 * MINUTE_MS;
     await resetLink(person);
     expect(await codeOf(reset(mail.token(person.email)!))).toBe('none');
-    await until('on record', () => fixture.recorded('identity.password-reset.refused').length === 7);
+    await until('on record', () => fixture.recorded('identity.password-reset.refused').length >= 5);
+    expect(fixture.recorded('identity.password-reset.refused')).toHaveLength(5);
     expect(mail.to('nobody-here@example.com')).toEqual([]);
     expect(fixture.recorded('identity.password-reset.refused')[0]).toMatchObject({ outcome: 'denied', data: { why: 'no account' }, personal: [{ subject: expect.stringMatching(/^stranger-/) }] });
   });

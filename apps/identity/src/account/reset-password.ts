@@ -36,6 +36,8 @@ async function ask(flows: Flows, { email }: IdentityArgs<'password-reset-ask'>, 
   await guard.countAsker(guarded, asker);
   const isOften = await guard.isOften(guarded, asker);
   if (user?.state === 'active') return sendLink(flows, user, email, isOften, asker);
+  // Counted, not recorded one by one: strangers must not fill the ledger.
+  if (isOften) return;
   const refused = { type: 'identity.password-reset.refused', outcome: 'denied' as const, severity: 'notice' as const, data: { why: user === undefined ? 'no account' : 'disabled' } };
   await store.append({ tenant, stream: `password-reset/${newId()}`, expectedVersion: 0, events: [from(asker.origin, refused)], ...asker.cause });
 }
@@ -45,10 +47,7 @@ async function ask(flows: Flows, { email }: IdentityArgs<'password-reset-ask'>, 
  * enough, and was asked for too often, no other is sent. Nobody is locked out by others who ask for his address.
  */
 async function sendLink({ mail, links, store, tenant }: Flows, { user_id: userId }: UserRow, address: string, isOften: boolean, asker: Asker): Promise<void> {
-  if (isOften && (await links.isPending('password-reset', userId, new Date(asker.now.getTime() + LINK_LEFT_MS)))) {
-    await store.execute(userAggregate, { tenant, id: userId, command: { type: 'ask-password-reset', userId, isMailed: false, origin: asker.origin }, ...asker.cause, retriesMax: 3 });
-    return;
-  }
+  if (isOften && (await links.isPending('password-reset', userId, new Date(asker.now.getTime() + LINK_LEFT_MS)))) return;
   const { token, digest } = newSessionToken();
   const usefulMs = LINK_MS['password-reset'];
   const until = utcMinutes(new Date(asker.now.getTime() + usefulMs));
@@ -56,7 +55,7 @@ async function sendLink({ mail, links, store, tenant }: Flows, { user_id: userId
   await store.execute(userAggregate, {
     tenant,
     id: userId,
-    command: { type: 'ask-password-reset', userId, isMailed: true, origin: asker.origin },
+    command: { type: 'ask-password-reset', userId, origin: asker.origin },
     ...asker.cause,
     retriesMax: 3,
     project: async (client) => {

@@ -22,7 +22,7 @@ type Change =
   | { readonly type: 'end-sessions'; readonly keptSessionId?: string }
   | { readonly type: 'change-password'; readonly keptSessionId: string }
   | { readonly type: 'rehash-password' }
-  | { readonly type: 'ask-password-reset'; readonly isMailed: boolean }
+  | { readonly type: 'ask-password-reset' }
   | { readonly type: 'reset-password' }
   | { readonly type: 'require-password'; readonly why: 'leaked' | 'age' }
   | { readonly type: 'change-profile'; readonly name?: string; readonly locale?: string }
@@ -70,7 +70,7 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
     case 'rehash-password':
       return [happened('password-rehashed', {})];
     case 'ask-password-reset':
-      return [happened('password-reset-asked', command.isMailed ? {} : { mailed: false })];
+      return [happened('password-reset-asked', {})];
     case 'reset-password':
       return [happened('password-reset', {}, { severity: 'warning' })];
     case 'require-password':

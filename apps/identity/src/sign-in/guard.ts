@@ -78,8 +78,10 @@ export class Guard {
 
   /** Counts, whoever asks, and refuses nobody: true when it was so often that less is to be done. */
   async isOften({ what, account }: Pick<Guarded, 'what' | 'account'>, { now }: Asker): Promise<boolean> {
-    const { attempts, newId } = this.deps;
-    return (await attempts.begin({ id: newId(), keys: [`${what}:${account}`], atMs: now.getTime() })).isLocked;
+    const { attempts, locked, newId } = this.deps;
+    const { isLocked } = await attempts.begin({ id: newId(), keys: [`${what}:${account}`], atMs: now.getTime() });
+    if (isLocked) locked.inc({ what });
+    return isLocked;
   }
 
   /** Forgets what was got wrong at an account, by whomever. Throws when the common count cannot be reached. */
