@@ -6,7 +6,7 @@ import type { Call, Route } from './route.js';
 
 const OF_SESSIONS: readonly ProblemCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'CONFLICT', 'API_KEY_MALFORMED', ...FAULTS_OF_KEYS];
 
-type Given = Omit<Route, 'emits' | 'faults' | 'handle' | 'status' | 'answer'>;
+type Given = Omit<Route, 'emits' | 'faults' | 'handle' | 'status' | 'answer' | 'operation'>;
 
 /** A route that is one operation of identity: events, faults and answer are those of its contract. */
 export function identityRoute<O extends IdentityOperation>(
@@ -23,6 +23,7 @@ export function identityRoute<O extends IdentityOperation>(
   const contract: { readonly auth: string; readonly faults: readonly ProblemCode[]; readonly emits?: readonly string[] } = IDENTITY_OPERATIONS[operation];
   return {
     ...rest,
+    operation,
     status: tell === undefined ? 204 : (status ?? 200),
     ...(tell === undefined ? {} : { answer: tell.schema }),
     emits: rest.method === 'GET' ? [] : (contract.emits ?? []),

@@ -1,5 +1,5 @@
 import type { PermissionId } from '@countersign/access';
-import type { RequestContext } from '@countersign/contracts';
+import type { IdentityOperation, RequestContext } from '@countersign/contracts';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { LimitName } from '../http/rate-limits.js';
@@ -90,6 +90,8 @@ export interface Route {
   readonly limit: LimitName;
   /** The answer holds a secret that is shown once: it is not kept for a repeated Idempotency-Key. */
   readonly answersSecret?: true;
+  /** Of identity, of which the route is no more than the address. */
+  readonly operation?: IdentityOperation;
   readonly handle: (call: Call, upstreams: Upstreams) => Promise<Answer>;
 }
 

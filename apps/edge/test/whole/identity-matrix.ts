@@ -74,7 +74,7 @@ export class IdentityMatrix {
   async judge(browser: Browser, held: { readonly role: string; readonly level: 'organization' | 'platform' } | undefined, grants: RecordedGrants): Promise<string[]> {
     const cells = this.stand.routes.flatMap((api) => {
       const route = ROUTES.find((one) => one.method === api.method && one.path.replace(/:([a-zA-Z]+)/g, '{$1}') === api.path);
-      const isIdentitys = route !== undefined && route.tag !== 'ledgers' && route.tag !== 'events' && api.access.kind !== 'public';
+      const isIdentitys = route?.operation !== undefined && api.access.kind !== 'public';
       if (!isIdentitys || (SLOW.has(nameOf(api)) && held !== undefined && held.role !== 'member')) return [];
       return RELATIONS.filter((relation) => relation === 'own' || api.path.includes('{')).map((relation) => ({ api, route, relation }));
     });
