@@ -224,7 +224,7 @@ describe('what is kept', () => {
     const migration = (name: string) => readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), 'utf8');
     expect(migration('0002_accounts')).toContain(rotationMigrationSql(ENCRYPTED_COLUMNS, 'identity_runtime'));
     expect(migration('0001_events')).toContain(eventStoreMigrationSql({ schema: 'public', source: 'identity', runtimeRole: 'identity_runtime' }));
-    const { rows } = await fixture.pool.query(`SELECT has_table_privilege('identity_runtime', 'events', 'UPDATE') AS u, has_table_privilege('identity_runtime', 'events', 'DELETE') AS d, has_table_privilege('identity_runtime', 'sessions', 'DELETE') AS s`);
+    const { rows } = await fixture.pool.query(`SELECT has_table_privilege('identity_runtime', 'events', 'UPDATE') AS u, has_table_privilege('identity_runtime', 'events', 'DELETE') AS d, has_table_privilege('identity_runtime', 'users', 'DELETE') AS s`);
     expect(rows).toEqual([{ u: false, d: false, s: false }]);
   });
 });
