@@ -10,8 +10,9 @@ import { KeysBench } from './keys/bench.js';
 import { keysTable } from './keys/figures.js';
 import { KEYS_USAGE, readKeysOptions } from './keys/options.js';
 import { startKeysStack } from './keys/stack.js';
+import { measureRules, readRulesOptions, RULES_USAGE } from './retention/bench.js';
 import { readOptions, USAGE, type RunOptions } from './options.js';
-import { appendRecord, describeMachine, memoryFileSystem, recordText, type MeasuredStack } from './record.js';
+import { appendRecord, describeHardware, describeMachine, memoryFileSystem, recordText, type MeasuredStack } from './record.js';
 import { startStack, type BenchStack } from './stack.js';
 import { rounded } from './table.js';
 
@@ -126,7 +127,30 @@ async function runToEnd<S extends MeasuredStack>(read: () => Run<S>, usage: stri
   }
 }
 
+/** The rules are pure: there is nothing to start. */
+function runRules(args: readonly string[]): void {
+  const startedAt = new Date();
+  const { scale, jsonFile, isRecorded } = readRulesOptions(args);
+  const machine = describeHardware().join(', ');
+  const load = `Load average at the start: ${loadavg()[0]!.toFixed(1)}.`;
+  const { figures, table, rounds } = measureRules(scale, say);
+  process.stdout.write(`\n${table}\n\n`);
+  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(rounded(figures), null, 2)}\n`);
+  if (isRecorded) say(`recorded in ${appendRecord(recordText({ startedAt, command: 'npm run bench -- retention-rules', machine, load, rounds, table }))}`);
+}
+
+function rulesToEnd(args: readonly string[]): never {
+  try {
+    runRules(args);
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${RULES_USAGE}\n`);
+    process.exit(2);
+  }
+}
+
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'keys') await runToEnd(() => keysRun(rest), KEYS_USAGE);
 else if (first === 'identity') await runToEnd(() => identityRun(rest), IDENTITY_USAGE);
+else if (first === 'retention-rules') rulesToEnd(rest);
 else await runToEnd(() => ledgerRun(process.argv.slice(2)), USAGE);

@@ -14,16 +14,18 @@ const MEMORY_FILE_SYSTEMS = new Map([[0x01021994, 'tmpfs'], [0x858458f6, 'ramfs'
 /** What any measurement runs on. */
 export type MeasuredStack = Pick<BenchStack, 'devstack' | 'pool' | 'stop'>;
 
+/** Processor, memory, kernel and Node. */
+export function describeHardware(): string[] {
+  const processors = cpus();
+  return [`${processors[0]?.model.trim() ?? 'unknown processor'}, ${processors.length} cores`, `${(totalmem() / GIB).toFixed(0)} GiB memory`, `Linux ${release()}`, `Node ${process.version}`];
+}
+
 /** The machine and the versions, one line. */
 export async function describeMachine(stack: MeasuredStack): Promise<string> {
   const { rows } = await stack.pool.query<{ version: string }>("SELECT current_setting('server_version') AS version");
-  const processors = cpus();
   const nats = execFileSync(natsServerProgram(stack.devstack.stateDir, () => undefined), ['--version'], { encoding: 'utf8' }).trim();
   return [
-    `${processors[0]?.model.trim() ?? 'unknown processor'}, ${processors.length} cores`,
-    `${(totalmem() / GIB).toFixed(0)} GiB memory`,
-    `Linux ${release()}`,
-    `Node ${process.version}`,
+    ...describeHardware(),
     `PostgreSQL ${rows[0]!.version.split(' ')[0]!}`,
     nats.replace(': v', ' '),
   ].join(', ');

@@ -6,9 +6,10 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { totpCode, totpSecretFrom } from '@countersign/credentials';
 import { removePostgres } from '@countersign/devstack';
 import { withClient } from '@countersign/postgres';
-import { EdgeApi } from '../src/demo/edge-api.js';
+import { EdgeApi } from '../src/edge-api.js';
 import { CliError } from '../src/exit-code.js';
 import { countersign, temporaryFolder } from './terminal.js';
 import type { Ran } from './terminal.js';
@@ -100,6 +101,18 @@ describe('a stack on this machine', () => {
     const create = (email: string) => cliJson('admin', 'create', '--email', email, '--name', 'Ana', '--password-file', password);
     expect(await create('ana@example.com')).toMatchObject({ exitCode: 4, error: { code: 'ADMIN_EXISTS' } });
     expect(await create('ana')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+  });
+
+  it('places a legal hold in the name of a person with a second factor, and shows it', async () => {
+    const { email, password, totpSecret } = JSON.parse(readFileSync(join(stateDir, 'demo/administrator.json'), 'utf8')) as { email: string; password: string; totpSecret: string };
+    const args = ['--matter', 'Audit 2026', '--reason', 'a test', '--subject', 'user-7', '--sign-in', '-', '--json'];
+    // Codes of this step were used by the demonstration: the next one counts already.
+    const held = await countersign(folder, ['retention', 'hold', ...args], `${email}\n${password}\n${totpCode(totpSecretFrom(totpSecret), Date.now() + 30_000)}\n`);
+    expect([held.exitCode, JSON.parse(held.out)]).toEqual([0, { ok: true, holdId: expect.any(String), inForceSince: expect.any(String) }]);
+    const unsigned = await countersign(folder, ['retention', 'hold', ...args.slice(0, 6), '--json']);
+    expect([unsigned.exitCode, JSON.parse(unsigned.out)]).toMatchObject([1, { error: { code: 'USAGE' } }]);
+    const refused = await countersign(folder, ['retention', 'holds', '--sign-in', '-', '--json'], `${email}\nanother passphrase\n`);
+    expect([refused.exitCode, JSON.parse(refused.out)]).toMatchObject([4, { error: { code: 'SIGN_IN_REFUSED' } }]);
   });
 
   it('lets nobody see or do over HTTPS what is not theirs', async () => {

@@ -3,6 +3,7 @@ import { parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
 
+const DAY_MS = 86_400_000;
 const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
 
 /** Retention's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). */
@@ -12,6 +13,8 @@ const schema = z.object({
   RETENTION_KEYS_PUBLIC_KEY_FILE: z.string(),
   /** Ledger that the installation's own policies and holds are recorded in; organisations have ledgers of their own. */
   RETENTION_TENANT: tenantSchema.default('system'),
+  /** After a hold's release nothing that it covered is destroyed for so many days. */
+  RETENTION_ANNOUNCE_DAYS: count(0, 365).default(14),
   RETENTION_HTTP_HOST: z.string().default('127.0.0.1'),
   RETENTION_HTTP_PORT: count(0, 65_535).default(8084),
   RETENTION_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -28,6 +31,7 @@ export function readConfig(env: Environment) {
     natsUrl: config.RETENTION_NATS_URL,
     keysPublicKeyFile: config.RETENTION_KEYS_PUBLIC_KEY_FILE,
     tenant: config.RETENTION_TENANT,
+    announceMs: config.RETENTION_ANNOUNCE_DAYS * DAY_MS,
     httpHost: config.RETENTION_HTTP_HOST,
     httpPort: config.RETENTION_HTTP_PORT,
     logLevel: config.RETENTION_LOG_LEVEL,

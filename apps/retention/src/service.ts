@@ -5,12 +5,14 @@ import { createOperations, type Readiness } from '@countersign/operations-http';
 import { Gathering, requestMetrics, RequestReceiver } from '@countersign/request-reply';
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import type { RetentionConfig } from './config.js';
+import { holdHandlers } from './holds/holds.js';
 import type { Flows } from './parts.js';
 import { policyHandlers } from './policies/policies.js';
 import { Answers } from './request/answers.js';
 import { Callers } from './request/callers.js';
 import { Denials } from './request/denials.js';
 import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
+import { HoldRows } from './store/hold-rows.js';
 import { PolicyRows } from './store/policy-rows.js';
 
 const ID_BYTES = 16;
@@ -51,6 +53,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
     denials: new Denials({ ...flows, gathering }),
     handlers: {
       ...policyHandlers(flows),
+      ...holdHandlers(flows),
     },
   });
   const receiver = new RequestReceiver({ bus, log, service, metrics: requestMetrics(SOURCE, registry) });
@@ -72,6 +75,8 @@ function flowsOf({ config, pool, store }: ServiceParts): Flows {
     tenant: config.tenant,
     store, pool,
     policies: new PolicyRows(pool),
+    holds: new HoldRows(pool),
+    announceMs: config.announceMs,
     newId: () => randomBytes(ID_BYTES).toString('base64url'),
   };
 }

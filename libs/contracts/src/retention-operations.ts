@@ -1,10 +1,12 @@
 import type { z } from 'zod';
+import { HOLD_OPERATIONS } from './retention-holds.js';
 import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
 import type { RetentionOperationContract } from './retention.js';
 
 /** Operations of retention: arguments, results, the faults of each beside RETENTION_FAULTS_OF_ALL, and the events that it leaves. */
 export const RETENTION_OPERATIONS = {
   ...RETENTION_POLICY_OPERATIONS,
+  ...HOLD_OPERATIONS,
 } as const satisfies Readonly<Record<string, RetentionOperationContract>>;
 
 export type RetentionOperation = keyof typeof RETENTION_OPERATIONS;

@@ -18,6 +18,11 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
  * Why retention refuses. Those about who asks are named as identity's.
  * - REQUEST_MALFORMED: about the request as such; `field` names what is wrong
  * - CONFLICT: somebody else changed the same thing; ask again
+ * - POLICY_UNKNOWN, POLICY_CONTRADICTS: it would destroy what it keeps; POLICIES_TOO_MANY
+ * - PROPOSAL_UNKNOWN: it was decided, or never was; PROPOSAL_EXPIRED; PROPOSALS_TOO_MANY
+ * - SECOND_PERSON_REQUIRED: whoever asked for it cannot also agree to it
+ * - HOLD_UNKNOWN, HOLD_RELEASED, HOLDS_TOO_MANY, QUERY_MALFORMED
+ * - RELEASE_NOT_ASKED: nobody has asked for it, or too long ago
  * - RETENTION_OVERLOADED: too much at once; `retryAfterMs`
  * - RETENTION_UNAVAILABLE: something that retention needs does not answer
  * - RETENTION_INTERNAL: a failure of the service, told in its log
@@ -36,6 +41,18 @@ export const RETENTION_FAULT_CODES = [
   'ORGANIZATION_UNKNOWN',
   'ORGANIZATION_CLOSED',
   'CONFLICT',
+  'POLICY_UNKNOWN',
+  'POLICY_CONTRADICTS',
+  'POLICIES_TOO_MANY',
+  'PROPOSAL_UNKNOWN',
+  'PROPOSAL_EXPIRED',
+  'PROPOSALS_TOO_MANY',
+  'SECOND_PERSON_REQUIRED',
+  'HOLD_UNKNOWN',
+  'HOLD_RELEASED',
+  'HOLDS_TOO_MANY',
+  'QUERY_MALFORMED',
+  'RELEASE_NOT_ASKED',
   'RETENTION_OVERLOADED',
   'RETENTION_UNAVAILABLE',
   'RETENTION_INTERNAL',

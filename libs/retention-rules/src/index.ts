@@ -10,4 +10,5 @@ export { endOfPeriod, isAtLeast, isSamePeriod, type Period } from './period.js';
 export { appliesTo, explicitness, type Disposal, type Policy } from './policy.js';
 export { parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, type Query } from './query.js';
 export { clockStartOf, type Action, type ClockStart, type Resource, type ResourceType } from './resource.js';
+export { shortens } from './shortens.js';
 export { decisive, KINDS_MAX, Rules, type RuleSet } from './rules.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { appliesTo, covers, endOfPeriod, evaluate, isAtLeast, Rules, type Erasure, type Hold, type Outcome, type Period, type Policy, type Resource, type ResourceType } from '../src/index.js';
+import { appliesTo, covers, endOfPeriod, evaluate, isAtLeast, Rules, shortens, type Erasure, type Hold, type Outcome, type Period, type Policy, type Resource, type ResourceType } from '../src/index.js';
 
 const DAY_MS = 86_400_000;
 const FROM_MS = Date.parse('2024-01-01T00:00:00Z');
@@ -36,6 +36,14 @@ type World = typeof world extends fc.Arbitrary<infer W> ? W : never;
 function outcomeIn({ policies, holds, resource, types, erasure, announceDays, nowMs }: World): Outcome {
   const type = types.find((one) => one.type === resource.type)!;
   return evaluate({ resource, type, policies: policies.filter((one) => appliesTo(one, resource)), holds: holds.filter((one) => covers(one, resource)), announceMs: announceDays * DAY_MS, ...(erasure === undefined ? {} : { erasure }) }, nowMs);
+}
+
+/** One that shortens nothing, or keeps and waits a day longer. */
+function alike(policy: Policy, how: string): Policy {
+  if (how === 'same') return { ...policy, version: 2 };
+  const longer = (one: Period): Period => ({ ...one, days: (one.days ?? 0) + 1 });
+  const { keep, dispose } = policy;
+  return { ...policy, ...(keep === undefined ? {} : { keep: keep === 'for-ever' ? keep : longer(keep) }), ...(dispose === undefined ? {} : { dispose: { ...dispose, after: longer(dispose.after) } }) };
 }
 
 const RUNS = { numRuns: 2_000 };
@@ -85,6 +93,17 @@ describe('laws of precedence', () => {
       const one = outcomeIn(given);
       expect([decided(many), many.reasons[0]]).toEqual([decided(one), one.reasons[0]]);
     }), RUNS);
+  });
+
+  it('a change that does not shorten destroys nothing sooner, whatever else there is, where owners offer what is asked of them', () => {
+    fc.assert(fc.property(world, policies, maybe(fc.constantFrom('same', 'longer')), (drawn, [after], how) => {
+      const given = { ...drawn, types: drawn.types.map((type) => ({ ...type, actions: ['delete' as const, 'scrub' as const, 'shred' as const] })) };
+      const [before, ...others] = given.policies;
+      const changed = how === undefined || before === undefined ? after : alike(before, how);
+      if (shortens(before, changed)) return true;
+      const then = { ...given, policies: changed === undefined ? others : [...others, changed] };
+      return !destroys(outcomeIn(then)) || destroys(outcomeIn(given));
+    }), { numRuns: 5_000 });
   });
 
   it('every outcome says why', () => {

@@ -11,7 +11,7 @@ import type { RunningStack } from '../stack/start-stack.js';
 import { parseKey } from '../keys.js';
 import { VerifierMemory } from '../memory.js';
 import { verifyProofFile } from '../verify/verify-proof-file.js';
-import { EdgeApi } from './edge-api.js';
+import { EdgeApi } from '../edge-api.js';
 import { sendOverHttp, type SentOverHttp } from './send-over-http.js';
 
 const RECORDED_MS_MAX = 60_000;

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IngestResult } from '@countersign/contracts';
 import { CliError, EXIT } from '../exit-code.js';
-import type { EdgeApi } from './edge-api.js';
+import type { EdgeApi } from '../edge-api.js';
 
 /** Of the accounts that belong to no other. */
 const ORGANIZATION = 'home';

@@ -137,6 +137,8 @@ export async function valuesOf(stand: WholeStand, people: Trio): Promise<Readonl
   return {
     userId: await each(({ account }) => account.userId),
     sessionId: await each(({ browser }) => stand.sessionId(browser)),
+    proposalId: same('proposal'),
+    holdId: same('hold'),
     tenant: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     organization: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     invitationId: same('AAAAAAAAAAAAAAAAAAAAAA'),

@@ -1,6 +1,6 @@
 import { isRetentionOperation, RETENTION_OPERATIONS, RETENTION_REQUEST_BYTES_MAX, RETENTION_SERVICE, retentionRequestSchema, type RetentionOperation } from '@countersign/contracts';
 import { readMessage, type AnsweringService, type Refusal } from '@countersign/request-reply';
-import type { Handlers } from './asker.js';
+import type { Handler, Handlers } from './asker.js';
 import type { Callers } from './callers.js';
 import type { Denials } from './denials.js';
 import { faultOf } from './fault-of.js';
@@ -29,7 +29,7 @@ export class Answers implements AnsweringService {
     const given = readMessage(RETENTION_OPERATIONS[operation].args, args) as never;
     const { organization } = given as { readonly organization?: string };
     const asker = await this.deps.callers.who(context, organization);
-    const handle = this.deps.handlers[operation];
+    const handle = this.deps.handlers[operation] as Handler<RetentionOperation>;
     try {
       return await handle(given, asker);
     } catch (error) {

@@ -17,6 +17,8 @@ export function faultOf(error: unknown): RetentionFault {
     return isOurs(error.code) ? new RetentionFault(error.code, error.message, {}, { cause: error }) : internal(error);
   }
   if (error instanceof EventStoreFault && error.code === 'STREAM_VERSION_CONFLICT') return conflict(error);
+  // Somebody else's command id, or one of something else: the edge makes them at random.
+  if (error instanceof EventStoreFault && error.code === 'COMMAND_ID_REUSED') return new RetentionFault('REQUEST_MALFORMED', 'the command id is of another request', { field: 'commandId' }, { cause: error });
   if (error instanceof EventStoreFault && error.code === 'PERSONAL_NOT_SEALED') return isKeysAway(error.cause) ? unavailable(error) : internal(error);
   if (metAnother(error)) return conflict(error);
   return isKeysAway(error) || isAway(error) ? unavailable(error) : internal(error);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
-import { CliError, EXIT } from '../exit-code.js';
+import { CliError, EXIT } from './exit-code.js';
 
 const ANSWER_MS_MAX = 30_000;
 
@@ -16,9 +16,10 @@ export class EdgeApi {
 
   constructor(
     private readonly url: string,
-    certFile: string,
+    /** Authority that is trusted (PEM); undefined: those of this machine. */
+    certFile: string | undefined,
   ) {
-    this.#agent = new Agent({ ca: readFileSync(certFile, 'utf8'), keepAlive: true });
+    this.#agent = new Agent({ keepAlive: true, ...(certFile === undefined ? {} : { ca: readFileSync(certFile, 'utf8') }) });
   }
 
   close(): void {

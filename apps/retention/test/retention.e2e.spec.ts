@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { eventStoreMigrationSql } from '@countersign/event-store';
+import { Stand } from './fixture/stand.js';
+import { callerSuite } from './suites/callers.js';
+import { holdSuite, policySuite } from './suites/rules.js';
+
+// One deployment for all suites: each makes people of its own.
+let stand: Stand;
+beforeAll(async () => {
+  stand = await Stand.open();
+}, 120_000);
+afterAll(() => stand.close(), 60_000);
+
+callerSuite(() => stand);
+policySuite(() => stand);
+holdSuite(() => stand);
+
+it('has the tables of the event store as its library makes them', () => {
+  const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');
+  expect(migration).toContain(eventStoreMigrationSql({ schema: 'public', source: 'retention', runtimeRole: 'retention_runtime' }));
+});
