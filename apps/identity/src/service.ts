@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
-import { HolderResponder } from '@countersign/holder';
+import { HolderResponder, PersonResponder } from '@countersign/holder';
 import { createOperations, type Readiness } from '@countersign/operations-http';
 import { Gathering, RequestReceiver } from '@countersign/request-reply';
 import { startRotation } from '@countersign/rotation';
@@ -23,6 +23,7 @@ import { serviceAccountHandlers } from './api-keys/service-accounts.js';
 import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
 import { IdentityHolder } from './hold/identity-holder.js';
+import { personHolder } from './hold/persons.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
 import { MailRelay } from './mail/mail-relay.js';
@@ -152,13 +153,12 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   await revocations.start();
   await receiver.start();
   mailRelay.start();
-  const holder = new HolderResponder({ bus, service: SOURCE, pool: parts.pool, holder: new IdentityHolder(parts.pool, config.homeOrganization), onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer') });
-  await holder.start();
+  const holders = await startHolders(parts, flows, now);
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => Promise.all([receiver.stop(), holder.stop()]) },
+    { name: 'stop requests', run: () => Promise.all([receiver.stop(), holders.stop()]) },
     { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },
@@ -167,6 +167,14 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
     { name: 'close stores and bus', run: () => closeParts(parts) },
   ];
   return { url, log, shutdown };
+}
+
+/** Answers retention: what there is, what is to go, and all of one person. */
+async function startHolders({ bus, pool, log, config }: ServiceParts, flows: Flows, now: () => Date): Promise<{ stop(): Promise<unknown> }> {
+  const answering = { bus, service: SOURCE, onError: (error: unknown, operation: string) => log.error({ err: error, operation }, 'retention got no answer') };
+  const holders = [new HolderResponder({ ...answering, pool, holder: new IdentityHolder(pool, config.homeOrganization) }), new PersonResponder(answering, personHolder(flows, pool, now))];
+  await Promise.all(holders.map((holder) => holder.start()));
+  return { stop: () => Promise.all(holders.map((holder) => holder.stop())) };
 }
 
 async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocations'> & Pick<ConstructorParameters<typeof Guard>[0], 'locked'>): Promise<Flows> {

@@ -8,6 +8,7 @@ import type { Ledger } from './append/head.js';
 import { PacedWarnings } from './append/reminders.js';
 import type { LedgerConfig } from './config.js';
 import { openHolder } from './destroy/open-holder.js';
+import { openPersons } from './search/person-entries.js';
 import { createHttpApp } from './http/create-http-app.js';
 import { KEPT_COLUMNS } from './keys/kept-columns.js';
 import { isKeysAway } from './keys/keys-away.js';
@@ -65,11 +66,13 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const rotation = rotateKept(parts);
   const holder = openHolder(parts);
   await holder?.start();
+  const persons = openPersons(parts);
+  await persons.start();
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
   log.info({ url }, 'ledger is ready');
   const shutdown = [
-    { name: 'stop answering retention', run: () => holder?.stop() ?? Promise.resolve() },
+    { name: 'stop answering retention', run: () => Promise.all([holder?.stop(), persons.stop()]) },
     { name: 'stop pulling', run: () => Promise.all([pull.stop(), flows.waiting.stop()]) },
     { name: 'finish appends', run: () => intake.stop() },
     { name: 'sign last checkpoints', run: () => checkpointer.stop() },

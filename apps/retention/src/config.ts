@@ -1,10 +1,20 @@
+import { join } from 'node:path';
 import { tenantSchema } from '@countersign/contracts';
-import { parseConfig, type Environment } from '@countersign/runtime';
+import { dayIn } from '@countersign/legal-clock';
+import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
 
 const DAY_MS = 86_400_000;
 const count = (min: number, max: number): z.ZodCoercedNumber => z.coerce.number().int().min(min).max(max);
+
+function isTimeZone(name: string): boolean {
+  try {
+    return dayIn(name, 0) !== '';
+  } catch {
+    return false;
+  }
+}
 
 /** Retention's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). */
 const schema = z.object({
@@ -15,6 +25,23 @@ const schema = z.object({
   RETENTION_TENANT: tenantSchema.default('system'),
   /** After a hold's release nothing that it covered is destroyed for so many days. */
   RETENTION_ANNOUNCE_DAYS: count(0, 365).default(14),
+  /** Folder of what no database may forget: who was erased. Outside every snapshot of the databases. */
+  RETENTION_STATE_DIR: z.string().min(1),
+  /** Folder of exports, encrypted; default: below the state folder. Unused with a bucket. */
+  RETENTION_FILES_DIR: z.string().min(1).optional(),
+  /** Private bucket of an S3-compatible store for exports, in the place of a folder. */
+  RETENTION_S3_BUCKET: z.string().min(1).optional(),
+  RETENTION_S3_PREFIX: z.string().max(256).default('exports/'),
+  RETENTION_S3_REGION: z.string().min(1).default('us-east-1'),
+  /** Of a store that is not AWS. */
+  RETENTION_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  RETENTION_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  /** Where the days of legal clocks are counted, an IANA name. */
+  RETENTION_TIME_ZONE: z.string().default('UTC').refine(isTimeZone, 'must be a time zone such as Europe/Berlin'),
+  /** Days on which nothing falls due, comma-separated, `2026-12-25`. */
+  RETENTION_HOLIDAYS: z.string().default('').transform((text) => text.split(',').map((day) => day.trim()).filter((day) => day !== '')).refine((days) => days.every((day) => z.iso.date().safeParse(day).success), 'must be days such as 2026-12-25'),
+  /** How long a person can withdraw a deletion before it is carried out. */
+  RETENTION_ERASURE_WAIT_SECONDS: count(0, 604_800).default(3_600),
   RETENTION_HTTP_HOST: z.string().default('127.0.0.1'),
   RETENTION_HTTP_PORT: count(0, 65_535).default(8084),
   RETENTION_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -32,11 +59,25 @@ export function readConfig(env: Environment) {
     keysPublicKeyFile: config.RETENTION_KEYS_PUBLIC_KEY_FILE,
     tenant: config.RETENTION_TENANT,
     announceMs: config.RETENTION_ANNOUNCE_DAYS * DAY_MS,
+    stateDir: config.RETENTION_STATE_DIR,
+    filesDir: config.RETENTION_FILES_DIR ?? join(config.RETENTION_STATE_DIR, 'files'),
+    s3: s3Of(config),
+    erasureWaitMs: config.RETENTION_ERASURE_WAIT_SECONDS * 1_000,
+    timeZone: config.RETENTION_TIME_ZONE,
+    holidays: new Set(config.RETENTION_HOLIDAYS),
     httpHost: config.RETENTION_HTTP_HOST,
     httpPort: config.RETENTION_HTTP_PORT,
     logLevel: config.RETENTION_LOG_LEVEL,
     allowFsyncOff: config.RETENTION_ALLOW_FSYNC_OFF,
   });
+}
+
+/** Undefined: exports lie in a folder. */
+function s3Of(config: z.output<typeof schema>) {
+  const { RETENTION_S3_BUCKET: bucket, RETENTION_S3_PREFIX: prefix, RETENTION_S3_REGION: region, RETENTION_S3_ENDPOINT: endpoint, RETENTION_S3_ACCESS_KEY_ID: accessKeyId } = config;
+  if (bucket === undefined) return undefined;
+  if (accessKeyId === undefined) throw new ConfigError([{ name: 'RETENTION_S3_ACCESS_KEY_ID', problem: 'is missing: RETENTION_S3_BUCKET is set' }]);
+  return Object.freeze({ bucket, prefix, region, endpoint, accessKeyId });
 }
 
 export type RetentionConfig = ReturnType<typeof readConfig>;

@@ -1,10 +1,34 @@
 import type { EventStore } from '@countersign/event-store';
 import type { Pool } from '@countersign/postgres';
 import type { HoldRows } from './store/hold-rows.js';
+import type { KeyClient } from '@countersign/key-client';
+import type { Calendar } from '@countersign/legal-clock';
+import type { ExportFiles } from './files/export-files.js';
+import type { HandOuts } from './files/hand-outs.js';
+import type { PersonHolders } from './requests/person-holders.js';
+import type { Tombstones } from './requests/tombstones.js';
+import type { RequestRows } from './store/request-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
 
+/** What requests of data subjects stand on. */
+export interface RequestFlows {
+  readonly now: () => Date;
+  /** Where days are counted. */
+  readonly calendar: Calendar;
+  /** How long a deletion can be withdrawn. */
+  readonly erasureWaitMs: number;
+  readonly requests: RequestRows;
+  readonly persons: PersonHolders;
+  readonly tombstones: Tombstones;
+  readonly files: ExportFiles;
+  readonly handOuts: HandOuts;
+  readonly keyClient: KeyClient;
+  /** Told that there is something to do. */
+  readonly worker: { wake(): void };
+}
+
 /** What the operations stand on. */
-export interface Flows {
+export interface Flows extends RequestFlows {
   /** Ledger of what belongs to the installation and to no organisation. */
   readonly tenant: string;
   readonly store: EventStore;

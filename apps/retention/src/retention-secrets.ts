@@ -4,6 +4,8 @@ import { openLiveText, openSecrets, type LiveText, type Secrets, type SecretSour
 export interface RetentionSecrets {
   readonly databaseUrl: LiveText;
   readonly natsSeed: LiveText;
+  /** Of the bucket of exports. */
+  readonly s3SecretAccessKey: LiveText | undefined;
   readonly all: Secrets;
 }
 
@@ -11,7 +13,12 @@ export interface RetentionSecrets {
 export async function openRetentionSecrets(sources: Readonly<Record<string, SecretSource>>, log: Pick<Logger, 'info' | 'warn'>): Promise<RetentionSecrets> {
   const all = openSecrets({ sources, now: () => Date.now(), log });
   try {
-    return { databaseUrl: await openLiveText(all, 'RETENTION_DATABASE_URL', log), natsSeed: await openLiveText(all, 'RETENTION_NATS_SEED', log), all };
+    return {
+      databaseUrl: await openLiveText(all, 'RETENTION_DATABASE_URL', log),
+      natsSeed: await openLiveText(all, 'RETENTION_NATS_SEED', log),
+      s3SecretAccessKey: sources['RETENTION_S3_SECRET_ACCESS_KEY'] === undefined ? undefined : await openLiveText(all, 'RETENTION_S3_SECRET_ACCESS_KEY', log),
+      all,
+    };
   } catch (error) {
     all.close();
     throw error;

@@ -6,11 +6,17 @@ import { Gathering, requestMetrics, RequestReceiver } from '@countersign/request
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import type { RetentionConfig } from './config.js';
 import { holdHandlers } from './holds/holds.js';
-import type { Flows } from './parts.js';
+import type { Flows, RequestFlows } from './parts.js';
+import { fileHandlers } from './files/file-handlers.js';
 import { policyHandlers } from './policies/policies.js';
 import { Answers } from './request/answers.js';
 import { Callers } from './request/callers.js';
 import { Denials } from './request/denials.js';
+import { DueWatch } from './requests/due.js';
+import { openFileStore, openRequests } from './requests/open-requests.js';
+import { replay } from './requests/replay.js';
+import { requestHandlers } from './requests/requests.js';
+import { RequestWorker } from './requests/worker.js';
 import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
 import { HoldRows } from './store/hold-rows.js';
 import { PolicyRows } from './store/policy-rows.js';
@@ -46,7 +52,12 @@ export async function startRetention(config: RetentionConfig, options: Retention
 async function start(parts: ServiceParts, now: () => Date): Promise<RunningRetention> {
   const { config, log, bus, registry, store } = parts;
   registerEventStoreMetrics(store, registry);
-  const flows = flowsOf(parts);
+  const fileStore = openFileStore(config, parts.secrets.s3SecretAccessKey);
+  const wakes = { wake: (): void => undefined };
+  const flows = flowsOf(parts, { ...openRequests(parts, fileStore, now), worker: { wake: () => wakes.wake() } });
+  const worker = new RequestWorker(flows, log);
+  wakes.wake = () => worker.wake();
+  const due = new DueWatch(flows, registry, log);
   const gathering = new Gathering(log);
   const service = new Answers({
     callers: new Callers(new IdentityClient({ bus, timeoutMs: IDENTITY_MS_MAX }), now),
@@ -54,24 +65,32 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
     handlers: {
       ...policyHandlers(flows),
       ...holdHandlers(flows),
+      ...requestHandlers(flows),
     },
+    open: fileHandlers(flows),
   });
   const receiver = new RequestReceiver({ bus, log, service, metrics: requestMetrics(SOURCE, registry) });
   const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
+  // Before the first request: nobody who was erased may be met again because a database was put back.
+  await replay(flows, log);
   await receiver.start();
+  worker.start();
+  due.start();
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },
+    { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },
-    { name: 'close stores and bus', run: () => closeParts(parts) },
+    { name: 'close stores and bus', run: () => closeParts(parts).finally(() => fileStore.close()) },
   ];
   return { url, log, shutdown };
 }
 
-function flowsOf({ config, pool, store }: ServiceParts): Flows {
+function flowsOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Flows {
   return {
+    ...requests,
     tenant: config.tenant,
     store, pool,
     policies: new PolicyRows(pool),

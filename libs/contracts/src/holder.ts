@@ -85,13 +85,14 @@ export type OrderOutcome = z.infer<typeof orderOutcomeSchema>;
  * - TYPE_UNKNOWN: it holds nothing of this type
  * - ACTION_UNKNOWN: not with this type
  * - ORDER_ID_REUSED: there is another order of this id
+ * - SUBJECT_NEEDED: without this person nobody could administer: somebody else must be able to first
  * - HOLDER_UNAVAILABLE: something that it needs does not answer
  * - HOLDER_INTERNAL: a failure, told in its log
  */
-export const HOLDER_FAULT_CODES = ['REQUEST_MALFORMED', 'TYPE_UNKNOWN', 'ACTION_UNKNOWN', 'ORDER_ID_REUSED', 'HOLDER_UNAVAILABLE', 'HOLDER_INTERNAL'] as const;
+export const HOLDER_FAULT_CODES = ['REQUEST_MALFORMED', 'TYPE_UNKNOWN', 'ACTION_UNKNOWN', 'ORDER_ID_REUSED', 'SUBJECT_NEEDED', 'HOLDER_UNAVAILABLE', 'HOLDER_INTERNAL'] as const;
 export type HolderFaultCode = (typeof HOLDER_FAULT_CODES)[number];
 
-export const HOLDER_OPERATIONS = {
+export const HOLDER_RESOURCE_OPERATIONS = {
   /** What is held of a type, in a stable order. */
   'held-list': {
     args: z.strictObject({ type: resourceTypeSchema, after: z.string().max(512).optional(), limit: z.number().int().min(1).max(HELD_PAGE_MAX), except: z.array(heldIdSchema).max(ORDER_EXCEPT_MAX).default([]) }),
@@ -102,11 +103,6 @@ export const HOLDER_OPERATIONS = {
   /** Calls an order back, wherever it is. The answer says which was first. */
   'held-recall': { args: z.strictObject({ orderId: orderIdSchema }), result: orderOutcomeSchema },
 } as const;
-
-export type HolderOperation = keyof typeof HOLDER_OPERATIONS;
-export type HolderArgs<O extends HolderOperation> = z.output<(typeof HOLDER_OPERATIONS)[O]['args']>;
-export type HolderArgsInput<O extends HolderOperation> = z.input<(typeof HOLDER_OPERATIONS)[O]['args']>;
-export type HolderResult<O extends HolderOperation> = z.output<(typeof HOLDER_OPERATIONS)[O]['result']>;
 
 export const holderErrorSchema = z.strictObject({ code: z.enum(HOLDER_FAULT_CODES), message: z.string(), field: z.string().optional() });
 export const holderReplySchema = z.union([z.strictObject({ result: z.unknown() }), z.strictObject({ error: holderErrorSchema })]);

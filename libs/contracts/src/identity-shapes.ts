@@ -85,7 +85,7 @@ export const userViewSchema = z.strictObject({
   locale: z.string().optional(),
   /** That keeps the account. */
   organization: organization.optional(),
-  state: z.enum(['active', 'disabled']),
+  state: z.enum(['active', 'disabled', 'erased']),
   isMfaEnrolled: z.boolean(),
   roles: z.array(heldRoleSchema),
   createdAt: time,

@@ -19,5 +19,8 @@ export * from './retention-policies.js';
 export * from './retention-holds.js';
 export * from './ingest.js';
 export * from './retention-certificates.js';
+export * from './retention-requests.js';
 export * from './holder.js';
 export * from './retention-deletions.js';
+export * from './holder-subjects.js';
+export * from './holder-operations.js';

@@ -10,12 +10,12 @@ const word = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be a word');
 const whole = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** What one service has destroyed of one class of data. */
-export const scrubbedSchema = z.strictObject({ holder: word, class: word, action: z.enum(['deleted', 'scrubbed', 'shredded']), count: whole });
+/** What one service has destroyed of one type of what it held. */
+export const scrubbedSchema = z.strictObject({ holder: word, type: word, class: word, action: z.enum(['deleted', 'scrubbed', 'shredded']), count: whole });
 export type Scrubbed = z.output<typeof scrubbedSchema>;
 
 /** What is kept although its subject asked for erasure, and why: this is what the person is shown. */
-export const keptSchema = z.strictObject({ holder: word, class: word, reason: z.string().min(1).max(256), count: whole.optional(), until: time.optional() });
+export const keptSchema = z.strictObject({ holder: word, type: word, class: word, reason: z.string().min(1).max(256), count: whole.optional(), until: time.optional() });
 export type Kept = z.output<typeof keptSchema>;
 
 export const erasureStatementSchema = z.strictObject({

@@ -1,12 +1,14 @@
 import type { z } from 'zod';
 import { HOLD_OPERATIONS } from './retention-holds.js';
 import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
+import { RETENTION_REQUEST_OPERATIONS } from './retention-requests.js';
 import type { RetentionOperationContract } from './retention.js';
 
 /** Operations of retention: arguments, results, the faults of each beside RETENTION_FAULTS_OF_ALL, and the events that it leaves. */
 export const RETENTION_OPERATIONS = {
   ...RETENTION_POLICY_OPERATIONS,
   ...HOLD_OPERATIONS,
+  ...RETENTION_REQUEST_OPERATIONS,
 } as const satisfies Readonly<Record<string, RetentionOperationContract>>;
 
 export type RetentionOperation = keyof typeof RETENTION_OPERATIONS;

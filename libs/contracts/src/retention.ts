@@ -17,6 +17,12 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
 /**
  * Why retention refuses. Those about who asks are named as identity's.
  * - REQUEST_MALFORMED: about the request as such; `field` names what is wrong
+ * - SUBJECT_REQUEST_UNKNOWN, SUBJECT_REQUEST_CLOSED: it was answered already; SUBJECT_REQUEST_NOT_WAITING: nobody has to do anything by hand
+ * - SUBJECT_RESTRICTED: the person's data is kept and not used
+ * - EXTENSION_NOT_POSSIBLE: once, before it is due, where the law knows one
+ * - EXPORT_NOT_READY, CERTIFICATE_MISSING: not there yet, or there is none
+ * - FILE_LINK_INVALID, FILE_LINK_EXPIRED, FILE_MISSING: about a link to a file
+ * - COMMAND_DONE: it was carried out under this command id, and its answer was told once
  * - CONFLICT: somebody else changed the same thing; ask again
  * - POLICY_UNKNOWN, POLICY_CONTRADICTS: it would destroy what it keeps; POLICIES_TOO_MANY
  * - PROPOSAL_UNKNOWN: it was decided, or never was; PROPOSAL_EXPIRED; PROPOSALS_TOO_MANY
@@ -40,6 +46,17 @@ export const RETENTION_FAULT_CODES = [
   'PASSWORD_CHANGE_REQUIRED',
   'ORGANIZATION_UNKNOWN',
   'ORGANIZATION_CLOSED',
+  'SUBJECT_REQUEST_UNKNOWN',
+  'SUBJECT_REQUEST_CLOSED',
+  'SUBJECT_REQUEST_NOT_WAITING',
+  'SUBJECT_RESTRICTED',
+  'EXTENSION_NOT_POSSIBLE',
+  'EXPORT_NOT_READY',
+  'CERTIFICATE_MISSING',
+  'FILE_LINK_INVALID',
+  'FILE_LINK_EXPIRED',
+  'FILE_MISSING',
+  'COMMAND_DONE',
   'CONFLICT',
   'POLICY_UNKNOWN',
   'POLICY_CONTRADICTS',
@@ -65,7 +82,8 @@ export const retentionContextSchema = z.strictObject({
   /** Cut by the edge. */
   userAgent: z.string().max(512),
   correlationId: correlationIdSchema,
-  standIn: standInSchema,
+  /** Absent where a link stands for itself. */
+  standIn: standInSchema.optional(),
   /** Of the first request with its Idempotency-Key: asked again under it, retention does not act a second time. */
   commandId: z.string().regex(/^[A-Za-z0-9_-]{22}$/, 'must be 16 bytes in base64url').optional(),
 });
@@ -85,6 +103,8 @@ export const RETENTION_DENIED_EVENT = 'retention.request.denied';
 
 export interface RetentionOperationContract {
   readonly asker: RetentionAsker;
+  /** What stands for itself: nobody is asked who he is. */
+  readonly auth?: 'link';
   readonly args: z.ZodType;
   readonly result: z.ZodType;
   /** Beside {@link RETENTION_FAULTS_OF_ALL}. */

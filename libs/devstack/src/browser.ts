@@ -7,6 +7,8 @@ export interface BrowserAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  /** The same as it came. */
+  readonly bytes: Buffer;
   /** Of a JSON answer; else an empty object. */
   readonly json: Readonly<Record<string, unknown>> & { readonly code?: string; readonly field?: string };
 }
@@ -61,9 +63,10 @@ export class Browser {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', fail);
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
+          const bytes = Buffer.concat(chunks);
+          const text = bytes.toString('utf8');
           const isJson = text !== '' && /^application\/(problem\+)?json\b/.test(response.headers['content-type'] ?? '');
-          done({ status: response.statusCode ?? 0, headers: response.headers, text, json: (isJson ? JSON.parse(text) : {}) as BrowserAnswer['json'] });
+          done({ status: response.statusCode ?? 0, headers: response.headers, text, bytes, json: (isJson ? JSON.parse(text) : {}) as BrowserAnswer['json'] });
         });
       });
       sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer within ${String(ANSWER_MS_MAX)} ms`)));

@@ -137,6 +137,7 @@ async function makeService(stack: Devstack, service: Stored, options: PlatformOp
       IDENTITY_LEAKED_PASSWORDS: 'off',
     }),
     retention: async () => ({
+      RETENTION_STATE_DIR: join(dir, 'state'),
       RETENTION_DATABASE_URL_FILE: await urlFile('retention', 'retention_runtime'),
       RETENTION_KEYS_PUBLIC_KEY_FILE: publicKeyFile,
     }),

@@ -28,3 +28,12 @@ export interface Holder {
    */
   calledOff?(orderId: string, at: string): Promise<void>;
 }
+
+/** What a service says and does of one person. */
+export interface SubjectHolder {
+  show(person: HolderArgs<'held-subject'>): Promise<HolderResult<'held-subject'>>;
+  /** Pages in a stable order. */
+  export(page: HolderArgs<'held-export'>): Promise<HolderResult<'held-export'>>;
+  /** Durable when it resolves, with a row that says what was done: the same request again gives the same answer. */
+  scrub(request: HolderArgs<'held-scrub-subject'>): Promise<HolderResult<'held-scrub-subject'>>;
+}

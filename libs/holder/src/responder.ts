@@ -2,7 +2,7 @@ import type { BusConnection, BusMessage, Subscription } from '@countersign/bus';
 import { HELD_REQUEST_BYTES_MAX, HOLDER_OPERATIONS, holderSubject, type HolderArgs, type HolderOperation, type HolderReply, type HolderResult } from '@countersign/contracts';
 import type { Pool } from '@countersign/postgres';
 import { HolderFault } from './fault.js';
-import type { Holder } from './holder.js';
+import type { Holder, SubjectHolder } from './holder.js';
 import { Orders } from './orders.js';
 
 /** Requests being answered at once; the rest is told to come again. */
@@ -12,40 +12,34 @@ const CONNECTION_GONE = /^(Connection terminated|Client has encountered a connec
 /** PostgreSQL, appendix A: classes 08 (connection), 25 (transaction timed out), 53 (resources), 57 (operator intervention). */
 const DATABASE_AWAY = /^(08|25P|53|57)/;
 
-export interface ResponderOptions {
+export interface AnsweringOptions {
   readonly bus: BusConnection;
   /** Under which name it answers. */
   readonly service: string;
-  /** As the role that may carry orders out; the table is in the schema that it sees first. */
-  readonly pool: Pool;
-  readonly holder: Holder;
   readonly onError: (error: unknown, operation: HolderOperation) => void;
 }
 
-type Answers = { readonly [O in HolderOperation]: (args: HolderArgs<O>) => Promise<HolderResult<O>> };
+export interface ResponderOptions extends AnsweringOptions {
+  /** As the role that may carry orders out; the table is in the schema that it sees first. */
+  readonly pool: Pool;
+  readonly holder: Holder;
+}
 
-/** Answers retention for one service. */
-export class HolderResponder {
+type Answers = { readonly [O in HolderOperation]?: (args: HolderArgs<O>) => Promise<HolderResult<O>> };
+
+/** Answers retention for one service: some of the operations of a holder. */
+class Responder {
   readonly #subscriptions: Subscription[] = [];
   readonly #answering = new Set<Promise<void>>();
-  readonly #answers: Answers;
 
-  constructor(private readonly options: ResponderOptions) {
-    const { holder, pool } = options;
-    const orders = new Orders(pool, holder);
-    this.#answers = {
-      'held-list': (args) => {
-        if (holder.types[args.type] === undefined) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');
-        return holder.list(args);
-      },
-      'held-execute': (order) => orders.execute(order),
-      'held-recall': ({ orderId }) => orders.recall(orderId),
-    };
-  }
+  constructor(
+    private readonly options: AnsweringOptions,
+    private readonly answers: Answers,
+  ) {}
 
   async start(): Promise<void> {
     const { bus, service, onError } = this.options;
-    for (const operation of Object.keys(HOLDER_OPERATIONS) as HolderOperation[]) {
+    for (const operation of Object.keys(this.answers) as HolderOperation[]) {
       const subscription = bus.subscribe(holderSubject(service, operation), (message) => this.#receive(operation, message), {
         queue: `${service}-holder`,
         onError: (error) => onError(error, operation),
@@ -71,7 +65,7 @@ export class HolderResponder {
     let reply: HolderReply;
     try {
       if (this.#answering.size > REQUESTS_AT_ONCE_MAX) throw new HolderFault('HOLDER_UNAVAILABLE', 'too many requests at once');
-      const answer = this.#answers[operation] as (args: unknown) => Promise<unknown>;
+      const answer = this.answers[operation] as (args: unknown) => Promise<unknown>;
       reply = { result: await answer(readArgs(operation, message.data)) };
     } catch (error) {
       const { code, message: text, field } = this.#refusal(error, operation);
@@ -85,6 +79,32 @@ export class HolderResponder {
     this.options.onError(error, operation);
     if (isDatabaseAway(error)) return new HolderFault('HOLDER_UNAVAILABLE', 'something that the holder needs does not answer');
     return new HolderFault('HOLDER_INTERNAL', 'the holder failed; its log tells why');
+  }
+}
+
+/** What is held, and the orders to delete some of it. */
+export class HolderResponder extends Responder {
+  constructor({ holder, pool, ...options }: ResponderOptions) {
+    const orders = new Orders(pool, holder);
+    super(options, {
+      'held-list': async (args) => {
+        if (holder.types[args.type] === undefined) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');
+        return holder.list(args);
+      },
+      'held-execute': (order) => orders.execute(order),
+      'held-recall': ({ orderId }) => orders.recall(orderId),
+    });
+  }
+}
+
+/** What is held of one person, apart from orders: a service may have the one without the other. */
+export class PersonResponder extends Responder {
+  constructor(options: AnsweringOptions, subjects: SubjectHolder) {
+    super(options, {
+      'held-subject': (person) => subjects.show(person),
+      'held-export': (page) => subjects.export(page),
+      'held-scrub-subject': (request) => subjects.scrub(request),
+    });
   }
 }
 

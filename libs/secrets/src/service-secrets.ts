@@ -41,6 +41,8 @@ export const SERVICE_SECRETS = {
     /** Connection URL of the role `retention_runtime`. */
     { name: 'RETENTION_DATABASE_URL' },
     { name: 'RETENTION_NATS_SEED' },
+    /** Of the bucket in which exports lie; without one they lie in a folder. */
+    { name: 'RETENTION_S3_SECRET_ACCESS_KEY', isOptional: true },
   ],
 } as const satisfies Readonly<Record<string, readonly SecretName[]>>;
 

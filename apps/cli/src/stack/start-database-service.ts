@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { choosePort } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
@@ -23,7 +24,7 @@ export function startLocalIdentity(files: StackFiles, devstack: Devstack, given:
 
 /** The same for retention. */
 export function startLocalRetention(files: StackFiles, devstack: Devstack, given: Given): Promise<ServiceProcess> {
-  return startDatabaseService('retention', files, devstack, given, {});
+  return startDatabaseService('retention', files, devstack, given, { RETENTION_STATE_DIR: join(files.stateDir, 'retention', 'state') });
 }
 
 async function startDatabaseService(service: 'identity' | 'retention', all: StackFiles, devstack: Devstack, { env, log }: Given, own: Readonly<Record<string, string>>): Promise<ServiceProcess> {

@@ -71,7 +71,7 @@ export const isOutcomeOpen = (error: unknown): boolean => faultOf(error).status 
 const isUnsent = (error: unknown): boolean => error instanceof IdentityClientError && error.code === 'SMS_UNSENT';
 
 /** Identity has carried out the command before, and what it told was told once. */
-export const isCommandDone = (error: unknown): boolean => error instanceof IdentityClientError && error.code === 'COMMAND_DONE';
+export const isCommandDone = (error: unknown): boolean => (error instanceof IdentityClientError || error instanceof RetentionClientError) && error.code === 'COMMAND_DONE';
 
 /** Answers the error. The message of an unknown one stays in the log: it may quote anything. Returns the status. */
 export function sendProblem(reply: FastifyReply, error: unknown, correlationId: string): { readonly status: number; readonly code: string } {

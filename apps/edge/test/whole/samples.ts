@@ -4,6 +4,7 @@ import { FACTOR_SAMPLES } from './samples-of-factors.js';
 import { KEY_SAMPLES } from './samples-of-keys.js';
 import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
+import { PRIVACY_SAMPLES } from './samples-of-privacy.js';
 import { RETENTION_SAMPLES } from './samples-of-retention.js';
 import { HOME, type LedgerEvent, type Person, type WholeStand } from './whole-stand.js';
 
@@ -112,7 +113,7 @@ const LEDGERS: Readonly<Record<string, Make>> = {
 };
 
 /** The one place to be extended with a new route: the test of coverage fails by the name of one that is not here. */
-export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...RETENTION_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
+export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...RETENTION_SAMPLES, ...PRIVACY_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
 
 /** Something for each parameter of a path: one's own, another user's of the same organisation, and of another organisation. */
 export interface Values {
@@ -149,6 +150,8 @@ export async function valuesOf(stand: WholeStand, people: Trio): Promise<Readonl
     passkeyId: same('AAAAAAAAAAAAAAAAAAAAAA'),
     index: same('0'),
     eventId: same('01890a5d-ac96-774b-bcce-b302099a8057'),
+    requestId: same('AAAAAAAAAAAAAAAAAAAAAA'),
+    token: same('AAAA'),
     path: same('0/000'),
   };
 }

@@ -63,7 +63,7 @@ export class WholeStand {
   /** The first administrator, at the edge without limits. */
   admin!: Person;
   /** How he was made, which happens once. */
-  readonly setup = { correlationId: SETUP, answer: { status: 201, headers: {}, text: '', json: {} } };
+  readonly setup = { correlationId: SETUP, answer: { status: 201, headers: {}, text: '', bytes: Buffer.alloc(0), json: {} } };
 
   static async open(): Promise<WholeStand> {
     const stack = await startTestStack();

@@ -45,7 +45,7 @@ async function changePassword(flows: Flows, { current, next }: IdentityArgs<'cha
 
 /** What anybody would try first. */
 export async function calledBy({ columns }: Flows, { user_id, email, name }: UserRow): Promise<string[]> {
-  const column = (which: string, sealed: string) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
+  const column = (which: string, sealed: string | null) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
   const opened = await columns.open([column('email', email), column('name', name)]);
   return opened.filter((text) => text !== undefined);
 }

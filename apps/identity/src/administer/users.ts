@@ -107,7 +107,7 @@ export async function leaveAnAdministrator(client: Parameters<typeof countAdmini
 }
 
 async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[]): Promise<UserView[]> {
-  const column = ({ user_id }: UserRow, which: string, sealed: string) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
+  const column = ({ user_id }: UserRow, which: string, sealed: string | null) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
   const texts = await columns.open(rows.flatMap((row) => [column(row, 'email', row.email), column(row, 'name', row.name)]));
   return rows.map((row, at) => ({
     userId: row.user_id,

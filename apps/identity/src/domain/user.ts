@@ -7,7 +7,7 @@ import { decideFactor, evolveFactors, isFactorChange, NO_FACTORS, type FactorCha
 
 /** Somebody with an account. What he is called, and what proves who he is, lies in the read tables. */
 export interface User {
-  readonly state: 'active' | 'disabled';
+  readonly state: 'active' | 'disabled' | 'erased';
   /** By {@link roleKey}. */
   readonly roles: ReadonlySet<string>;
   readonly factors: Factors;
@@ -19,6 +19,7 @@ type Change =
   | { readonly type: 'register'; readonly by: RegisteredBy; readonly email: string; readonly name: string; readonly roles: readonly HeldRole[] }
   | { readonly type: 'disable'; readonly reason: string }
   | { readonly type: 'enable' }
+  | { readonly type: 'erase'; readonly requestId: string }
   | { readonly type: 'end-sessions'; readonly keptSessionId?: string }
   | { readonly type: 'change-password'; readonly keptSessionId: string }
   | { readonly type: 'rehash-password' }
@@ -57,6 +58,8 @@ function decide(command: UserCommand, user: User | undefined): readonly UserEven
     return [registered, ...command.roles.map((role) => happened('role-granted', { ...role }, { severity: 'notice' }))];
   }
   if (user === undefined) throw new IdentityFault('USER_UNKNOWN', 'there is no such user', { field: 'userId' });
+  if (command.type === 'erase') return user.state === 'erased' ? [] : [happened('erased', { requestId: command.requestId }, { severity: 'warning' })];
+  if (user.state === 'erased') throw new IdentityFault('USER_UNKNOWN', 'this user was erased', { field: 'userId' });
   if (isFactorChange(command)) return decideFactor(command, user.factors, command.userId).map(({ what, data, ...more }) => happened(what, data, more));
   switch (command.type) {
     case 'disable':
@@ -114,6 +117,8 @@ function evolve(before: User | undefined, { type, data }: Pick<UserEvent, 'type'
       return { ...user, state: 'disabled' };
     case 'enabled':
       return { ...user, state: 'active' };
+    case 'erased':
+      return { ...user, state: 'erased', roles: new Set() };
     case 'role-granted':
       return { ...user, roles: new Set([...user.roles, roleKey(data as unknown as HeldRole)]) };
     case 'role-revoked':

@@ -67,6 +67,7 @@ async function send(flows: Flows, { organization, email, given, template }: NewI
   const roles = given.map(({ role }) => role);
   const link = await newLink(flows, { invitationId, organization, email, template }, asker);
   const [sealedEmail] = await columns.seal([{ ...emailPlace(invitationId), text: email }]);
+  const [emailIndex] = await flows.keys.emailIndexes(email);
   if (sealedEmail === undefined) throw new IdentityFault('IDENTITY_INTERNAL', 'a new subject cannot be erased');
   await store.execute(invitationAggregate, {
     tenant: organization,
@@ -77,7 +78,7 @@ async function send(flows: Flows, { organization, email, given, template }: NewI
     project: async (client) => {
       await holdGiven(client, organization, given);
       await holdAuthority(client, authority(session));
-      await insertInvitation(client, { invitationId, organization, tokenHash: link.digest, sealedEmail, roles, invitedBy: session.user_id, expiresAt: link.expiresAt }, asker.now);
+      await insertInvitation(client, { invitationId, organization, tokenHash: link.digest, sealedEmail, emailIndex, roles, invitedBy: session.user_id, expiresAt: link.expiresAt }, asker.now);
       await link.post(client);
     },
   });

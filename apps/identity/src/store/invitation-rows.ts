@@ -18,6 +18,8 @@ export interface NewInvitation {
   readonly organization: string;
   readonly tokenHash: string;
   readonly sealedEmail: string;
+  /** By which it is found when the owner of the address is erased. */
+  readonly emailIndex: string;
   readonly roles: readonly string[];
   readonly invitedBy: string;
   readonly expiresAt: Date;
@@ -45,8 +47,8 @@ export class InvitationRows {
 
 export async function insertInvitation(client: PoolClient, invitation: NewInvitation, now: Date): Promise<void> {
   await client.query(
-    `INSERT INTO invitations (invitation_id, organization, token_hash, email, roles, state, invited_by, invited_at, expires_at) VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8)`,
-    [invitation.invitationId, invitation.organization, invitation.tokenHash, invitation.sealedEmail, invitation.roles, invitation.invitedBy, now, invitation.expiresAt],
+    `INSERT INTO invitations (invitation_id, organization, token_hash, email, roles, state, invited_by, invited_at, expires_at, email_index) VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9)`,
+    [invitation.invitationId, invitation.organization, invitation.tokenHash, invitation.sealedEmail, invitation.roles, invitation.invitedBy, now, invitation.expiresAt, invitation.emailIndex],
   );
 }
 

@@ -16,11 +16,12 @@ export type PasswordDue = (typeof PASSWORD_DUE)[number];
 
 export interface UserRow {
   readonly user_id: string;
-  readonly state: 'active' | 'disabled';
+  readonly state: 'active' | 'disabled' | 'erased';
   readonly organization: string | null;
   readonly email_index: string;
-  readonly email: string;
-  readonly name: string;
+  /** NULL once he was erased, as is the name. */
+  readonly email: string | null;
+  readonly name: string | null;
   readonly locale: string | null;
   readonly created_at: Date;
   /** Of any kind. */
@@ -32,7 +33,7 @@ export interface UserRow {
 /** What proves who somebody is. */
 export interface CredentialsRow {
   readonly user_id: string;
-  readonly state: 'active' | 'disabled';
+  readonly state: 'active' | 'disabled' | 'erased';
   readonly organization: string | null;
   readonly password: string;
   readonly totp_state: 'none' | 'pending' | 'enrolled';

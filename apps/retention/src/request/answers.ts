@@ -1,6 +1,6 @@
 import { isRetentionOperation, RETENTION_OPERATIONS, RETENTION_REQUEST_BYTES_MAX, RETENTION_SERVICE, retentionRequestSchema, type RetentionOperation } from '@countersign/contracts';
 import { readMessage, type AnsweringService, type Refusal } from '@countersign/request-reply';
-import type { Handler, Handlers } from './asker.js';
+import type { Handler, Handlers, OpenHandler, OpenHandlers, OpenOperation } from './asker.js';
 import type { Callers } from './callers.js';
 import type { Denials } from './denials.js';
 import { faultOf } from './fault-of.js';
@@ -9,6 +9,7 @@ export interface AnswersDependencies {
   readonly callers: Callers;
   readonly denials: Denials;
   readonly handlers: Handlers;
+  readonly open: OpenHandlers;
 }
 
 /** Finds out who asks, and has each request carried out. */
@@ -27,6 +28,7 @@ export class Answers implements AnsweringService {
     const operation = name as RetentionOperation;
     const { context, args } = readMessage(retentionRequestSchema, request);
     const given = readMessage(RETENTION_OPERATIONS[operation].args, args) as never;
+    if (isOpen(operation)) return (this.deps.open[operation] as OpenHandler<OpenOperation>)(given, context);
     const { organization } = given as { readonly organization?: string };
     const asker = await this.deps.callers.who(context, organization);
     const handle = this.deps.handlers[operation] as Handler<RetentionOperation>;
@@ -43,3 +45,5 @@ export class Answers implements AnsweringService {
     return { code, message, ...detail };
   }
 }
+
+const isOpen = (operation: RetentionOperation): operation is OpenOperation => 'auth' in RETENTION_OPERATIONS[operation];

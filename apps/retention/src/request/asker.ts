@@ -1,5 +1,5 @@
 import type { Principal } from '@countersign/access';
-import type { IdentityPrincipal, KeyPrincipal, RetentionArgs, RetentionContext, RetentionOperation, RetentionResult } from '@countersign/contracts';
+import type { IdentityPrincipal, KeyPrincipal, RetentionArgs, RetentionContext, RetentionOperation, RETENTION_OPERATIONS, RetentionResult } from '@countersign/contracts';
 import type { AskedFrom, Cause } from '@countersign/event-store';
 
 /** Who asks, and from where, as identity has just told it. */
@@ -20,4 +20,8 @@ export interface Asker {
 }
 
 export type Handler<O extends RetentionOperation> = (args: RetentionArgs<O>, asker: Asker) => Promise<RetentionResult<O>>;
-export type Handlers = { readonly [O in RetentionOperation]: Handler<O> };
+/** Operations at which a link stands for itself. */
+export type OpenOperation = { [O in RetentionOperation]: (typeof RETENTION_OPERATIONS)[O] extends { readonly auth: 'link' } ? O : never }[RetentionOperation];
+export type OpenHandler<O extends OpenOperation> = (args: RetentionArgs<O>, context: RetentionContext) => Promise<RetentionResult<O>>;
+export type OpenHandlers = { readonly [O in OpenOperation]: OpenHandler<O> };
+export type Handlers = { readonly [O in Exclude<RetentionOperation, OpenOperation>]: Handler<O> };

@@ -18,6 +18,7 @@ export class Callers {
   /** Throws IdentityClientError: UNAUTHENTICATED, API_KEY_*, IDENTITY_*. */
   async who(context: RetentionContext, organization: string | undefined): Promise<Asker> {
     const { ip, userAgent, correlationId, standIn, commandId } = context;
+    if (standIn === undefined) throw new RetentionFault('UNAUTHENTICATED', 'sign in first');
     const askedAtMs = this.monotonicMs();
     const told = await this.identity.ask('principal', { ip, userAgent, correlationId }, { standIn, organization });
     const view = told.principal;

@@ -1,0 +1,132 @@
+import type { HeldKey, HeldRecord, HeldType, HolderArgs, HolderResult, RecordedEvent } from '@countersign/contracts';
+import { PersonResponder, type SubjectHolder } from '@countersign/holder';
+import { withTransaction } from '@countersign/postgres';
+import type pg from 'pg';
+import type { Ledger } from '../append/head.js';
+import type { ServiceParts } from '../service-parts.js';
+import type { EntryRecord, PgReadStore } from '../store/pg-read-store.js';
+import { LEDGER_SOURCE } from '../verify/verdict-event.js';
+import { CLOSED, type PartOpener } from './open-parts.js';
+import { recordedEvents } from './recorded-event.js';
+
+/** Entries looked at by one statement. */
+const STRETCH = 50_000;
+const STATEMENT_MS_MAX = 30_000;
+/** A page ends after so long, however little it has found: the one who asks goes on behind it. */
+const PAGE_MS_MAX = 5_000;
+/** Events of one page of an export together, in bytes of their JSON: an answer goes over the bus. */
+const PAGE_BYTES_MAX = 256 * 1024;
+
+/** Why entries stay when their subject is erased: this is what the person is told. */
+const ENTRIES_KEPT = 'that something happened, and when, must stay provable; what the record says of you is encrypted under your key and cannot be read once it is destroyed';
+
+interface Place {
+  readonly tenant: string;
+  readonly from: number;
+}
+
+interface Found {
+  readonly ledger: Ledger;
+  readonly records: readonly EntryRecord[];
+  /** Where the search goes on; undefined: it was the last ledger's end. */
+  readonly next: Place | undefined;
+}
+
+/**
+ * What every ledger says of one person: events that he caused, that are about him, or that have a part under his key. No index knows the last
+ * ones, and appends must not pay for one: an export reads all entries, stretch by stretch, as seldom as somebody asks for it.
+ */
+export class PersonEntries implements SubjectHolder {
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly store: PgReadStore,
+    private readonly opener: PartOpener,
+    private readonly monotonicMs: () => number = () => performance.now(),
+  ) {}
+
+  async show({ subject, after }: HolderArgs<'held-subject'>): Promise<HolderResult<'held-subject'>> {
+    const found = await this.#find(subject, placeOf(after), STRETCH);
+    if (found === undefined) return { types: [], keys: [] };
+    const { ledger: { tenant }, records, next } = found;
+    const isUnderKey = records.some(({ entry }) => entry.includes(Buffer.from(underKey(subject))));
+    const types: HeldType[] = records.length === 0 ? [] : [{ holder: 'ledger', type: 'event', class: 'legal', count: records.length, onErasure: 'kept', reason: ENTRIES_KEPT }];
+    const keys: HeldKey[] = isUnderKey ? [{ tenant, subject }] : [];
+    return { types, keys, ...nextOf(next) };
+  }
+
+  async export({ subject, after, limit }: HolderArgs<'held-export'>): Promise<HolderResult<'held-export'>> {
+    const found = await this.#find(subject, placeOf(after), limit);
+    if (found === undefined) return { records: [] };
+    const events = await recordedEvents(found.ledger, found.records, this.opener);
+    const records: HeldRecord[] = [];
+    let bytes = 0;
+    for (const event of events) {
+      const record = recordOf(found.ledger.tenant, event);
+      bytes += JSON.stringify(record).length;
+      // One that alone is over the limit goes alone.
+      if (bytes > PAGE_BYTES_MAX && records.length > 0) return { records, ...nextOf({ tenant: found.ledger.tenant, from: event.index }) };
+      records.push(record);
+    }
+    return { records, ...nextOf(found.next) };
+  }
+
+  /** Nothing goes here: the keys do, and with them what can be read. */
+  async scrub(_request: HolderArgs<'held-scrub-subject'>): Promise<HolderResult<'held-scrub-subject'>> {
+    return { scrubbed: [], kept: [{ holder: 'ledger', type: 'event', class: 'legal', reason: ENTRIES_KEPT }], keys: [] };
+  }
+
+  /** Of one ledger, at most `limit` entries; undefined: there is no ledger at or behind the place. */
+  async #find(subject: string, place: Place, limit: number): Promise<Found | undefined> {
+    const ledger = (await this.store.ledger(place.tenant)) ?? (await this.store.ledgers(place.tenant, 1))[0];
+    if (ledger === undefined) return undefined;
+    const { treeSize } = await this.store.sizes(ledger);
+    const endMs = this.monotonicMs() + PAGE_MS_MAX;
+    const records: EntryRecord[] = [];
+    let from = ledger.tenant === place.tenant ? place.from : 0;
+    for (; from < treeSize && records.length < limit && this.monotonicMs() < endMs; ) {
+      const to = Math.min(from + STRETCH, treeSize);
+      const indexes = await this.#matches(ledger, subject, from, to, limit - records.length);
+      records.push(...(await this.store.entriesAt(ledger, indexes)).toReversed());
+      from = records.length >= limit ? indexes.at(-1)! + 1 : to;
+    }
+    if (from < treeSize) return { ledger, records, next: { tenant: ledger.tenant, from } };
+    const [following] = await this.store.ledgers(ledger.tenant, 1);
+    return { ledger, records, next: following && { tenant: following.tenant, from: 0 } };
+  }
+
+  #matches({ ledgerId }: Ledger, subject: string, from: number, to: number, limit: number): Promise<number[]> {
+    return withTransaction(this.pool, async (client) => {
+      await client.query(`SET LOCAL statement_timeout = ${STATEMENT_MS_MAX}`);
+      const { rows } = await client.query<{ leaf_index: string }>(
+        `SELECT leaf_index FROM entries WHERE ledger_id = $1 AND leaf_index >= $2 AND leaf_index < $3
+         AND (position($4::bytea IN entry) > 0 OR position($5::bytea IN entry) > 0 OR position($6::bytea IN entry) > 0) ORDER BY leaf_index LIMIT $7`,
+        [ledgerId, from, to, ...[underKey(subject), `"actor":{"id":${JSON.stringify(subject)},`, `"resource":{"id":${JSON.stringify(subject)},`].map((text) => Buffer.from(text)), limit],
+      );
+      return rows.map((row) => Number(row.leaf_index));
+    }, { readOnly: true });
+  }
+}
+
+/** As canonical JSON has it: an opaque id holds no control characters, so this is the one way to write it (docs/spec/ledger-format.md, "Entry"). */
+const underKey = (subject: string): string => `"subject":${JSON.stringify(subject)}`;
+
+/** `<tenant> <leaf index>`; anything else begins at the beginning. */
+function placeOf(after: string | undefined): Place {
+  const [, tenant, from] = /^([a-z0-9-]{1,63}) (\d{1,15})$/.exec(after ?? '') ?? [];
+  return tenant === undefined ? { tenant: '', from: 0 } : { tenant, from: Number(from) };
+}
+
+const nextOf = (place: Place | undefined): { readonly next?: string } => (place === undefined ? {} : { next: `${place.tenant} ${place.from}` });
+
+function recordOf(tenant: string, { index, eventHash, entry = {}, parts }: RecordedEvent): HeldRecord {
+  const { time } = entry as { readonly time?: string };
+  return { type: 'event', class: 'legal', id: `${tenant}/${index}`, ...(time === undefined ? {} : { at: new Date(time).toISOString() }), value: { tenant, index, eventHash, entry, parts } };
+}
+
+/** Answers retention about persons; always, whether or not parts may be destroyed here. */
+export function openPersons({ bus, stores, keys, log }: Pick<ServiceParts, 'bus' | 'stores' | 'keys' | 'log'>): PersonResponder {
+  return new PersonResponder(
+    { bus, service: LEDGER_SOURCE, onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer about a person') },
+    new PersonEntries(stores.reader, stores.read, keys.personal ?? CLOSED),
+  );
+}

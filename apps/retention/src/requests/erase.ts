@@ -1,0 +1,72 @@
+import { parseNote, parseVkey, sha256Hex } from '@countersign/chain';
+import { statementText, verifyCertificate } from '@countersign/certificates';
+import { erasureStatementSchema, type ErasureStatement, type HeldKey, type Kept } from '@countersign/contracts';
+import type { KeyClient } from '@countersign/key-client';
+import type { Flows } from '../parts.js';
+import type { RequestRow } from '../store/request-rows.js';
+import { nameOf, type Person } from './person-holders.js';
+import { bySelf } from './because.js';
+import { changeRequest, counted } from './request-store.js';
+import type { Tombstone } from './tombstones.js';
+
+const REASON = 'request of the data subject';
+const NO_KEY = '-';
+/** Line of a destruction receipt that names the key (docs/spec/keys-api.md, "Destruction receipt"). */
+const KEY_LINE = 4;
+
+/** What retention itself keeps: that it was asked, and what it did. */
+const OWN_KEPT: Kept = { holder: 'retention', type: 'subject-request', class: 'legal', reason: 'that you asked, when, and what was done about it must be provable' };
+
+/**
+ * Erases somebody: tombstone outside the databases → every service lets go → keys destroyed → certificate, signed, checked, on record. Each
+ * step may be repeated, so a crash anywhere is followed by doing all of it again.
+ */
+export async function erase(flows: Flows, row: RequestRow): Promise<void> {
+  const { tombstones, persons, now } = flows;
+  const person = { tenant: row.tenant, subject: row.subject };
+  const requestedAt = row.received_at.toISOString();
+  // Before anything is gone: a database that is put back later must be told.
+  await tombstones.append({ requestId: row.request_id, ...person, at: requestedAt });
+  await changeRequest(flows, row, { type: 'begin-erasure' }, bySelf(row.request_id, now()));
+  // Under whose keys it all lies is seen before it goes.
+  const { keys: seen } = await persons.show(person);
+  const { scrubbed, kept, keys } = await persons.scrub(person, row.request_id);
+  const destroyed = await destroyKeys(flows.keyClient, uniqueKeys([...seen, ...keys]), row.request_id);
+  await flows.files.removeOf(person);
+  const statement: ErasureStatement = erasureStatementSchema.parse({
+    certificate: flows.newId(), request: row.request_id, ...person, requestedAt, completedAt: now().toISOString(), keys: destroyed, scrubbed, kept: [...kept, OWN_KEPT],
+  });
+  const { certificate, vkey } = await certify(flows.keyClient, statement);
+  const outcome = { certificate: sha256Hex(certificate), keys: destroyed.length, scrubbed: counted(scrubbed), kept: statement.kept.length };
+  await changeRequest(flows, row, { type: 'complete', outcome }, bySelf(row.request_id, now(), async (client) => {
+    await client.query('UPDATE subject_requests SET certificate = $2, vkey = $3, kept = $4 WHERE request_id = $1', [row.request_id, certificate, vkey, JSON.stringify(statement.kept)]);
+  }));
+}
+
+/** Whom a key service that was put back may have forgotten to have erased. */
+export async function destroyAgain({ keyClient }: Pick<Flows, 'keyClient'>, { requestId, tenant, subject }: Tombstone): Promise<void> {
+  await destroyKeys(keyClient, [{ tenant, subject }], requestId);
+}
+
+const uniqueKeys = (keys: readonly HeldKey[]): Person[] => [...new Map(keys.map((key) => [nameOf(key), key])).values()];
+
+type Destroyed = ErasureStatement['keys'][number];
+
+/** The same subject again gets the same receipt. */
+async function destroyKeys(client: Pick<KeyClient, 'ask'>, keys: readonly Person[], requestId: string): Promise<Destroyed[]> {
+  const destroyed: Destroyed[] = [];
+  for (const { tenant, subject } of keys) {
+    const { result } = await client.ask('destroy-subject', { tenant, subject, reason: `${REASON} ${requestId}` });
+    const keyId = parseNote(result.receipt).text.split('\n')[KEY_LINE] ?? NO_KEY;
+    destroyed.push({ tenant, ...(keyId === NO_KEY ? {} : { keyId }), receipt: sha256Hex(result.receipt) });
+  }
+  return destroyed;
+}
+
+/** Never handed out unchecked: what is signed must be what was done. */
+async function certify(client: Pick<KeyClient, 'ask'>, statement: ErasureStatement): Promise<{ readonly certificate: string; readonly vkey: string }> {
+  const { result } = await client.ask('sign-certificate', { kind: 'erasure', statement: statementText(statement) });
+  const said = verifyCertificate(result.certificate, [parseVkey(result.vkey)]);
+  if (said.kind !== 'erasure' || statementText(said.statement) !== statementText(statement)) throw new Error('the certificate says something else than what was done');
+  return result;
+}

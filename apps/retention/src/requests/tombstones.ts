@@ -1,0 +1,61 @@
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { tenantSchema } from '@countersign/contracts';
+
+const FILE = 'erasures.jsonl';
+const tombstoneSchema = z.strictObject({ requestId: z.string(), tenant: tenantSchema, subject: z.string(), at: z.iso.datetime() });
+/** Whom was to be erased, and by which request. */
+export type Tombstone = z.output<typeof tombstoneSchema>;
+
+/**
+ * Erasures that were begun, in a file outside every database: a snapshot that is put back has forgotten them, and this has not. A line is
+ * written before anything is erased, and never taken out. It names opaque ids only.
+ */
+export class Tombstones {
+  constructor(private readonly folder: string) {}
+
+  /** Durable when it resolves. */
+  async append(tombstone: Tombstone): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    const file = await open(join(this.folder, FILE), 'a', 0o600);
+    try {
+      // The line feed first: a line that a crash has cut short then spoils no other one.
+      await file.write(`\n${JSON.stringify(tombstone)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const folder = await open(this.folder, 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+
+  /** Each once, the oldest first. A line that a crash cut short was followed by nothing: what it was about has not begun. */
+  async read(): Promise<Tombstone[]> {
+    let text: string;
+    try {
+      text = await readFile(join(this.folder, FILE), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+    const known = new Map<string, Tombstone>();
+    for (const line of text.split('\n')) {
+      const tombstone = parse(line);
+      if (tombstone !== undefined) known.set(tombstone.requestId, tombstone);
+    }
+    return [...known.values()];
+  }
+}
+
+function parse(line: string): Tombstone | undefined {
+  try {
+    return tombstoneSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}

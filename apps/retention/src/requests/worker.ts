@@ -1,0 +1,87 @@
+import { HolderFault } from '@countersign/holder';
+import type { Logger } from '@countersign/runtime';
+import type { Flows } from '../parts.js';
+import type { RequestRow } from '../store/request-rows.js';
+import { erase } from './erase.js';
+import { prepareExport } from './export.js';
+import { bySelf } from './because.js';
+import { changeRequest } from './request-store.js';
+
+const PAUSE_MS = 1_000;
+
+/** Carries out what was asked for, one request after the other; what fails is tried again, and told. */
+export class RequestWorker {
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #wakeWaits = false;
+
+  constructor(
+    private readonly flows: Flows,
+    private readonly log: Pick<Logger, 'info' | 'warn'>,
+  ) {}
+
+  start(): void {
+    this.#schedule(0);
+  }
+
+  /** Something is to be done now. */
+  wake(): void {
+    this.#wakeWaits = true;
+    if (this.#timer !== undefined) this.#schedule(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#working;
+  }
+
+  #schedule(pauseMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#wakeWaits = false;
+      this.#working = this.#round()
+        .catch((error: unknown) => this.log.warn({ err: error }, 'requests of data subjects cannot be looked at, it is tried again'))
+        .finally(() => this.#schedule(this.#wakeWaits ? 0 : PAUSE_MS));
+    }, pauseMs);
+  }
+
+  async #round(): Promise<void> {
+    for (let row = await this.flows.requests.take(); row !== undefined && !this.#stopped; row = await this.flows.requests.take()) await this.#carryOut(row);
+  }
+
+  async #carryOut(row: RequestRow): Promise<void> {
+    const { request_id: requestId } = row;
+    try {
+      await carryOut(this.flows, row);
+    } catch (error) {
+      if (error instanceof HolderFault && error.code === 'SUBJECT_NEEDED') {
+        await changeRequest(this.flows, row, { type: 'wait', reason: 'nobody else could administer: give somebody else the role first', isHeld: false }, bySelf(requestId, this.flows.now()));
+        return;
+      }
+      // The request's id is opaque; whose it is, the log is not told.
+      this.log.warn({ err: error, requestId, kind: row.kind }, 'a request of a data subject failed, it is tried again');
+      await this.flows.requests.postpone(row);
+    }
+  }
+}
+
+async function carryOut(flows: Flows, row: RequestRow): Promise<void> {
+  const { request_id: requestId, tenant, subject } = row;
+  const because = bySelf(requestId, flows.now());
+  switch (row.kind) {
+    case 'delete':
+      return erase(flows, row);
+    case 'export':
+      return prepareExport(flows, row);
+    case 'correct':
+      return changeRequest(flows, row, { type: 'wait', reason: 'somebody has to make the correction', isHeld: false }, because);
+    case 'restrict':
+      return changeRequest(flows, row, { type: 'complete', outcome: {} }, bySelf(requestId, flows.now(), async (client) => {
+        await client.query('INSERT INTO restrictions (tenant, subject, request_id, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [tenant, subject, requestId, flows.now()]);
+      }));
+  }
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parseVkey, sha256Hex } from '@countersign/chain';
+import { verifyCertificate } from '@countersign/certificates';
+import type { ErasureStatement, SubjectRequestView } from '@countersign/contracts';
+import { CanaryScan, tablesWith, wanted } from '@countersign/devstack';
+import { withClient } from '@countersign/postgres';
+import yauzl from 'yauzl';
+import { found, Stand, type Person } from './fixture/stand.js';
+
+const DATABASES = ['identity', 'ledger', 'retention', 'keys', 'keys_subjects'];
+let stand: Stand;
+beforeAll(async () => {
+  stand = await Stand.open();
+}, 120_000);
+afterAll(() => stand.close(), 60_000);
+
+const requestsOf = async ({ browser }: Person): Promise<SubjectRequestView[]> => wanted(await browser.get('/v1/account/privacy/requests'), 200).json['requests'] as SubjectRequestView[];
+const settled = (person: Person, requestId: string, state: string) => found(`the request is ${state}`, async () => (await requestsOf(person)).find((one) => one.requestId === requestId && one.state === state));
+
+async function filesIn(zip: Buffer): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  const reader = await yauzl.fromBufferPromise(zip);
+  for await (const entry of reader.eachEntry()) files[entry.fileName] = (await buffer(await reader.openReadStreamPromise(entry))).toString();
+  return files;
+}
+
+describe('whoever has an account', () => {
+  it('sees what is kept, gets all of it as an archive by a link of minutes, and it says what it holds', async () => {
+    const person = await stand.person();
+    const { types } = wanted(await person.browser.get('/v1/account/privacy'), 200).json as { types: { holder: string; type: string; onErasure: string; reason?: string }[] };
+    expect(types).toContainEqual(expect.objectContaining({ holder: 'identity', type: 'account', onErasure: 'scrubbed' }));
+    const { requestId, dueAt, receivedAt } = wanted(await person.browser.post('/v1/account/privacy/export', {}), 202).json as unknown as SubjectRequestView;
+    expect(Date.parse(dueAt) - Date.parse(receivedAt)).toBeGreaterThan(27 * 86_400_000);
+    const ready = await settled(person, requestId, 'ready');
+    const { url } = wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/link`), 200).json as { url: string };
+    const zip = wanted(await person.browser.get(url), 200);
+    const bytes = zip.bytes;
+    expect({ bytes: bytes.length, digest: sha256Hex(bytes) }).toEqual({ bytes: ready.file!.bytes, digest: ready.file!.digest });
+    const files = await filesIn(bytes);
+    expect(Object.keys(files)).toEqual(['data/identity.jsonl', 'data/ledger.jsonl', 'index.html', 'manifest.json']);
+    expect(files['data/identity.jsonl']).toContain(person.account.email);
+    const manifest = JSON.parse(files['manifest.json']!) as { files: { path: string; sha256: string }[] };
+    for (const { path, sha256 } of manifest.files) expect({ path, sha256 }).toEqual({ path, sha256: sha256Hex(files[path]!) });
+    const handed = await found('the download is on record', async () => (await stand.recorded('retention.file.handed-out'))[0]);
+    expect(handed.parts.find(({ name }) => name === 'data')?.value).toEqual({ requestId });
+    expect(wanted(await person.browser.get(`${url.slice(0, -2)}AA`), 403).json.code).toBe('FILE_LINK_INVALID');
+  });
+
+  it('asks once: the same again is the same request, for nobody else to see', async () => {
+    const [person, other] = [await stand.person(), await stand.person()];
+    const opened = await Promise.all([1, 2, 3].map(() => person.browser.post('/v1/account/privacy/correct', { details: 'my name is spelled otherwise' })));
+    const ids = opened.map((answer) => wanted(answer, 202).json['requestId'] as string);
+    expect(new Set(ids).size).toBe(1);
+    expect(wanted(await other.browser.post(`/v1/account/privacy/requests/${ids[0]!}/withdraw`), 404).json.code).toBe('SUBJECT_REQUEST_UNKNOWN');
+    await settled(person, ids[0]!, 'waiting');
+    wanted(await person.browser.post(`/v1/account/privacy/requests/${ids[0]!}/withdraw`), 204);
+    expect(await requestsOf(person)).toMatchObject([{ state: 'withdrawn' }]);
+  });
+
+  it('is erased: signed out for good, found in no database, and can prove it with a certificate', async () => {
+    const [person, other] = [await stand.person(), await stand.person()];
+    const { email, userId } = person.account;
+    const name = 'Wilhelmina Quillfeather-Ostrakova';
+    wanted(await person.browser.ask('PATCH', '/v1/account/profile', { body: { name } }), 204);
+    const { certificateUrl, requestId } = wanted(await person.browser.post('/v1/account/privacy/delete', {}), 202).json as unknown as SubjectRequestView & { certificateUrl: string };
+    const { certificate, vkey } = await found('the certificate', async () => {
+      const answer = await other.browser.get(certificateUrl);
+      return answer.status === 200 ? (answer.json as unknown as { certificate: string; vkey: string }) : undefined;
+    });
+    const { kind, statement } = verifyCertificate(certificate, [parseVkey(vkey)]);
+    const said = statement as unknown as ErasureStatement;
+    expect({ kind, subject: said.subject, request: said.request }).toEqual({ kind: 'erasure', subject: userId, request: requestId });
+    expect(said.scrubbed).toContainEqual({ holder: 'identity', type: 'account', class: 'contact', action: 'scrubbed', count: 1 });
+    expect(said.kept.map(({ holder }) => holder).sort()).toEqual(['identity', 'ledger', 'retention']);
+    expect(said.keys.map(({ tenant }) => tenant)).toContain('system');
+    wanted(await person.browser.get('/v1/account/profile'), 401);
+    expect((await person.browser.post('/v1/sign-in', { email, password: person.account.password })).status).toBe(401);
+    for (const database of DATABASES) {
+      await withClient(stand.stack.databaseUrl(database), async (client) => expect({ database, tables: await tablesWith(client, [email, name]) }).toEqual({ database, tables: [] }));
+    }
+    const events = await found('what is recorded of him is unreadable', async () => {
+      const all = (await stand.recorded('identity.user.registered')).filter(({ parts }) => parts.some(({ subject }) => subject === userId));
+      return all.length > 0 && all.every(({ parts }) => parts.filter(({ subject }) => subject === userId).every(({ state }) => state === 'erased')) ? all : undefined;
+    });
+    expect(events).toHaveLength(1);
+    wanted(await other.browser.get('/v1/account/profile'), 200);
+    const tombstones = readFileSync(join(stand.stack.stateDir, 'retention-service/state/erasures.jsonl'), 'utf8');
+    expect(tombstones).toContain(userId);
+    expect(new CanaryScan({ email, name }).find(Buffer.from(tombstones))).toEqual([]);
+  });
+});

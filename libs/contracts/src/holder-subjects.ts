@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { DATA_CLASSES, heldIdSchema } from './holder.js';
+import { tenantSchema } from './ledger-http.js';
+import { keptSchema, scrubbedSchema } from './retention-certificates.js';
+
+/** What retention asks holders about one person (docs/spec/holders.md, "Persons"). */
+
+/** Records of one page of an export. */
+export const HELD_RECORDS_MAX = 100;
+/** Subjects' keys that a holder names of one person. */
+export const HELD_KEYS_MAX = 10_000;
+
+const word = z.string().max(64).regex(/^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words');
+const dataClass = z.enum(DATA_CLASSES);
+const cursor = z.string().min(1).max(512);
+/** Who: a subject of a tenant, as its keys are. */
+const person = { tenant: tenantSchema, subject: heldIdSchema };
+
+/** What a service holds of one type, and what becomes of it when its subject asks for erasure. */
+export const heldTypeSchema = z.strictObject({
+  holder: word,
+  type: word,
+  class: dataClass,
+  count: z.number().int().nonnegative(),
+  onErasure: z.enum(['deleted', 'scrubbed', 'shredded', 'kept']),
+  /** Of what is kept: what the person is told. */
+  reason: z.string().min(1).max(256).optional(),
+});
+export type HeldType = z.output<typeof heldTypeSchema>;
+
+/** One thing that a service holds of somebody, in clear: it is made for that person alone. */
+export const heldRecordSchema = z.strictObject({ type: word, class: dataClass, id: heldIdSchema, at: z.iso.datetime().optional(), value: z.record(z.string(), z.unknown()) });
+export type HeldRecord = z.output<typeof heldRecordSchema>;
+
+/** A subject whose key makes something readable that is about the person. */
+export const heldKeySchema = z.strictObject(person);
+export type HeldKey = z.output<typeof heldKeySchema>;
+
+export const HOLDER_SUBJECT_OPERATIONS = {
+  /** What is held of somebody, and under which subjects' keys. A page may be empty and still be followed by another. */
+  'held-subject': {
+    args: z.strictObject({ ...person, after: cursor.optional() }),
+    result: z.strictObject({ types: z.array(heldTypeSchema).max(100), keys: z.array(heldKeySchema).max(HELD_KEYS_MAX), next: cursor.optional() }),
+  },
+  /** All of it, in pages. */
+  'held-export': {
+    args: z.strictObject({ ...person, after: cursor.optional(), limit: z.number().int().min(1).max(HELD_RECORDS_MAX) }),
+    result: z.strictObject({ records: z.array(heldRecordSchema).max(HELD_RECORDS_MAX), next: cursor.optional() }),
+  },
+  /** Takes away what nothing obliges to keep, once a request: again it gives the same answer. The keys are those of `held-subject`, as they were before. */
+  'held-scrub-subject': {
+    args: z.strictObject({ ...person, requestId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be an id') }),
+    result: z.strictObject({ scrubbed: z.array(scrubbedSchema).max(100), kept: z.array(keptSchema).max(100), keys: z.array(heldKeySchema).max(HELD_KEYS_MAX) }),
+  },
+} as const;
