@@ -76,6 +76,7 @@ describe('the key service as a process', () => {
   it(`killed ${KILLS} times under load it loses no key that was handed out, and comes back by itself`, async () => {
     let child: ChildProcess | undefined;
     let isOver = false;
+    const sealed: { tenant: string; context: typeof PLACE; text: string }[] = [];
     const kill = (async () => {
       for (let i = 0; i < KILLS; i++) {
         ({ child } = launch());
@@ -86,9 +87,10 @@ describe('the key service as a process', () => {
       }
       ({ child } = launch());
       await until('ready', isReady);
+      // On a slow machine a life may be too short for anybody to be answered.
+      await until('sealed', async () => sealed.length > KILLS);
       isOver = true;
     })();
-    const sealed: { tenant: string; context: typeof PLACE; text: string }[] = [];
     const work = async (name: string): Promise<void> => {
       for (let i = 0; !isOver; i++) {
         // A client that has cached nothing: each round asks.

@@ -42,6 +42,9 @@ const schema = z.object({
   RETENTION_HOLIDAYS: z.string().default('').transform((text) => text.split(',').map((day) => day.trim()).filter((day) => day !== '')).refine((days) => days.every((day) => z.iso.date().safeParse(day).success), 'must be days such as 2026-12-25'),
   /** How long a person can withdraw a deletion before it is carried out. */
   RETENTION_ERASURE_WAIT_SECONDS: count(0, 604_800).default(3_600),
+  /** Between two sweeps over everything that is held. */
+  RETENTION_SWEEP_SECONDS: count(1, 86_400).default(3_600),
+  RETENTION_ORDERS_PER_SECOND_MAX: count(1, 1_000).default(10),
   RETENTION_HTTP_HOST: z.string().default('127.0.0.1'),
   RETENTION_HTTP_PORT: count(0, 65_535).default(8084),
   RETENTION_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -65,6 +68,8 @@ export function readConfig(env: Environment) {
     erasureWaitMs: config.RETENTION_ERASURE_WAIT_SECONDS * 1_000,
     timeZone: config.RETENTION_TIME_ZONE,
     holidays: new Set(config.RETENTION_HOLIDAYS),
+    sweepPauseMs: config.RETENTION_SWEEP_SECONDS * 1_000,
+    ordersPerSecondMax: config.RETENTION_ORDERS_PER_SECOND_MAX,
     httpHost: config.RETENTION_HTTP_HOST,
     httpPort: config.RETENTION_HTTP_PORT,
     logLevel: config.RETENTION_LOG_LEVEL,

@@ -9,6 +9,7 @@ import type { PersonHolders } from './requests/person-holders.js';
 import type { Tombstones } from './requests/tombstones.js';
 import type { RequestRows } from './store/request-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
+import type { Recall } from './sweep/recall.js';
 
 /** What requests of data subjects stand on. */
 export interface RequestFlows {
@@ -37,6 +38,8 @@ export interface Flows extends RequestFlows {
   readonly holds: HoldRows;
   /** After a hold's release nothing that it covered is destroyed for so long. */
   readonly announceMs: number;
+  /** Calls back orders that a hold touches. */
+  readonly recall: Recall;
   /** A new opaque id. */
   readonly newId: () => string;
 }

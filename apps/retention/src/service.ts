@@ -20,6 +20,7 @@ import { RequestWorker } from './requests/worker.js';
 import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
 import { HoldRows } from './store/hold-rows.js';
 import { PolicyRows } from './store/policy-rows.js';
+import { openSweep } from './sweep/open-sweep.js';
 
 const ID_BYTES = 16;
 /** Identity answers in milliseconds or is away. */
@@ -54,7 +55,9 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   registerEventStoreMetrics(store, registry);
   const fileStore = openFileStore(config, parts.secrets.s3SecretAccessKey);
   const wakes = { wake: (): void => undefined };
-  const flows = flowsOf(parts, { ...openRequests(parts, fileStore, now), worker: { wake: () => wakes.wake() } });
+  const stores = storesOf(parts, { ...openRequests(parts, fileStore, now), worker: { wake: () => wakes.wake() } });
+  const sweep = openSweep(parts, stores, now);
+  const flows: Flows = { ...stores, recall: sweep.recall };
   const worker = new RequestWorker(flows, log);
   wakes.wake = () => worker.wake();
   const due = new DueWatch(flows, registry, log);
@@ -76,11 +79,12 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   await receiver.start();
   worker.start();
   due.start();
+  sweep.loop.start();
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },
-    { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop()]).then(() => undefined) },
+    { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },
     { name: 'close stores and bus', run: () => closeParts(parts).finally(() => fileStore.close()) },
@@ -88,7 +92,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   return { url, log, shutdown };
 }
 
-function flowsOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Flows {
+function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall'> {
   return {
     ...requests,
     tenant: config.tenant,

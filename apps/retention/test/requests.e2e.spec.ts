@@ -60,6 +60,14 @@ describe('whoever has an account', () => {
     expect(await requestsOf(person)).toMatchObject([{ state: 'withdrawn' }]);
   });
 
+  it('is not erased while a hold names it, and is told so', async () => {
+    const person = await stand.person();
+    wanted(await stand.admin.browser.post('/v1/retention/holds', { matter: 'Case 7', scope: { subjects: [person.account.userId] }, reason: 'a claim' }), 201);
+    const { requestId } = wanted(await person.browser.post('/v1/account/privacy/delete', {}), 202).json as unknown as SubjectRequestView;
+    expect((await settled(person, requestId, 'held')).reason).toBe('a legal hold forbids erasing it; it is erased when the hold is over');
+    wanted(await person.browser.get('/v1/account/privacy'), 200);
+  });
+
   it('is erased: signed out for good, found in no database, and can prove it with a certificate', async () => {
     const [person, other] = [await stand.person(), await stand.person()];
     const { email, userId } = person.account;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { subjectRequestAggregate, type SubjectRequest, type SubjectRequestCommand } from '../src/domain/subject-request.js';
+import { holdOver } from '../src/requests/hold-against.js';
 import { Tombstones } from '../src/requests/tombstones.js';
 
 const RECEIVED = Date.parse('2026-03-05T10:00:00Z');
@@ -78,5 +79,20 @@ describe('tombstones', () => {
     await tombstones.append({ ...one, requestId: 'r3' });
     expect(await tombstones.read()).toEqual([one, { ...one, requestId: 'r3' }]);
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('a hold against an erasure', () => {
+  const persons = [{ tenant: 'acme', subject: 'user-1' }, { tenant: 'system', subject: 'person-1' }];
+  it.each([
+    ['names the person', undefined, { subjects: ['user-1'] }, true],
+    ['names the person as another ledger does', 'system', { subjects: ['person-1'] }, true],
+    ['names somebody else', undefined, { subjects: ['user-2'] }, false],
+    ['names types, which may be theirs', 'acme', { types: ['session'] }, true],
+    ['is over everything of an organisation that knows them', 'acme', { everything: true as const }, true],
+    ['is over everything of one that does not', 'other', { everything: true as const }, false],
+  ])('%s', (_what, organization, scope, stands) => {
+    const hold = { id: 'h1', scope, placedMs: 0, ...(organization === undefined ? {} : { organization }) };
+    expect(holdOver([hold], persons)).toBe(stands ? hold : undefined);
   });
 });

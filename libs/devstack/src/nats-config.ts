@@ -37,6 +37,8 @@ max_connections: 256
 ping_interval: 10s
 ping_max: 3
 write_deadline: 10s
+# A client that waits for a core must not be taken for one that cannot sign: by default it has two seconds.
+authorization { timeout: 10 }
 
 jetstream {
   store_dir: ${JSON.stringify(c.storeDir)}

@@ -1,7 +1,7 @@
 import { HOLDS_MAX, type HoldView, type RetentionArgs, type RetentionResult } from '@countersign/contracts';
 import { streamOf } from '@countersign/event-store';
 import type { PoolClient } from '@countersign/postgres';
-import { holdAggregate, type HoldCommand } from '../domain/hold.js';
+import { holdAggregate, scopeOf, type HoldCommand } from '../domain/hold.js';
 import { RetentionFault } from '../domain/retention-fault.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
@@ -29,7 +29,7 @@ export function holdHandlers(flows: Flows): Pick<Handlers, Names> {
   };
 }
 
-async function place({ store, tenant, newId }: Flows, { organization, matter, scope, custodian, reason }: RetentionArgs<'hold-place'>, asker: Asker): Promise<RetentionResult<'hold-place'>> {
+async function place({ store, tenant, newId, recall }: Flows, { organization, matter, scope, custodian, reason }: RetentionArgs<'hold-place'>, asker: Asker): Promise<RetentionResult<'hold-place'>> {
   authorise(asker, 'hold.place', { organization });
   const holdId = idFor(asker, 'hold', newId);
   const placedBy = asker.view.userId;
@@ -44,6 +44,8 @@ async function place({ store, tenant, newId }: Flows, { organization, matter, sc
       asker.checkFresh();
     },
   });
+  // On record: no order is given any more that it covers. What was given before is called back where it is.
+  await recall({ organization, scope: scopeOf(scope) });
   return { holdId, inForceSince: events[0]!.time };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '@countersign/runtime';
 import { Gauge, type Registry } from 'prom-client';
 import type { Flows } from '../parts.js';
 import { bySelf } from './because.js';
+import { holdAgainst } from './hold-against.js';
 import { changeRequest } from './request-store.js';
 
 const ROUND_MS = 30_000;
@@ -10,7 +11,7 @@ const ROUND_MS = 30_000;
 const LOOKED_AT_MAX = 1_000;
 const ENDED_A_ROUND_MAX = 100;
 
-/** Tells ahead of time what is due, and that it is too late; takes away exports whose time is over. */
+/** Tells ahead of time what is due, and that it is too late; takes away exports whose time is over; takes up what a hold has stopped. */
 export class DueWatch {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -56,6 +57,10 @@ export class DueWatch {
     this.#overdue.set(rows.filter(({ due_at }) => now >= due_at).length);
     if (rows[0] === undefined) this.#next.reset();
     else this.#next.set((rows[0].due_at.getTime() - now.getTime()) / 1_000);
+    for (const row of await requests.held(LOOKED_AT_MAX)) {
+      // Whether all of it may go is found out when it is carried out, which is dearer.
+      if ((await holdAgainst(this.flows, [row])) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
+    }
     for (const requestId of await files.removeEnded(now, ENDED_A_ROUND_MAX)) {
       const row = await requests.find(requestId);
       if (row !== undefined) await changeRequest(this.flows, row, { type: 'complete', outcome: {} }, bySelf(requestId, now));

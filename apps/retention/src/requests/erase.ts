@@ -4,12 +4,16 @@ import { erasureStatementSchema, type ErasureStatement, type HeldKey, type Kept 
 import type { KeyClient } from '@countersign/key-client';
 import type { Flows } from '../parts.js';
 import type { RequestRow } from '../store/request-rows.js';
+import { holdRules, rulesVersion } from '../sweep/rule-gate.js';
 import { nameOf, type Person } from './person-holders.js';
 import { bySelf } from './because.js';
+import { holdAgainst } from './hold-against.js';
 import { changeRequest, counted } from './request-store.js';
 import type { Tombstone } from './tombstones.js';
 
 const REASON = 'request of the data subject';
+/** What the person is shown: not which matter it is. */
+const HELD_REASON = 'a legal hold forbids erasing it; it is erased when the hold is over';
 const NO_KEY = '-';
 /** Line of a destruction receipt that names the key (docs/spec/keys-api.md, "Destruction receipt"). */
 const KEY_LINE = 4;
@@ -18,18 +22,23 @@ const KEY_LINE = 4;
 const OWN_KEPT: Kept = { holder: 'retention', type: 'subject-request', class: 'legal', reason: 'that you asked, when, and what was done about it must be provable' };
 
 /**
- * Erases somebody: tombstone outside the databases → every service lets go → keys destroyed → certificate, signed, checked, on record. Each
- * step may be repeated, so a crash anywhere is followed by doing all of it again.
+ * Erases somebody: no hold → begun on record → tombstone outside the databases → every service lets go → keys destroyed → certificate,
+ * signed, checked, on record. Each step may be repeated, so a crash anywhere is followed by doing all of it again. A hold wins until the
+ * tombstone is written; afterwards something may be gone, and the rest follows. Throws RulesMoved when a hold or policy changes as it begins.
  */
 export async function erase(flows: Flows, row: RequestRow): Promise<void> {
-  const { tombstones, persons, now } = flows;
+  const { tombstones, persons, pool, now } = flows;
   const person = { tenant: row.tenant, subject: row.subject };
   const requestedAt = row.received_at.toISOString();
-  // Before anything is gone: a database that is put back later must be told.
-  await tombstones.append({ requestId: row.request_id, ...person, at: requestedAt });
-  await changeRequest(flows, row, { type: 'begin-erasure' }, bySelf(row.request_id, now()));
   // Under whose keys it all lies is seen before it goes.
   const { keys: seen } = await persons.show(person);
+  if (!(await tombstones.read()).some(({ requestId }) => requestId === row.request_id)) {
+    const rules = await rulesVersion(pool);
+    if ((await holdAgainst(flows, seen)) !== undefined) return changeRequest(flows, row, { type: 'wait', reason: HELD_REASON, isHeld: true }, bySelf(row.request_id, now()));
+    await changeRequest(flows, row, { type: 'begin-erasure' }, bySelf(row.request_id, now(), (client) => holdRules(client, rules)));
+    // Before anything is gone: a database that is put back later must be told.
+    await tombstones.append({ requestId: row.request_id, ...person, at: requestedAt });
+  }
   const { scrubbed, kept, keys } = await persons.scrub(person, row.request_id);
   const destroyed = await destroyKeys(flows.keyClient, uniqueKeys([...seen, ...keys]), row.request_id);
   await flows.files.removeOf(person);

@@ -7,6 +7,8 @@ const UNIQUE_VIOLATION = '23505';
 const CLAIM_MS = 15 * 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const PAUSE_MS_MAX = 15 * 60_000;
+/** What a hold has stopped is looked at again after so long. */
+const HELD_MS = 3_600_000;
 
 export interface RequestRow {
   readonly request_id: string;
@@ -53,6 +55,11 @@ export class RequestRows {
 
   async page(isOpen: boolean, after: string, limit: number): Promise<RequestRow[]> {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE (r.closed_at IS NULL) = $1 AND r.request_id > $2 ORDER BY r.request_id LIMIT $3`, [isOpen, after, limit])).rows;
+  }
+
+  /** Those that a hold has stopped some time ago. */
+  async held(limit: number): Promise<RequestRow[]> {
+    return (await this.pool.query<RequestRow>(`${SQL} WHERE r.state = 'held' AND r.next_at <= now() ORDER BY r.received_at LIMIT $1`, [limit])).rows;
   }
 
   /** Takes one that is to be worked on, so that nobody else does meanwhile. */
@@ -102,7 +109,7 @@ export async function applyRequestEvents(client: PoolClient, requestId: string, 
     if (what === 'opened') await insertRequest(client, requestId, tenant, data as Readonly<Record<string, string | boolean>>);
     if (what === 'verified' || what === 'resumed') await client.query(`UPDATE subject_requests SET state = 'working', reason = NULL, next_at = now() WHERE request_id = $1`, [requestId]);
     if (what === 'extended') await client.query('UPDATE subject_requests SET is_extended = true, due_at = $2, alerts = 0 WHERE request_id = $1', [requestId, data?.['dueAt']]);
-    if (what === 'waiting') await client.query('UPDATE subject_requests SET state = $2, reason = $3 WHERE request_id = $1', [requestId, data?.['state'], data?.['reason']]);
+    if (what === 'waiting') await client.query(`UPDATE subject_requests SET state = $2, reason = $3, next_at = now() + $4 * interval '1 millisecond' WHERE request_id = $1`, [requestId, data?.['state'], data?.['reason'], HELD_MS]);
     if (what === 'prepared') await client.query(`UPDATE subject_requests SET state = 'ready' WHERE request_id = $1`, [requestId]);
     if (what === 'alerted') await client.query('UPDATE subject_requests SET alerts = $2 WHERE request_id = $1', [requestId, data?.['alerts']]);
     if (what === 'completed' || what === 'refused' || what === 'withdrawn') {

@@ -1,0 +1,20 @@
+import type { Hold } from '@countersign/retention-rules';
+import type { Flows } from '../parts.js';
+import type { Person } from './person-holders.js';
+
+/**
+ * The hold that stands against an erasure, if one does. A key is destroyed with everything under it, so a hold over anything
+ * that might be somebody's stands against all of it; one that names subjects stands against theirs alone. A released one does so
+ * until its time of announcement is over.
+ * @param persons under which names, and in whose ledgers, the person is known
+ */
+export function holdOver(holds: readonly Hold[], persons: readonly Person[]): Hold | undefined {
+  const tenants = new Set(persons.map(({ tenant }) => tenant));
+  const subjects = new Set(persons.map(({ subject }) => subject));
+  return holds.find(({ organization, scope }) => (organization === undefined || tenants.has(organization)) && (scope.subjects?.some((subject) => subjects.has(subject)) ?? true));
+}
+
+/** The same with the holds of this moment. */
+export async function holdAgainst({ holds, announceMs, now }: Pick<Flows, 'holds' | 'announceMs' | 'now'>, persons: readonly Person[]): Promise<Hold | undefined> {
+  return holdOver(await holds.rules(new Date(now().getTime() - announceMs)), persons);
+}
