@@ -7,7 +7,7 @@ import { runVisibly, stopCode } from './child.mjs';
 import { PART_TARGETS } from './e2e-parts.mjs';
 import { RESULTS_DIR, ROOT, jestEnv } from './workspace.mjs';
 
-// Such a suite waits for servers about as long as it works: two cores are busy with three of them, and the third costs the others little.
+// As many as the smallest machine has cores: with three, servers and their clients wait for a core longer than their time limits now and then.
 const E2E_AT_ONCE = 2;
 const SEED_MAX = 2 ** 31;
 // Whoever sees the end of a log only must see what failed: enough of each message, and not so much that it is pushed out.

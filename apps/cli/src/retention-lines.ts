@@ -35,3 +35,25 @@ function ruleText({ name, type, class: dataClass, keep, byLaw, dispose }: Retent
 }
 
 const periodText = (period: Period): string => Object.entries(period).flatMap(([unit, count]) => (count === undefined ? [] : [`${count} ${unit}`])).join(' ');
+
+/** What the edge answers when a hold is placed. */
+export interface PlacedHold {
+  readonly holdId: string;
+  readonly inForceSince: string;
+  readonly goneBefore?: readonly RecalledOrder[];
+  readonly undecided?: readonly (RecalledOrder & { readonly voidAt: string })[];
+}
+
+interface RecalledOrder {
+  readonly order: string;
+  readonly type: string;
+  readonly resources: number;
+}
+
+export function placedLines({ holdId, inForceSince, goneBefore = [], undecided = [] }: PlacedHold): string[] {
+  return [
+    `hold ${holdId} in force since ${inForceSince}`,
+    ...goneBefore.map(({ order, type, resources }) => `  gone before: ${resources} of ${type}, order ${order}`),
+    ...undecided.map(({ order, type, resources, voidAt }) => `  not known yet: ${resources} of ${type}, order ${order}, void at ${voidAt}`),
+  ];
+}

@@ -60,6 +60,16 @@ describe('whoever has an account', () => {
     expect(await requestsOf(person)).toMatchObject([{ state: 'withdrawn' }]);
   });
 
+  it('is restricted on record at once, until it is answered or withdrawn', async () => {
+    const person = await stand.person();
+    const restricted = (): Promise<number> => withClient(stand.stack.databaseUrl('retention'), async (client) => (await client.query('SELECT FROM restrictions WHERE subject = $1', [person.account.userId])).rowCount ?? 0);
+    const { requestId } = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
+    await settled(person, requestId, 'waiting');
+    expect(await restricted()).toBe(1);
+    wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/withdraw`), 204);
+    expect(await restricted()).toBe(0);
+  });
+
   it('is not erased while a hold names it, and is told so', async () => {
     const person = await stand.person();
     wanted(await stand.admin.browser.post('/v1/retention/holds', { matter: 'Case 7', scope: { subjects: [person.account.userId] }, reason: 'a claim' }), 201);

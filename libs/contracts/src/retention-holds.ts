@@ -50,6 +50,9 @@ export type HoldView = z.output<typeof holdViewSchema>;
 /** What the ledger proves about it: an event, and where it lies. */
 const proofSchema = z.strictObject({ type: z.string(), eventId: z.uuid(), at: time, ledger: z.string(), index: z.number().int().nonnegative().optional(), recordedAt: z.string().optional() });
 
+/** The deletion that an order was: its id, under which the ledger has it, and how much it names. */
+const recalledOrderSchema = z.strictObject({ order: opaqueId, type: resourceTypeSchema, resources: z.number().int().positive() });
+
 const ofSet = { organization: organization.optional() };
 const one = { ...ofSet, holdId: opaqueId };
 
@@ -58,7 +61,14 @@ export const HOLD_OPERATIONS = {
   'hold-place': {
     asker: 'edge',
     args: z.strictObject({ ...ofSet, matter: line(200), scope: holdScopeSchema, custodian: opaqueId.optional(), reason }),
-    result: z.strictObject({ holdId: opaqueId, inForceSince: time }),
+    result: z.strictObject({
+      holdId: opaqueId,
+      inForceSince: time,
+      /** Orders over what it may cover that were carried out before it was in force. */
+      goneBefore: z.array(recalledOrderSchema).optional(),
+      /** Orders that could not be called back, because nobody answers: what they name may have gone before, and goes no more after `voidAt`. */
+      undecided: z.array(recalledOrderSchema.extend({ voidAt: time })).optional(),
+    }),
     faults: ['ORGANIZATION_UNKNOWN', 'HOLDS_TOO_MANY', 'QUERY_MALFORMED'],
     emits: ['retention.hold.placed'],
   },

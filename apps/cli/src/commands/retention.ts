@@ -5,7 +5,7 @@ import { usageError } from '../exit-code.js';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { certificateCommand } from './retention-certificate.js';
-import { holdLine, outcomeLines, policyLines, proposalLine } from '../retention-lines.js';
+import { holdLine, outcomeLines, placedLines, policyLines, proposalLine, type PlacedHold } from '../retention-lines.js';
 
 interface Options extends EdgeOptions {
   readonly json?: boolean;
@@ -131,8 +131,8 @@ function holdCommand(io: Io, ended: Ended): Command {
     .action((options: HoldOptions) =>
       run(io, ended, options, async (output) => {
         const { matter, reason, custodian } = options;
-        const placed = await asSomebody(options, io, (api) => api.post<{ holdId: string; inForceSince: string }>(`${placeOf(options)}/holds`, { matter, reason, ...(custodian === undefined ? {} : { custodian }), scope: scopeOf(options) }));
-        output.result({ ok: true, ...placed }, () => [`hold ${placed.holdId} in force since ${placed.inForceSince}`]);
+        const placed = await asSomebody(options, io, (api) => api.post<PlacedHold>(`${placeOf(options)}/holds`, { matter, reason, ...(custodian === undefined ? {} : { custodian }), scope: scopeOf(options) }));
+        output.result({ ok: true, ...placed }, () => placedLines(placed));
       }),
     );
   return withExamples(asked(command), ["retention hold --matter 'Audit 2026' --reason 'letter of 2 November' --subject user-7 --organization acme --sign-in -"]);

@@ -1,9 +1,10 @@
-import { HOLDS_MAX, type HoldView, type RetentionArgs, type RetentionResult } from '@countersign/contracts';
+import { HOLDS_MAX, ORDER_GRACE_MS, type HoldView, type RetentionArgs, type RetentionResult } from '@countersign/contracts';
 import { streamOf } from '@countersign/event-store';
 import type { PoolClient } from '@countersign/postgres';
 import { holdAggregate, scopeOf, type HoldCommand } from '../domain/hold.js';
 import { RetentionFault } from '../domain/retention-fault.js';
 import type { Flows } from '../parts.js';
+import type { OpenOrder } from '../sweep/order-rows.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { authorise } from '../request/authorise.js';
 import { idFor } from '../request/id-for.js';
@@ -45,9 +46,16 @@ async function place({ store, tenant, newId, recall }: Flows, { organization, ma
     },
   });
   // On record: no order is given any more that it covers. What was given before is called back where it is.
-  await recall({ organization, scope: scopeOf(scope) });
-  return { holdId, inForceSince: events[0]!.time };
+  const { gone, unanswered } = await recall({ organization, scope: scopeOf(scope) });
+  return {
+    holdId,
+    inForceSince: events[0]!.time,
+    ...(gone.length === 0 ? {} : { goneBefore: gone.map(shownOrder) }),
+    ...(unanswered.length === 0 ? {} : { undecided: unanswered.map((open) => ({ ...shownOrder(open), voidAt: new Date(Date.parse(open.order.expiresAt) + ORDER_GRACE_MS).toISOString() })) }),
+  };
 }
+
+const shownOrder = ({ order, resources }: OpenOrder): { readonly order: string; readonly type: string; readonly resources: number } => ({ order: order.orderId, type: order.type, resources: resources.length });
 
 type Change = HoldCommand extends infer C ? (C extends HoldCommand ? Omit<C, 'holdId' | 'by' | 'nowMs' | 'origin'> : never) : never;
 

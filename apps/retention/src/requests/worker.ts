@@ -80,7 +80,8 @@ async function carryOut(flows: Flows, row: RequestRow): Promise<void> {
     case 'correct':
       return changeRequest(flows, row, { type: 'wait', reason: 'somebody has to make the correction', isHeld: false }, because);
     case 'restrict':
-      return changeRequest(flows, row, { type: 'complete', outcome: {} }, bySelf(requestId, flows.now(), async (client) => {
+      // It is on record and shown from now on; that nobody uses it meanwhile is up to people.
+      return changeRequest(flows, row, { type: 'wait', reason: 'somebody has to see to it that it is kept and not used', isHeld: false }, bySelf(requestId, flows.now(), async (client) => {
         await client.query('INSERT INTO restrictions (tenant, subject, request_id, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [tenant, subject, requestId, flows.now()]);
       }));
   }

@@ -114,6 +114,8 @@ export async function applyRequestEvents(client: PoolClient, requestId: string, 
     if (what === 'alerted') await client.query('UPDATE subject_requests SET alerts = $2 WHERE request_id = $1', [requestId, data?.['alerts']]);
     if (what === 'completed' || what === 'refused' || what === 'withdrawn') {
       await client.query('UPDATE subject_requests SET state = $2, closed_at = $3, reason = coalesce($4, reason) WHERE request_id = $1', [requestId, what, time, data?.['reason'] ?? null]);
+      // What was restricted stays so when the request is answered, and not when its owner or a refusal has ended it.
+      if (what !== 'completed') await client.query('DELETE FROM restrictions WHERE request_id = $1', [requestId]);
     }
   }
 }
