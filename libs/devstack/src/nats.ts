@@ -10,7 +10,7 @@ import { killAtExit } from './exit-hook.js';
 import { choosePort } from './free-port.js';
 import { natsServerProgram } from './nats-binary.js';
 import { natsConfig } from './nats-config.js';
-import { commandLine, endProcess, signal, waitGone } from './process-file.js';
+import { commandLine, endProcess, signal, waitGone, waitStopped } from './process-file.js';
 import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
 
 const START_LIMIT_MS = 20_000;
@@ -44,7 +44,7 @@ export interface NatsServer {
   readonly storeDir: string;
   /** Resolves when the process is gone. Calling it again is fine. */
   stop(): Promise<void>;
-  /** Sends a signal; for SIGKILL resolves when the process is gone. */
+  /** Sends a signal; for SIGKILL resolves when the process is gone, for SIGSTOP when it stands still. */
   kill(name: NodeJS.Signals): Promise<void>;
 }
 
@@ -173,6 +173,7 @@ function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir,
     async kill(name) {
       signal(pid, name);
       if (name === 'SIGKILL') await waitGone(pid, 5_000);
+      if (name === 'SIGSTOP') await waitStopped(pid, 5_000);
     },
   };
 }

@@ -51,6 +51,23 @@ export async function waitGone(pid: number, timeoutMs: number): Promise<boolean>
   return true;
 }
 
+/** Resolves when every thread of a process stands still (Linux; at once elsewhere): SIGSTOP was sent, and until then they may still answer. */
+export async function waitStopped(pid: number, timeoutMs: number): Promise<boolean> {
+  const until = performance.now() + timeoutMs;
+  while (!isStopped(pid)) {
+    if (performance.now() > until) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
+}
+
+function isStopped(pid: number): boolean {
+  if (process.platform !== 'linux') return true;
+  const tasks = `/proc/${String(pid)}/task`;
+  // proc_pid_stat(5): the state follows the name, which stands in parentheses and may hold some itself.
+  return readdirSync(tasks).every((task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').replace(/^.*\) /s, '').startsWith('T'));
+}
+
 /** Sends each signal in turn, waiting its time for the process to end. A frozen process is woken to get it. */
 export async function endProcess(pid: number, steps: readonly (readonly [NodeJS.Signals, number])[]): Promise<void> {
   for (const [name, timeoutMs] of steps) {
