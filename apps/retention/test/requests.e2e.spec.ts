@@ -68,6 +68,11 @@ describe('whoever has an account', () => {
     expect(await restricted()).toBe(1);
     wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/withdraw`), 204);
     expect(await restricted()).toBe(0);
+    const again = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
+    await settled(person, again.requestId, 'waiting');
+    wanted(await stand.admin.browser.post(`/v1/privacy/requests/${again.requestId}/complete`, { outcome: 'taken out of every mailing' }), 204);
+    expect((await requestsOf(person)).find(({ requestId: id }) => id === again.requestId)?.state).toBe('completed');
+    expect(await restricted()).toBe(1);
   });
 
   it('is not erased while a hold names it, and is told so', async () => {

@@ -20,6 +20,9 @@ type Names = 'privacy-show' | 'request-open' | 'request-own-list' | 'request-wit
 /** What takes a fresh proof of who asks takes it here too: the permission is a sensitive one. */
 const PERMISSION: Readonly<Record<Kind, PermissionId>> = { export: 'personal.export', delete: 'erasure.order', correct: 'user.update', restrict: 'user.update' };
 
+/** What people have to see to, and then say that it is done. */
+const BY_HAND: ReadonlySet<Kind> = new Set(['correct', 'restrict']);
+
 export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
   return {
     'privacy-show': async (_args, asker) => {
@@ -138,7 +141,7 @@ async function answerable(flows: Flows, requestId: string, asker: Asker): Promis
 
 async function complete(flows: Flows, requestId: string, outcome: string, asker: Asker): Promise<Record<string, never>> {
   const row = await answerable(flows, requestId, asker);
-  if (row.closed_at === null && (row.state !== 'waiting' || row.kind !== 'correct')) throw new RetentionFault('SUBJECT_REQUEST_NOT_WAITING', 'nobody has to do anything for it by hand');
+  if (row.closed_at === null && (row.state !== 'waiting' || !BY_HAND.has(row.kind))) throw new RetentionFault('SUBJECT_REQUEST_NOT_WAITING', 'nobody has to do anything for it by hand');
   await changeRequest(flows, row, { type: 'complete', outcome: { outcome } }, becauseOf(asker));
   return {};
 }
