@@ -61,6 +61,15 @@ describe('a request of a data subject', () => {
     expect(() => after([{ type: 'withdraw' }, 0])).toThrow(expect.objectContaining({ code: 'SUBJECT_REQUEST_UNKNOWN' }));
   });
 
+  it('is taken back until the erasure has begun, and again when that came to nothing', () => {
+    const begun = [[{ ...OPEN, kind: 'delete' }, RECEIVED], [{ type: 'begin-erasure' }, RECEIVED]] as const;
+    for (const late of [{ type: 'withdraw' }, { type: 'refuse', reason: 'x' }] as const) {
+      expect(() => after(...begun, [late, RECEIVED])).toThrow(expect.objectContaining({ code: 'SUBJECT_REQUEST_CLOSED' }));
+      expect(after(...begun, [{ type: 'wait', reason: 'x', isHeld: false }, RECEIVED], [late, RECEIVED]).types.length).toBe(1);
+    }
+    expect(after(...begun, [{ type: 'wait', reason: 'x', isHeld: false }, RECEIVED], [{ type: 'resume' }, RECEIVED]).state.state).toBe('working');
+  });
+
   it('cannot come in tomorrow', () => {
     expect(() => after([OPEN, RECEIVED - 1])).toThrow(expect.objectContaining({ code: 'REQUEST_MALFORMED', detail: { field: 'receivedAt' } }));
   });
@@ -78,6 +87,10 @@ describe('tombstones', () => {
     appendFileSync(join(folder, 'state/erasures.jsonl'), '{"requestId":"r2","ten');
     await tombstones.append({ ...one, requestId: 'r3' });
     expect(await tombstones.read()).toEqual([one, { ...one, requestId: 'r3' }]);
+    await tombstones.append({ ...one, isVoid: true });
+    expect(await tombstones.read()).toEqual([{ ...one, requestId: 'r3' }]);
+    await tombstones.append(one);
+    expect(await tombstones.read()).toEqual([{ ...one, requestId: 'r3' }, one]);
     rmSync(folder, { recursive: true });
   });
 });

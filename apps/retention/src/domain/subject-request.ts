@@ -15,6 +15,8 @@ export interface SubjectRequest {
   readonly extendedDueAtMs: number | undefined;
   readonly isExtended: boolean;
   readonly alerts: number;
+  /** Something of the person may be gone. */
+  readonly isErasing: boolean;
 }
 
 type Change =
@@ -70,13 +72,15 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
     case 'extend':
       return extend(command.reason, command.nowMs, request);
     case 'withdraw':
+      requireWhole(request);
       return [happened('subject-request.withdrawn', { subject })];
     case 'refuse':
+      requireWhole(request);
       return [happened('subject-request.refused', { subject, reason: command.reason }, { severity: 'notice' })];
     case 'wait':
       return request.state === 'waiting' || request.state === 'held' ? [] : [happened('subject-request.waiting', { subject, reason: command.reason, state: command.isHeld ? 'held' : 'waiting' }, { severity: 'notice' })];
     case 'resume':
-      return request.state === 'held' ? [happened('subject-request.resumed', { subject }, { severity: 'notice' })] : [];
+      return request.state === 'held' || request.state === 'waiting' ? [happened('subject-request.resumed', { subject }, { severity: 'notice' })] : [];
     case 'begin-erasure':
       return [happened('erasure.begun', { subject }, { severity: 'warning' })];
     case 'prepare':
@@ -86,6 +90,11 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
     case 'alert':
       return command.alerts <= request.alerts ? [] : [alerted(request, command)];
   }
+}
+
+/** What is half gone cannot be had back: it is carried through. Throws SUBJECT_REQUEST_CLOSED. */
+function requireWhole({ isErasing }: SubjectRequest): void {
+  if (isErasing) throw new RetentionFault('SUBJECT_REQUEST_CLOSED', 'the erasure has begun');
 }
 
 function open(command: Extract<SubjectRequestCommand, { type: 'open' }>, request: SubjectRequest | undefined): readonly RequestEvent[] {
@@ -112,7 +121,7 @@ function evolve(request: SubjectRequest | undefined, { type, data }: Pick<Reques
   const what = type.slice('retention.'.length);
   if (what === 'subject-request.opened') {
     const { kind, law, subject, isVerified, receivedAt, dueAt, extendedDueAt } = data as { kind: SubjectRequestKind; law: PrivacyLaw; subject: string; isVerified: boolean; receivedAt: string; dueAt: string; extendedDueAt?: string };
-    return { kind, law, subject, state: isVerified ? 'working' : 'unverified', receivedAtMs: msOf(receivedAt), dueAtMs: msOf(dueAt), extendedDueAtMs: extendedDueAt === undefined ? undefined : msOf(extendedDueAt), isExtended: false, alerts: 0 };
+    return { kind, law, subject, state: isVerified ? 'working' : 'unverified', receivedAtMs: msOf(receivedAt), dueAtMs: msOf(dueAt), extendedDueAtMs: extendedDueAt === undefined ? undefined : msOf(extendedDueAt), isExtended: false, alerts: 0, isErasing: false };
   }
   if (request === undefined) return undefined;
   switch (what) {
@@ -122,7 +131,9 @@ function evolve(request: SubjectRequest | undefined, { type, data }: Pick<Reques
     case 'subject-request.extended':
       return { ...request, isExtended: true, dueAtMs: msOf(data['dueAt']), alerts: 0 };
     case 'subject-request.waiting':
-      return { ...request, state: data['state'] as SubjectRequestState };
+      return { ...request, state: data['state'] as SubjectRequestState, isErasing: false };
+    case 'erasure.begun':
+      return { ...request, isErasing: true };
     case 'subject-request.prepared':
       return { ...request, state: 'ready' };
     case 'subject-request.alerted':

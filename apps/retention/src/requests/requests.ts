@@ -113,10 +113,15 @@ async function shown(flows: Flows, requestId: string, isOwn: boolean): Promise<O
 
 /** Whoever proves who he is verifies what came in his name by another way. */
 async function repeat(flows: Flows, row: RequestRow, isVerified: boolean, asker: Asker): Promise<OpenedRequest> {
-  const isProof = isVerified && row.state === 'unverified';
-  await changeRequest(flows, row, isProof ? { type: 'verify', how: 'signed in, with a fresh proof' } : { type: 'repeat' }, becauseOf(asker));
+  await changeRequest(flows, row, repetitionOf(row, isVerified), becauseOf(asker));
   flows.worker.wake();
   return shown(flows, row.request_id, isVerified);
+}
+
+/** A deletion that waited for somebody else to be able to administer is tried again. */
+function repetitionOf({ kind, state }: RequestRow, isVerified: boolean): Parameters<typeof changeRequest>[2] {
+  if (isVerified && state === 'unverified') return { type: 'verify', how: 'signed in, with a fresh proof' };
+  return kind === 'delete' && state === 'waiting' ? { type: 'resume' } : { type: 'repeat' };
 }
 
 async function enter(flows: Flows, { tenant, subject, kind, law, details, receivedAt }: RetentionArgs<'request-enter'>, asker: Asker): Promise<OpenedRequest> {

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { tenantSchema } from '@countersign/contracts';
 
 const FILE = 'erasures.jsonl';
-const tombstoneSchema = z.strictObject({ requestId: z.string(), tenant: tenantSchema, subject: z.string(), at: z.iso.datetime() });
+/** `isVoid`: it came to nothing after all, and nothing was gone. */
+const tombstoneSchema = z.strictObject({ requestId: z.string(), tenant: tenantSchema, subject: z.string(), at: z.iso.datetime(), isVoid: z.literal(true).optional() });
 /** Whom was to be erased, and by which request. */
 export type Tombstone = z.output<typeof tombstoneSchema>;
 
@@ -34,7 +35,7 @@ export class Tombstones {
     }
   }
 
-  /** Each once, the oldest first. A line that a crash cut short was followed by nothing: what it was about has not begun. */
+  /** Each that is in force once, the oldest first. A line that a crash cut short was followed by nothing: what it was about has not begun. */
   async read(): Promise<Tombstone[]> {
     let text: string;
     try {
@@ -46,7 +47,8 @@ export class Tombstones {
     const known = new Map<string, Tombstone>();
     for (const line of text.split('\n')) {
       const tombstone = parse(line);
-      if (tombstone !== undefined) known.set(tombstone.requestId, tombstone);
+      if (tombstone?.isVoid === true) known.delete(tombstone.requestId);
+      else if (tombstone !== undefined) known.set(tombstone.requestId, tombstone);
     }
     return [...known.values()];
   }

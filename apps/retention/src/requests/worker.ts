@@ -59,6 +59,8 @@ export class RequestWorker {
       await carryOut(this.flows, row);
     } catch (error) {
       if (error instanceof HolderFault && error.code === 'SUBJECT_NEEDED') {
+        // Identity lets go first, and has not: without this the next start would destroy the keys of somebody who is still there.
+        await this.flows.tombstones.append({ requestId, tenant: row.tenant, subject: row.subject, at: row.received_at.toISOString(), isVoid: true });
         await changeRequest(this.flows, row, { type: 'wait', reason: 'nobody else could administer: give somebody else the role first', isHeld: false }, bySelf(requestId, this.flows.now()));
         return;
       }
