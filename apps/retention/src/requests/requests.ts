@@ -88,7 +88,8 @@ async function open(flows: Flows, { tenant, subject, kind, law, details, isVerif
   const { requests, newId, calendar, worker, erasureWaitMs } = flows;
   // Asked again under its Idempotency-Key: the request has the key's name, and is there.
   const { commandId } = asker.command;
-  if (commandId !== undefined && (await requests.find(commandId)) !== undefined) return shown(flows, commandId, isVerified);
+  const done = commandId === undefined ? undefined : await requests.find(commandId);
+  if (done?.subject === subject && done.kind === kind) return shown(flows, done.request_id, isVerified);
   for (;;) {
     const known = await requests.open(tenant, subject, kind);
     if (known !== undefined) return repeat(flows, known, isVerified, asker);
