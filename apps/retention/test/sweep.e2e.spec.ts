@@ -4,6 +4,7 @@ import { verifyCertificate } from '@countersign/certificates';
 import { deletionList, deletionStatementSchema } from '@countersign/contracts';
 import type { Event } from '@countersign/chain';
 import type { Hold } from '@countersign/retention-rules';
+import { OrderRows } from '../src/sweep/order-rows.js';
 import { SweepStand, until } from './fixture/sweep-stand.js';
 
 interface OrderRow {
@@ -138,5 +139,17 @@ describe('a policy', () => {
     expect(after.every(({ state }) => state === 'executed')).toBe(true);
     expect((await left()).length).toBe(60 - after.flatMap(({ outcome }) => outcome.done ?? []).length);
     expect((await left()).length).toBeGreaterThan(0);
+  });
+});
+
+describe('open orders', () => {
+  it('are all found, however many there are, the oldest first', async () => {
+    await stand.sql('retention', `INSERT INTO deletion_orders (order_id, tenant, holder, type, data_class, state, request, resources, rule, ordered_at)
+      SELECT 'open-' || lpad(n::text, 4, '0'), 'acme', 'identity', 'session', 'security', 'open', json_build_object('orderId', 'open-' || lpad(n::text, 4, '0')), '[]', '{}', now() - interval '1 hour' + (n / 3) * interval '1 second'
+      FROM generate_series(0, 249) AS n`);
+    const found: string[] = [];
+    for await (const { order } of new OrderRows(stand.pool).open()) found.push(order.orderId);
+    expect(found).toEqual(Array.from({ length: 250 }, (_, n) => `open-${String(n).padStart(4, '0')}`));
+    await stand.sql('retention', `DELETE FROM deletion_orders WHERE order_id LIKE 'open-%'`);
   });
 });

@@ -2,8 +2,8 @@ import type { DataClass, HeldOrder, HeldResource, OrderOutcome } from '@counters
 import type { Pool, PoolClient } from '@countersign/postgres';
 import type { DeletionRule } from '../domain/deletion.js';
 
-/** Orders settled in one round. */
-const OPEN_A_ROUND_MAX = 500;
+/** Orders read at once: each names up to a thousand resources. */
+const PAGE = 100;
 
 export interface OpenOrder {
   readonly order: HeldOrder;
@@ -14,6 +14,8 @@ export interface OpenOrder {
 }
 
 interface OrderRow {
+  readonly order_id: string;
+  readonly ordered_at: Date;
   readonly holder: string;
   readonly data_class: DataClass;
   readonly request: HeldOrder;
@@ -25,10 +27,18 @@ interface OrderRow {
 export class OrderRows {
   constructor(readonly pool: Pool) {}
 
-  /** Those that nobody knows the outcome of, the oldest first. */
-  async open(): Promise<OpenOrder[]> {
-    const { rows } = await this.pool.query<OrderRow>(`SELECT holder, data_class, request, resources, rule FROM deletion_orders WHERE state = 'open' ORDER BY ordered_at, order_id LIMIT $1`, [OPEN_A_ROUND_MAX]);
-    return rows.map(({ holder, data_class: dataClass, request: order, resources, rule }) => ({ order, holder, dataClass, resources, rule }));
+  /** All those that nobody knows the outcome of, the oldest first; those that are settled meanwhile are left out. */
+  async *open(): AsyncGenerator<OpenOrder> {
+    for (let after: readonly [Date | string, string] = ['-infinity', '']; ; ) {
+      const { rows } = await this.pool.query<OrderRow>(
+        `SELECT order_id, ordered_at, holder, data_class, request, resources, rule FROM deletion_orders WHERE state = 'open' AND (ordered_at, order_id) > ($1, $2) ORDER BY ordered_at, order_id LIMIT $3`,
+        [...after, PAGE],
+      );
+      for (const { holder, data_class: dataClass, request: order, resources, rule } of rows) yield { order, holder, dataClass, resources, rule };
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = [last.ordered_at, last.order_id];
+    }
   }
 
   /** How many are open, and since when. */

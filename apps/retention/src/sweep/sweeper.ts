@@ -81,7 +81,7 @@ export class Sweeper {
 
   /** Settles what a crash, or a holder that was away, has left open. */
   async resume(): Promise<void> {
-    for (const open of await this.deps.orders.open()) {
+    for await (const open of this.deps.orders.open()) {
       if (this.#stopped) return;
       await this.#attempt(open.holder, () => this.#carryOut(open));
     }
@@ -94,7 +94,8 @@ export class Sweeper {
   async recall(touches: (open: OpenOrder) => boolean): Promise<{ readonly gone: readonly OpenOrder[]; readonly unanswered: readonly OpenOrder[] }> {
     const gone: OpenOrder[] = [];
     const unanswered: OpenOrder[] = [];
-    for (const open of (await this.deps.orders.open()).filter(touches)) {
+    for await (const open of this.deps.orders.open()) {
+      if (!touches(open)) continue;
       try {
         const settled = await this.deps.settling.recall(open);
         this.deps.metrics.settled(settled, open);
