@@ -9,7 +9,7 @@ import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
 import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
-import { startLocalIdentity, startLocalRetention } from './start-database-service.js';
+import { startLocalIdentity, startLocalRetention } from './start-identity-and-retention.js';
 import { localEdgeOrigin, startLocalEdge } from './start-edge.js';
 import { startLocalKeys } from './start-keys.js';
 import { endOrphan, provisionService, startServiceProcess } from './service-process.js';

@@ -14,7 +14,7 @@ type Given = Pick<ServiceProcessOptions, 'env' | 'log'>;
 
 /** Makes or updates identity's database, starts it and waits until it is ready. Throws CliError. */
 export function startLocalIdentity(files: StackFiles, devstack: Devstack, given: Given & { readonly publicOrigin: string }): Promise<ServiceProcess> {
-  return startDatabaseService('identity', files, devstack, given, {
+  return startWithDatabase('identity', files, devstack, given, {
     IDENTITY_PUBLIC_ORIGIN: given.publicOrigin,
     IDENTITY_REGISTRATION: 'open',
     // A stack on one machine tells nobody else anything, not even five digits of a hash; set it to "api" to ask.
@@ -24,10 +24,10 @@ export function startLocalIdentity(files: StackFiles, devstack: Devstack, given:
 
 /** The same for retention. */
 export function startLocalRetention(files: StackFiles, devstack: Devstack, given: Given): Promise<ServiceProcess> {
-  return startDatabaseService('retention', files, devstack, given, { RETENTION_STATE_DIR: join(files.stateDir, 'retention', 'state') });
+  return startWithDatabase('retention', files, devstack, given, { RETENTION_STATE_DIR: join(files.stateDir, 'retention', 'state') });
 }
 
-async function startDatabaseService(service: 'identity' | 'retention', all: StackFiles, devstack: Devstack, { env, log }: Given, own: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+async function startWithDatabase(service: 'identity' | 'retention', all: StackFiles, devstack: Devstack, { env, log }: Given, own: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const files = all[service];
   const variable = service.toUpperCase();
   await writeServiceUrl(files, devstack, service);
