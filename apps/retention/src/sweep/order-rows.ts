@@ -15,7 +15,6 @@ export interface OpenOrder {
 
 interface OrderRow {
   readonly order_id: string;
-  readonly ordered_at: Date;
   readonly holder: string;
   readonly data_class: DataClass;
   readonly request: HeldOrder;
@@ -29,15 +28,17 @@ export class OrderRows {
 
   /** All those that nobody knows the outcome of, the oldest first; those that are settled meanwhile are left out. */
   async *open(): AsyncGenerator<OpenOrder> {
-    for (let after: readonly [Date | string, string] = ['-infinity', '']; ; ) {
+    for (let after: string | undefined; ; ) {
+      // Compared where the times are: PostgreSQL's are finer than Date.
       const { rows } = await this.pool.query<OrderRow>(
-        `SELECT order_id, ordered_at, holder, data_class, request, resources, rule FROM deletion_orders WHERE state = 'open' AND (ordered_at, order_id) > ($1, $2) ORDER BY ordered_at, order_id LIMIT $3`,
-        [...after, PAGE],
+        `SELECT order_id, holder, data_class, request, resources, rule FROM deletion_orders
+         WHERE state = 'open' AND ($1::text IS NULL OR (ordered_at, order_id) > (SELECT ordered_at, order_id FROM deletion_orders WHERE order_id = $1))
+         ORDER BY ordered_at, order_id LIMIT $2`,
+        [after, PAGE],
       );
       for (const { holder, data_class: dataClass, request: order, resources, rule } of rows) yield { order, holder, dataClass, resources, rule };
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      after = [last.ordered_at, last.order_id];
+      after = rows.at(-1)?.order_id;
+      if (after === undefined) return;
     }
   }
 
