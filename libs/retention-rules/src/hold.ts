@@ -1,4 +1,4 @@
-import { all, parseQuery, type Query, type Test } from './query.js';
+import { all, anchorTest, nameOf, parseQuery, type Anchor, type Query, type Test } from './query.js';
 import type { Resource } from './resource.js';
 
 /** What a hold is about: whatever is named must be met; of a list one. `everything` alone names nothing. */
@@ -29,36 +29,33 @@ export const isInForce = ({ placedMs, releasedMs }: Hold, atMs: number): boolean
 /** What resources a hold covers, ready to be asked often. Throws RetentionRulesFault QUERY_MALFORMED. */
 export function coverageOf({ organization, scope }: Pick<Hold, 'organization' | 'scope'>): Query {
   const { subjects, resources, types, dataClasses, createdFromMs, createdBeforeMs, query } = scope;
-  const asked = query === undefined ? { fixed: undefined, rest: undefined } : parseQuery(query);
+  const asked: Query = query === undefined ? { fixed: undefined, anchors: [], rest: undefined } : parseQuery(query);
   const fixed: (Test | undefined)[] = [
     organization === undefined ? undefined : (resource) => resource.organization === organization,
     types && oneOf(types, ({ type }) => type),
     dataClasses && oneOf(dataClasses, ({ dataClass }) => dataClass),
     asked.fixed,
   ];
+  const named: (Anchor | undefined)[] = [
+    subjects && { field: 'subject', whole: new Set(subjects), prefixes: [] },
+    resources && { field: 'name', whole: new Set(resources.map(({ type, id }) => nameOf(type, id))), prefixes: [] },
+    ...asked.anchors,
+  ];
   const rest: (Test | undefined)[] = [
-    subjects && oneOf(subjects, ({ subject }) => subject),
-    resources && oneOf(resources.map(({ type, id }) => nameOf(type, id)), ({ type, id }) => nameOf(type, id)),
     createdFromMs === undefined ? undefined : ({ createdMs }) => createdMs >= createdFromMs,
     createdBeforeMs === undefined ? undefined : ({ createdMs }) => createdMs < createdBeforeMs,
     asked.rest,
   ];
   const those = (tests: readonly (Test | undefined)[]): Test | undefined => all(tests.filter((test) => test !== undefined));
-  return { fixed: those(fixed), rest: those(rest) };
+  return { fixed: those(fixed), anchors: named.filter((anchor) => anchor !== undefined), rest: those(rest) };
 }
 
 export function covers(hold: Pick<Hold, 'organization' | 'scope'>, resource: Resource): boolean {
-  const { fixed, rest } = coverageOf(hold);
-  return (fixed?.(resource) ?? true) && (rest?.(resource) ?? true);
+  const { fixed, anchors, rest } = coverageOf(hold);
+  return (fixed?.(resource) ?? true) && anchors.every((anchor) => anchorTest(anchor)(resource)) && (rest?.(resource) ?? true);
 }
 
-/** Of a resource among all: a type has no space. */
-export const nameOf = (type: string, id: string): string => `${type} ${id}`;
-
-function oneOf(values: readonly string[], read: (resource: Resource) => string | undefined): Test {
+function oneOf(values: readonly string[], read: (resource: Resource) => string): Test {
   const known = new Set(values);
-  return (resource) => {
-    const found = read(resource);
-    return found !== undefined && known.has(found);
-  };
+  return (resource) => known.has(read(resource));
 }

@@ -15,9 +15,20 @@ const TEXT_TERM = /^(-?)(type|class|subject|id):(\S+)$/;
 const TIME_TERM = /^(created|closed|last-used)(<|>=)(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z)?)$/;
 
 export type Test = (resource: Resource) => boolean;
-/** What type and class alone decide, apart from the rest: the first is asked once for all that share them. Undefined: nothing of the kind is asked. */
+
+/** Values of which a resource must have one: by them a query is found among many without being asked. */
+export interface Anchor {
+  /** `name`: see `nameOf`. */
+  readonly field: 'subject' | 'id' | 'name';
+  readonly whole: ReadonlySet<string>;
+  /** None begins with another one, and no whole value with any. */
+  readonly prefixes: readonly string[];
+}
+
+/** Met when all of its parts are. What type and class alone decide is apart: it is asked once for all that share them. */
 export interface Query {
   readonly fixed: Test | undefined;
+  readonly anchors: readonly Anchor[];
   readonly rest: Test | undefined;
 }
 
@@ -40,10 +51,9 @@ export function parseQuery(text: string): Query {
   // What says nothing would hold everything; whoever wants that says so.
   if (terms.length === 0) throw malformed('a query has at least one term');
   if (terms.length > QUERY_TERMS_MAX) throw malformed(`a query has at most ${QUERY_TERMS_MAX} terms`);
-  const isFixed = (term: string): boolean => /^-?(type|class):/.test(term);
-  const tests = terms.map((term, at) => ({ term, test: testOf(term, at + 1) }));
-  const those = (fixed: boolean): Test | undefined => all(tests.filter(({ term }) => isFixed(term) === fixed).map(({ test }) => test));
-  return { fixed: those(true), rest: those(false) };
+  const parts = terms.map((term, at) => partOf(term, at + 1));
+  const those = (isFixed: boolean): Test | undefined => all(parts.flatMap(({ test, ...part }) => (test !== undefined && part.isFixed === isFixed ? [test] : [])));
+  return { fixed: those(true), anchors: parts.flatMap(({ anchor }) => anchor ?? []), rest: those(false) };
 }
 
 /** Met when all are; undefined when there are none. */
@@ -52,30 +62,64 @@ export function all(tests: readonly Test[]): Test | undefined {
   return tests.length <= 1 ? one : (resource) => tests.every((test) => test(resource));
 }
 
-function testOf(term: string, at: number): Test {
+/** One of the two. */
+interface Part {
+  readonly isFixed: boolean;
+  readonly anchor?: Anchor;
+  readonly test?: Test;
+}
+
+function partOf(term: string, at: number): Part {
   const [, not, field = '', values = ''] = TEXT_TERM.exec(term) ?? [];
-  if (field !== '') return textTest(field, values.split('|'), not === '-', at);
+  if (field !== '') {
+    const read = valuesOf(values.split('|'), at);
+    if (not !== '-' && (field === 'subject' || field === 'id')) return { isFixed: false, anchor: { field, ...read } };
+    return { isFixed: field === 'type' || field === 'class', test: textTest(field, read, not === '-') };
+  }
   const [, clock = '', operator, time = ''] = TIME_TERM.exec(term) ?? [];
   const ms = Date.parse(time);
   // A day that is not in the calendar rolls over in some parsers: what was meant is not known.
   if (clock === '' || Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== time.slice(0, 10)) throw malformed(`term ${at} is none: field:value, or a time with < or >=`);
   const read = TIMES[clock]!;
-  return (resource) => {
-    const found = read(resource);
-    return found !== undefined && (operator === '<' ? found < ms : found >= ms);
+  return {
+    isFixed: false,
+    test: (resource) => {
+      const found = read(resource);
+      return found !== undefined && (operator === '<' ? found < ms : found >= ms);
+    },
   };
 }
 
-function textTest(field: string, values: readonly string[], isOpposite: boolean, at: number): Test {
+type Values = Pick<Anchor, 'whole' | 'prefixes'>;
+
+function valuesOf(values: readonly string[], at: number): Values {
   if (values.length > VALUES_MAX || values.some((value) => value === '' || value.slice(0, -1).includes('*'))) throw malformed(`term ${at}: values are parted by |, and * stands at the end alone`);
-  const read = TEXTS[field]!;
-  const whole = new Set(values.filter((value) => !value.endsWith('*')));
-  const prefixes = values.filter((value) => value.endsWith('*')).map((value) => value.slice(0, -1));
-  return (resource) => {
-    const found = read(resource);
-    const isMet = found !== undefined && (whole.has(found) || prefixes.some((prefix) => found.startsWith(prefix)));
-    return isMet !== isOpposite;
-  };
+  const prefixes = [...new Set(values.filter((value) => value.endsWith('*')).map((value) => value.slice(0, -1)))];
+  const outermost = prefixes.filter((prefix) => !prefixes.some((other) => other !== prefix && prefix.startsWith(other)));
+  const whole = values.filter((value) => !value.endsWith('*') && !outermost.some((prefix) => value.startsWith(prefix)));
+  return { whole: new Set(whole), prefixes: outermost };
 }
+
+/** What an anchor looks at. */
+export const ANCHORED: Readonly<Record<Anchor['field'], (resource: Resource) => string | undefined>> = {
+  subject: ({ subject }) => subject,
+  id: ({ id }) => id,
+  name: ({ type, id }) => nameOf(type, id),
+};
+
+/** Of a resource among all: a type has no space. */
+export const nameOf = (type: string, id: string): string => `${type} ${id}`;
+
+export const anchorTest = ({ field, ...values }: Anchor): Test => {
+  const read = ANCHORED[field];
+  return (resource) => hasOne(values, read(resource));
+};
+
+function textTest(field: string, values: Values, isOpposite: boolean): Test {
+  const read = TEXTS[field]!;
+  return (resource) => hasOne(values, read(resource)) !== isOpposite;
+}
+
+const hasOne = ({ whole, prefixes }: Values, found: string | undefined): boolean => found !== undefined && (whole.has(found) || prefixes.some((prefix) => found.startsWith(prefix)));
 
 const malformed = (message: string): RetentionRulesFault => new RetentionRulesFault('QUERY_MALFORMED', message);

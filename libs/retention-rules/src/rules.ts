@@ -1,10 +1,10 @@
 import { evaluate, type Erasure } from './evaluate.js';
-import { coverageOf, isInForce, nameOf, type Hold } from './hold.js';
+import { isInForce, type Hold } from './hold.js';
 import type { Outcome } from './outcome.js';
 import { isAtLeast, isSamePeriod, type Period } from './period.js';
 import { appliesTo, explicitness, type Policy } from './policy.js';
-import type { Test } from './query.js';
 import type { Resource, ResourceType } from './resource.js';
+import { byAge, Watches, type Watched } from './watch.js';
 
 /** Policies and holds as they are at one moment. */
 export interface RuleSet {
@@ -18,17 +18,20 @@ export interface RuleSet {
 /** Kinds of resources (organisation, type, class) remembered at once; beyond it all are forgotten. */
 export const KINDS_MAX = 50_000;
 
-interface Watched {
-  readonly hold: Hold;
-  readonly fixed: Test | undefined;
-  readonly rest: Test | undefined;
-}
-
 interface Kind {
   readonly type: ResourceType;
   readonly policies: readonly Policy[];
-  /** Of the holds that are found by no subject and by no name those that may cover something of this kind. */
-  readonly holds: readonly Watched[];
+  /** Of the holds that name nobody and nothing those that may cover something of this kind. */
+  readonly steady: readonly Watched[];
+  readonly moving: readonly Watched[];
+}
+
+/** What may speak of anything that an organisation has. */
+interface Organization {
+  readonly policies: readonly Policy[];
+  readonly steady: readonly Watched[];
+  readonly moving: readonly Watched[];
+  readonly kinds: Map<string, Kind | undefined>;
 }
 
 /**
@@ -36,11 +39,13 @@ interface Kind {
  * reasons that decide and not with all.
  */
 export class Rules {
-  readonly #kinds = new Map<string, Kind | undefined>();
-  readonly #bySubject = new Map<string, Watched[]>();
-  readonly #byName = new Map<string, Watched[]>();
-  readonly #others: Watched[] = [];
+  readonly #organizations = new Map<string | undefined, Organization>();
+  #kinds = 0;
   readonly #types: ReadonlyMap<string, ResourceType>;
+  /** In force, and not known to end: of these the oldest says it all. */
+  readonly #steady: Watches;
+  /** Whose beginning or end counts: announced still, or of a time that is to come. */
+  readonly #moving: Watches;
 
   /** Throws RetentionRulesFault QUERY_MALFORMED. */
   constructor(
@@ -48,61 +53,70 @@ export class Rules {
     private readonly nowMs: number,
   ) {
     this.#types = new Map(set.types.map((type) => [type.type, type]));
-    for (const hold of set.holds) if (this.#matters(hold)) this.#watch(hold);
+    const isSteady = ({ placedMs, releasedMs }: Hold): boolean => placedMs <= nowMs && releasedMs === undefined;
+    this.#steady = new Watches(set.holds.filter(isSteady));
+    // One that was released long ago says nothing any more.
+    this.#moving = new Watches(set.holds.filter((hold) => !isSteady(hold) && (isInForce(hold, nowMs) || hold.placedMs > nowMs || nowMs < hold.releasedMs! + set.announceMs)));
   }
 
   /** Undefined: nobody has registered its type, and nothing is done to it. */
   outcomeOf(resource: Resource, erasure?: Erasure): Outcome | undefined {
     const kind = this.#kindOf(resource);
     if (kind === undefined) return undefined;
-    const holds = this.#holdsOn(resource, kind);
+    const holds = covering(resource, this.#moving.naming(resource), kind.moving);
+    const oldest = oldestOver(resource, this.#steady.naming(resource), kind.steady);
+    if (oldest !== undefined) holds.push(oldest);
     return evaluate({ resource, type: kind.type, policies: kind.policies, holds, announceMs: this.set.announceMs, ...(erasure === undefined ? {} : { erasure }) }, this.nowMs);
   }
 
-  /** A hold that was released long ago says nothing any more, and one of the future nothing yet but when it begins. */
-  #matters(hold: Hold): boolean {
-    return isInForce(hold, this.nowMs) || hold.placedMs > this.nowMs || this.nowMs < hold.releasedMs! + this.set.announceMs;
-  }
-
-  #watch(hold: Hold): void {
-    const watched = { hold, ...coverageOf(hold) };
-    const { subjects, resources } = hold.scope;
-    if (subjects !== undefined) for (const subject of new Set(subjects)) listed(this.#bySubject, subject).push(watched);
-    else if (resources !== undefined) for (const name of new Set(resources.map(({ type, id }) => nameOf(type, id)))) listed(this.#byName, name).push(watched);
-    else this.#others.push(watched);
-  }
-
-  #holdsOn(resource: Resource, kind: Kind): Hold[] {
-    const found: Hold[] = [];
-    const { subject, type, id } = resource;
-    const add = (holds: readonly Watched[] | undefined, isFixedMet: boolean): void => {
-      for (const { hold, fixed, rest } of holds ?? []) if ((isFixedMet || (fixed?.(resource) ?? true)) && (rest?.(resource) ?? true)) found.push(hold);
-    };
-    if (subject !== undefined) add(this.#bySubject.get(subject), false);
-    if (this.#byName.size > 0) add(this.#byName.get(nameOf(type, id)), false);
-    add(kind.holds, true);
-    return found;
-  }
-
   #kindOf(resource: Resource): Kind | undefined {
-    const name = `${resource.organization ?? ''} ${resource.type} ${resource.dataClass}`;
-    if (this.#kinds.has(name)) return this.#kinds.get(name);
-    if (this.#kinds.size >= KINDS_MAX) this.#kinds.clear();
+    const { policies, steady, moving, kinds } = this.#organizationOf(resource.organization);
+    const name = `${resource.type} ${resource.dataClass}`;
+    const known = kinds.get(name);
+    if (known !== undefined || kinds.has(name)) return known;
     const type = this.#types.get(resource.type);
-    const kind = type && {
-      type,
-      policies: decisive(this.set.policies.filter((policy) => appliesTo(policy, resource))),
-      holds: this.#others.filter(({ fixed }) => fixed?.(resource) ?? true),
-    };
-    this.#kinds.set(name, kind);
+    const may = ({ fixed }: Watched): boolean => fixed?.(resource) ?? true;
+    const kind = type && { type, policies: decisive(policies.filter((policy) => appliesTo(policy, resource))), steady: steady.filter(may), moving: moving.filter(may) };
+    kinds.set(name, kind);
+    this.#kinds += 1;
     return kind;
+  }
+
+  #organizationOf(name: string | undefined): Organization {
+    if (this.#kinds >= KINDS_MAX) {
+      this.#organizations.clear();
+      this.#kinds = 0;
+    }
+    const known = this.#organizations.get(name);
+    if (known !== undefined) return known;
+    const isOf = ({ organization }: { readonly organization?: string }): boolean => organization === undefined || organization === name;
+    const those = ({ others }: Watches): Watched[] => others.filter(({ hold }) => isOf(hold));
+    const made = { policies: this.set.policies.filter(isOf), steady: those(this.#steady), moving: those(this.#moving), kinds: new Map() };
+    this.#organizations.set(name, made);
+    return made;
   }
 }
 
-function listed<V>(map: Map<string, V[]>, name: string): V[] {
-  const known = map.get(name) ?? [];
-  map.set(name, known);
-  return known;
+/** @param ofKind those whose fixed part is met */
+function covering(resource: Resource, naming: readonly (readonly Watched[])[], ofKind: readonly Watched[]): Hold[] {
+  const found: Hold[] = [];
+  for (const list of naming) for (const { hold, fixed, rest } of list) if ((fixed?.(resource) ?? true) && (rest?.(resource) ?? true)) found.push(hold);
+  for (const { hold, rest } of ofKind) if (rest?.(resource) ?? true) found.push(hold);
+  return found;
+}
+
+/** Every list has its oldest first: nothing behind one that is too young is asked. */
+function oldestOver(resource: Resource, naming: readonly (readonly Watched[])[], ofKind: readonly Watched[]): Hold | undefined {
+  let oldest: Hold | undefined;
+  const look = (list: readonly Watched[], isFixedMet: boolean): void => {
+    for (const { hold, fixed, rest } of list) {
+      if (oldest !== undefined && byAge(oldest, hold) <= 0) return;
+      if ((isFixedMet || (fixed?.(resource) ?? true)) && (rest?.(resource) ?? true)) oldest = hold;
+    }
+  };
+  look(ofKind, true);
+  for (const list of naming) look(list, false);
+  return oldest;
 }
 
 /** Without those that others outdo wherever the clock begins. Exported for tests. */

@@ -17,12 +17,19 @@ const policies: fc.Arbitrary<Policy[]> = fc.array(
   fc.record({ organization: maybe(organization), type: maybe(type), dataClass: maybe(dataClass), keep: maybe(fc.oneof(period, fc.constant('for-ever' as const))), byLaw: maybe(fc.constant('HGB § 257')), dispose: maybe(fc.record({ after: period, action })) }),
   { maxLength: 8 },
 ).map((list) => list.map((one, at) => some({ id: `p${at}`, version: 1, ...one }) as Policy));
+/** Values that begin with one another, so that one term finds the same in several ways. */
+const values = fc.array(fc.constantFrom('a*', 'an*', 'ana', 'ana*', 'b*', 'bob', 'nobody', '*', 'r*', 'r1', 'r2'), { minLength: 1, maxLength: 3 }).map((some) => some.join('|'));
+const term: fc.Arbitrary<string> = fc.oneof(
+  fc.tuple(fc.constantFrom('', '-'), fc.constantFrom('subject', 'id'), values).map(([not, field, text]) => `${not}${field}:${text}`),
+  fc.constantFrom('type:contract', '-type:m*', 'class:legal|content', 'created<2026-06-01', 'created>=2025-01-01', 'closed>=2025-06-01', 'last-used<2027-01-01'),
+);
 const scope: fc.Arbitrary<Hold['scope']> = fc.oneof(
   fc.constant({ everything: true as const }),
   fc.record({ subjects: fc.constantFrom(['ana'], ['bob', 'ana']) }),
   fc.record({ resources: fc.constantFrom([{ type: 'contract', id: 'r1' }], [{ type: 'message', id: 'r1' }, { type: 'message', id: 'r2' }]) }),
   fc.record({ types: fc.constantFrom(['contract'], ['message']), createdBeforeMs: instant }),
   fc.record({ query: fc.constantFrom('type:con* class:legal', '-type:contract created>=2026-01-01', 'subject:a* last-used<2027-01-01') }),
+  fc.record({ subjects: maybe(fc.constantFrom(['ana'], ['bob', 'ana'])), query: fc.array(term, { minLength: 1, maxLength: 4 }).map((terms) => terms.join(' ')) }).map(some),
 );
 const holds: fc.Arbitrary<Hold[]> = fc.array(fc.record({ organization: maybe(organization), scope, placedMs: instant, lasts: maybe(fc.integer({ min: 1, max: 500 })) }), { maxLength: 5 })
   .map((list) => list.map(({ lasts, ...one }, at) => some({ id: `h${at}`, ...one, releasedMs: lasts === undefined ? undefined : one.placedMs + lasts * DAY_MS }) as Hold));
@@ -36,6 +43,15 @@ type World = typeof world extends fc.Arbitrary<infer W> ? W : never;
 function outcomeIn({ policies, holds, resource, types, erasure, announceDays, nowMs }: World): Outcome {
   const type = types.find((one) => one.type === resource.type)!;
   return evaluate({ resource, type, policies: policies.filter((one) => appliesTo(one, resource)), holds: holds.filter((one) => covers(one, resource)), announceMs: announceDays * DAY_MS, ...(erasure === undefined ? {} : { erasure }) }, nowMs);
+}
+
+/** A term as docs/spec/retention-rules.md has it, with no regard to how it is found. */
+function isMet(text: string, one: Resource): boolean {
+  const [, not, field, rest] = /^(-?)([a-z-]+?)(:.*|(?:<|>=).*)$/.exec(text)!;
+  const found = { type: one.type, class: one.dataClass, subject: one.subject, id: one.id, created: one.createdMs, closed: one.closedMs, 'last-used': one.lastUsedMs }[field!];
+  if (typeof found === 'number') return rest!.startsWith('<') ? found < Date.parse(rest!.slice(1)) : found >= Date.parse(rest!.slice(2));
+  const isFound = found !== undefined && rest!.startsWith(':') && rest!.slice(1).split('|').some((value) => (value.endsWith('*') ? found.startsWith(value.slice(0, -1)) : found === value));
+  return isFound !== (not === '-');
 }
 
 /** One that shortens nothing, or keeps and waits a day longer. */
@@ -95,6 +111,23 @@ describe('laws of precedence', () => {
     }), RUNS);
   });
 
+  it('many, one after the other, are judged as each alone', () => {
+    fc.assert(fc.property(world, fc.array(resource, { minLength: 2, maxLength: 12 }), (given, resources) => {
+      const { policies, holds, types, announceDays, nowMs } = given;
+      const many = new Rules({ policies, holds, types, announceMs: announceDays * DAY_MS }, nowMs);
+      for (const one of resources) {
+        const [found, alone] = [many.outcomeOf(one)!, outcomeIn({ ...given, resource: one, erasure: undefined })];
+        expect([decided(found), found.reasons[0]]).toEqual([decided(alone), alone.reasons[0]]);
+      }
+    }), { numRuns: 500 });
+  });
+
+  it('a query covers what meets its terms one by one', () => {
+    fc.assert(fc.property(fc.array(term, { minLength: 1, maxLength: 4 }), resource, (terms, one) => {
+      expect(covers({ scope: { query: terms.join(' ') } }, one)).toBe(terms.every((text) => isMet(text, one)));
+    }), RUNS);
+  });
+
   it('a change that does not shorten destroys nothing sooner, whatever else there is, where owners offer what is asked of them', () => {
     fc.assert(fc.property(world, policies, maybe(fc.constantFrom('same', 'longer')), (drawn, [after], how) => {
       const given = { ...drawn, types: drawn.types.map((type) => ({ ...type, actions: ['delete' as const, 'scrub' as const, 'shred' as const] })) };
@@ -114,6 +147,16 @@ describe('laws of precedence', () => {
 describe('periods', () => {
   it('that are at least as long end no sooner, wherever they begin', () => {
     fc.assert(fc.property(instant, period, period, (startMs, a, b) => !isAtLeast(a, b) || endOfPeriod(startMs, a) >= endOfPeriod(startMs, b)), RUNS);
+  });
+
+  it('end as the calendar of Date says', () => {
+    fc.assert(fc.property(fc.date({ min: new Date('1600-01-01T00:00:00Z'), max: new Date('2400-01-01T00:00:00Z'), noInvalidDate: true }), fc.record({ years: fc.nat(200), months: fc.nat(30), days: fc.nat(800) }), (start, length) => {
+      const months = length.years * 12 + length.months;
+      const last = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + months + 1, 0));
+      const end = new Date(last);
+      end.setUTCDate(Math.min(start.getUTCDate(), last.getUTCDate()));
+      expect(endOfPeriod(start.getTime(), length)).toBe(end.getTime() + (((start.getTime() % DAY_MS) + DAY_MS) % DAY_MS) + length.days * DAY_MS);
+    }), RUNS);
   });
 
   it('that begin later end no sooner', () => {
