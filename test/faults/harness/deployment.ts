@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Account, administrator, Browser, browserAgent, guardFolder, Platform, redisProgram, removePostgres, startDevstack, startNats, startRedis, type Devstack, type Edge, type NatsServer, type RedisServer } from '@countersign/devstack';
+import { Account, administrator, Browser, browserAgent, guardFolder, Platform, redisProgram, removePostgres, startDevstack, startNats, startRedis, type Devstack, type Edge, type NatsServer, type PlatformOptions, type RedisServer } from '@countersign/devstack';
 import pg from 'pg';
 import { until } from './waiting.js';
 
@@ -33,8 +33,8 @@ export class Deployment {
 
   admin!: Person;
 
-  /** `edgeEnv`: changes to the variables of the edges. */
-  static async open(edgeEnv: Readonly<Record<string, string>> = {}): Promise<Deployment> {
+  /** `edgeEnv`: changes to the variables of the edges; `envOf`: of the services behind them. */
+  static async open(edgeEnv: Readonly<Record<string, string>> = {}, envOf: (stack: Devstack) => Promise<PlatformOptions['env']> = async () => ({})): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'countersign-deployment-'));
     // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
     await chmod(folder, 0o711);
@@ -44,7 +44,9 @@ export class Deployment {
     const stack = await startDevstack({ stateDir: folder, durable: true });
     const redisUrlFile = join(folder, 'redis-url');
     if (redis !== undefined) await writeFile(redisUrlFile, redis.url, { mode: 0o600 });
-    const platform = await Platform.open(stack, { isFast: false, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', ...(redis === undefined ? {} : { IDENTITY_REDIS_URL_FILE: redisUrlFile }) } } });
+    const env = (await envOf(stack)) ?? {};
+    const identity = { IDENTITY_PASSWORD_ITERATIONS: '200000', ...(redis === undefined ? {} : { IDENTITY_REDIS_URL_FILE: redisUrlFile }), ...env.identity };
+    const platform = await Platform.open(stack, { isFast: false, env: { ...env, identity } });
     const shared: Record<string, string> = { ...edgeEnv, ...(redis === undefined ? {} : { EDGE_REDIS_URL_FILE: redisUrlFile }) };
     const edges = [await platform.addEdge(shared), await platform.addEdge(shared)] as const;
     const made = new Deployment(folder, stack, redis, platform, edges, browserAgent(platform.ca));
