@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyCertificate } from '@countersign/certificates';
 import { deletionList, deletionStatementSchema } from '@countersign/contracts';
 import type { Event } from '@countersign/chain';
+import { HolderFault } from '@countersign/holder';
 import type { Hold } from '@countersign/retention-rules';
 import { OrderRows } from '../src/sweep/order-rows.js';
 import { SweepStand, until } from './fixture/sweep-stand.js';
@@ -139,6 +140,33 @@ describe('a policy', () => {
     expect(after.every(({ state }) => state === 'executed')).toBe(true);
     expect((await left()).length).toBe(60 - after.flatMap(({ outcome }) => outcome.done ?? []).length);
     expect((await left()).length).toBeGreaterThan(0);
+  });
+});
+
+describe('the ledger', () => {
+  it('takes a statement back that it finds after a crash, with nobody asking', async () => {
+    const orderId = randomUUID();
+    const statement = { ...events(1)[0]!, source: 'ledger', type: 'ledger.parts.destruction-ordered', data: { order: orderId, parts: ['data'], types: ['shop.order.placed'], ranges: [[0, 1]] } };
+    await stand.sql('ledger', `INSERT INTO part_statements (order_id, ledger_id, event, expires_at) SELECT $1, ledger_id, $2, now() - interval '1 second' FROM ledgers WHERE tenant = 'acme'`, [orderId, statement]);
+    await until(async () => (await stand.sql('ledger', 'SELECT FROM part_statements')).length === 0);
+    const [taken] = await stand.sql<{ entry: string }>('ledger', `SELECT encode(entry, 'escape') AS entry FROM entries WHERE encode(entry, 'escape') LIKE '%"id":"' || $1 || '"%'`, [orderId]);
+    expect(taken!.entry).toContain('"type":"ledger.parts.destruction-recalled"');
+    expect(await stand.sql('ledger', 'SELECT state FROM retention_orders WHERE order_id = $1', [orderId])).toEqual([{ state: 'expired' }]);
+  });
+});
+
+describe('an owner that does not answer', () => {
+  it('gets one order of each organisation, not all of them, and the next sweep settles it', async () => {
+    stand.policies = [{ id: 'sessions', version: 3, type: 'session', dispose: { after: { days: 30 }, action: 'delete' } }];
+    await sessions(7_000, 40, 40);
+    const types = [{ type: 'session', holder: 'identity', clock: 'closed', actions: ['delete'], classes: ['security'], orderMax: 5, isRange: false }] as const;
+    const deaf = { execute: () => Promise.reject(new HolderFault('HOLDER_UNAVAILABLE', 'away')) };
+    const open = async (): Promise<number> => (await orders()).filter(({ state }) => state === 'open').length;
+    expect(await stand.sweeper({ types: async () => types, settling: deaf as never }).sweep()).toMatchObject({ failures: 1, resources: 0 });
+    expect(await open()).toBe(1);
+    await stand.sweeper({ types: async () => types }).sweep();
+    expect(await open()).toBe(0);
+    expect((await left()).filter((id) => id >= 's007000')).toEqual([]);
   });
 });
 

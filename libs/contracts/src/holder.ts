@@ -39,6 +39,8 @@ export const heldResourceSchema = z.strictObject({
   /** Opaque id of the person that it is about. Absent where it is about none, or about many. */
   subject: heldIdSchema.optional(),
   created: time,
+  /** Where it is a range of many things: when the first was created, and `created` the last. */
+  oldest: time.optional(),
   /** Absent while it is open. */
   closed: time.optional(),
   lastUsed: time.optional(),

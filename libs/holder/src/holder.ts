@@ -18,15 +18,13 @@ export interface Holder {
   readonly types: Readonly<Record<string, readonly DeletionAction[]>>;
   /** Pages in a stable order: what is neither added nor taken away between two pages is in exactly one of them. */
   list(request: HolderArgs<'held-list'>): Promise<HolderResult<'held-list'>>;
-  /** Before the transaction begins; may take part of the order's time. What it leaves behind must do no harm when the order does not happen. */
+  /**
+   * Before the transaction begins; may take part of the order's time. Nobody says when the order does not happen, be it for a crash: what must be
+   * undone then the holder finds by rows of its own, see `Orders.expire`.
+   */
   prepare?(order: HeldOrder): Promise<Prepared>;
   /** Takes away what is listed, in the transaction that stores the order's outcome. What it throws rolls everything back. */
   carryOut(client: PoolClient, order: HeldOrder, prepared: Prepared): Promise<Carried>;
-  /**
-   * An order was called back, or expired, without being carried out, at the time that is on record. Called again when it fails, or after a
-   * crash when the order is asked about again.
-   */
-  calledOff?(orderId: string, at: string): Promise<void>;
 }
 
 /** What a service says and does of one person. */

@@ -30,21 +30,24 @@ export class Orders {
     const actions = this.holder.types[order.type];
     if (actions === undefined) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');
     if (!actions.includes(order.action)) throw new HolderFault('ACTION_UNKNOWN', 'this is not done with this type', 'action');
-    const known = await this.#known(order);
-    const outcome = known ?? (await this.#attempt(order));
-    if (outcome.state !== 'executed') await this.holder.calledOff?.(order.orderId, outcome.at);
-    return outcome;
+    return (await this.#known(order)) ?? (await this.#attempt(order));
   }
 
   /** The first to commit wins: the answer says which it was. */
-  async recall(orderId: string): Promise<OrderOutcome> {
+  recall(orderId: string): Promise<OrderOutcome> {
+    return this.#callOff(orderId, 'recalled');
+  }
+
+  /** For the holder itself: settles an order of which it knows that its time is over, as if it had come again. */
+  expire(orderId: string): Promise<OrderOutcome> {
+    return this.#callOff(orderId, 'expired');
+  }
+
+  async #callOff(orderId: string, state: 'recalled' | 'expired'): Promise<OrderOutcome> {
     const at = await now(this.pool);
-    const recalled: OrderOutcome = { state: 'recalled', at };
-    await this.pool.query(`INSERT INTO retention_orders (order_id, state, outcome) VALUES ($1, 'recalled', $2) ON CONFLICT DO NOTHING`, [orderId, recalled]);
+    await this.pool.query('INSERT INTO retention_orders (order_id, state, outcome) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [orderId, state, { state, at } satisfies OrderOutcome]);
     const row = await find(this.pool, orderId);
-    const outcome = orderOutcomeSchema.parse(row?.outcome);
-    if (outcome.state !== 'executed') await this.holder.calledOff?.(orderId, outcome.at);
-    return outcome;
+    return orderOutcomeSchema.parse(row?.outcome);
   }
 
   async #known(order: HeldOrder): Promise<OrderOutcome | undefined> {

@@ -10,7 +10,6 @@ afterAll(() => stand.stop());
 beforeEach(async () => {
   stand.things.meanwhile = () => Promise.resolve();
   stand.things.before = () => Promise.resolve();
-  stand.things.calledOffIds.length = 0;
   await stand.owner.query('TRUNCATE things, retention_orders');
   await stand.owner.query(`INSERT INTO things (id) SELECT 't' || lpad(n::text, 3, '0') FROM generate_series(1, 20) n`);
 });
@@ -85,8 +84,16 @@ describe('an order', () => {
     const late = { expiresAt: '2020-01-01T00:00:00.000Z' };
     expect(await execute(orderOf('o1', ['t001'], late))).toMatchObject({ state: 'expired' });
     expect(await execute(orderOf('o1', ['t001']))).toMatchObject({ state: 'expired' });
-    expect(stand.things.calledOffIds).toEqual(['o1', 'o1']);
     expect(await left()).toBe(20);
+  });
+
+  it('that its holder has found to be over is void for whoever sends it, and stays what it was when it had been carried out', async () => {
+    const expired = await stand.orders.expire('o1');
+    expect(expired).toMatchObject({ state: 'expired' });
+    expect(await execute(orderOf('o1', ['t001']))).toEqual(expired);
+    const executed = await execute(orderOf('o2', ['t002']));
+    expect(await stand.orders.expire('o2')).toEqual(executed);
+    expect(await left()).toBe(19);
   });
 
   it('is not carried out by a transaction that outlasts its time', async () => {
@@ -123,7 +130,6 @@ describe('calling back', () => {
     expect(first).toMatchObject({ state: 'recalled' });
     expect(await executed).toEqual(first);
     expect(await left()).toBe(20);
-    expect(stand.things.calledOffIds).toContain('o1');
   });
 
   it('many at once with what they call back: nothing is both', async () => {

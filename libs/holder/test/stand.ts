@@ -2,7 +2,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import type { HeldOrderInput, HeldResource } from '@countersign/contracts';
 import { startTestStack } from '@countersign/devstack';
 import { createPool, ensureRole, withClient, type Pool } from '@countersign/postgres';
-import { HolderClient, HolderResponder, retentionOrdersMigrationSql, type Holder } from '../src/index.js';
+import { HolderClient, HolderResponder, Orders, retentionOrdersMigrationSql, type Holder } from '../src/index.js';
 
 const PASSWORD = 'for-tests';
 export const LATER = '2099-01-01T00:00:00.000Z';
@@ -10,6 +10,8 @@ export const LATER = '2099-01-01T00:00:00.000Z';
 /** A service with a table of things, on a real database and bus. */
 export interface Stand {
   readonly pool: Pool;
+  /** Of the same service, beside what answers. */
+  readonly orders: Orders;
   readonly owner: Pool;
   readonly client: HolderClient;
   readonly things: Things;
@@ -23,7 +25,6 @@ export class Things implements Holder {
   meanwhile: () => Promise<unknown> = () => Promise.resolve();
   /** Awaited before the transaction. */
   before: () => Promise<unknown> = () => Promise.resolve();
-  readonly calledOffIds: string[] = [];
 
   constructor(private readonly pool: Pool) {}
 
@@ -41,10 +42,6 @@ export class Things implements Holder {
     await this.meanwhile();
     const { rows } = await client.query<{ id: string }>('DELETE FROM things WHERE id = ANY($1) RETURNING id', [resources]);
     return { done: rows.map(({ id }) => id).sort() };
-  }
-
-  async calledOff(orderId: string): Promise<void> {
-    this.calledOffIds.push(orderId);
   }
 }
 
@@ -66,6 +63,7 @@ export async function startStand(): Promise<Stand> {
   await responder.start();
   return {
     pool, owner, things,
+    orders: new Orders(pool, things),
     client: new HolderClient(asker),
     async stop() {
       await responder.stop();

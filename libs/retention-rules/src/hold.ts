@@ -43,7 +43,7 @@ export function coverageOf({ organization, scope }: Pick<Hold, 'organization' | 
   ];
   const rest: (Test | undefined)[] = [
     createdFromMs === undefined ? undefined : ({ createdMs }) => createdMs >= createdFromMs,
-    createdBeforeMs === undefined ? undefined : ({ createdMs }) => createdMs < createdBeforeMs,
+    createdBeforeMs === undefined ? undefined : ({ createdMs, oldestMs = createdMs }) => oldestMs < createdBeforeMs,
     asked.rest,
   ];
   const those = (tests: readonly (Test | undefined)[]): Test | undefined => all(tests.filter((test) => test !== undefined));

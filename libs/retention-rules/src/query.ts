@@ -44,6 +44,9 @@ const TIMES: Readonly<Record<string, (resource: Resource) => number | undefined>
   'last-used': ({ lastUsedMs }) => lastUsedMs,
 };
 
+/** Of a range of things some are before a time when the oldest is. */
+const oldestOf = ({ createdMs, oldestMs = createdMs }: Resource): number => oldestMs;
+
 /** Throws RetentionRulesFault QUERY_MALFORMED. */
 export function parseQuery(text: string): Query {
   if (text.length > QUERY_CHARS_MAX) throw malformed(`a query has at most ${QUERY_CHARS_MAX} characters`);
@@ -80,7 +83,7 @@ function partOf(term: string, at: number): Part {
   const ms = Date.parse(time);
   // A day that is not in the calendar rolls over in some parsers: what was meant is not known.
   if (clock === '' || Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== time.slice(0, 10)) throw malformed(`term ${at} is none: field:value, or a time with < or >=`);
-  const read = TIMES[clock]!;
+  const read = operator === '<' && clock === 'created' ? oldestOf : TIMES[clock]!;
   return {
     isFixed: false,
     test: (resource) => {

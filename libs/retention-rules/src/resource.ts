@@ -22,6 +22,8 @@ export interface Resource {
   /** About whom it is. */
   readonly subject?: string;
   readonly createdMs: number;
+  /** Of a range of many things: when the first was created, and `createdMs` is when the last was. A hold by time covers it when it may cover one of them. */
+  readonly oldestMs?: number;
   readonly closedMs?: number;
   readonly lastUsedMs?: number;
 }

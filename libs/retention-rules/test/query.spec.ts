@@ -53,4 +53,18 @@ describe('a query', () => {
     const { subject: _subject, ...nobody } = RESOURCE;
     expect([covers({ scope: { query: 'subject:user-7' } }, nobody), covers({ scope: { query: '-subject:user-7' } }, nobody)]).toEqual([false, true]);
   });
+
+  // A range of audit events that was recorded from 15 January to 15 March.
+  it.each([
+    ['2026-02-01', '2026-02-02', true],
+    ['2026-03-15', undefined, true],
+    ['2026-03-16', undefined, false],
+    [undefined, '2026-01-16', true],
+    [undefined, '2026-01-15', false],
+  ])('by time covers a range of many things when it may cover one of them: from %s to %s', (from, before, isCovered) => {
+    const range: Resource = { ...RESOURCE, oldestMs: RESOURCE.createdMs, createdMs: Date.parse('2026-03-15T10:00:00Z') };
+    const query = [from && `created>=${from}`, before && `created<${before}`].filter((term) => term !== undefined).join(' ');
+    expect(covers({ scope: { query } }, range)).toBe(isCovered);
+    expect(covers({ scope: { ...(from && { createdFromMs: Date.parse(from) }), ...(before && { createdBeforeMs: Date.parse(before) }) } }, range)).toBe(isCovered);
+  });
 });

@@ -35,10 +35,6 @@ export class LedgerHolder implements Holder {
     return { done: rows.map((row) => row.quarantine_id).sort() };
   }
 
-  calledOff(orderId: string, at: string): Promise<void> {
-    return this.parts.calledOff(orderId, at);
-  }
-
   async #quarantine({ after, limit }: HolderArgs<'held-list'>): Promise<HolderResult<'held-list'>> {
     const { rows } = await this.reader.query<{ quarantine_id: string; tenant: string; received_at: Date }>(
       `SELECT quarantine_id, ${TENANT_SQL} AS tenant, received_at FROM quarantine WHERE quarantine_id > $1 ORDER BY quarantine_id LIMIT $2`,

@@ -1,36 +1,28 @@
-import { DESTRUCTION_ORDERED } from '@countersign/chain';
+import { isDeepStrictEqual } from 'node:util';
 import type { HeldOrder, HeldResource, HolderArgs, HolderResult } from '@countersign/contracts';
 import { HolderFault, type Carried } from '@countersign/holder';
 import type { PoolClient } from '@countersign/postgres';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
+import { AfterList } from './after-list.js';
 import type { PartClasses } from './part-class.js';
-import { orderedEvent, recalledEvent, statementIdOf, type DestructionRecords } from './statements.js';
+import type { StatementRows } from './statement-rows.js';
+import { orderedEvent, recalledEvent, type DestructionRecords } from './statements.js';
 import { storedParts, type StoredParts } from './stored-parts.js';
 import { readStretchId, stretchId, type StretchName } from './stretch-id.js';
-import type { After, Stretches } from './stretches.js';
+import type { Stretches } from './stretches.js';
+import { Taking, type Taken } from './taking.js';
 
 export const PARTS_TYPE = 'audit-parts';
-/** An event has 64 KiB, and a range of 53-bit numbers some 36 bytes. What goes beyond is left for another order. */
-const RANGES_MAX = 1_000;
-const TYPES_MAX = 200;
 
 export interface PartsHolderOptions {
   readonly reader: pg.Pool;
-  readonly read: Pick<PgReadStore, 'ledger' | 'ledgers'>;
+  readonly read: Pick<PgReadStore, 'ledger'>;
   readonly stretches: Stretches;
   readonly classes: PartClasses;
+  readonly statements: StatementRows;
   readonly records: DestructionRecords;
-}
-
-/** What goes of one stretch, and what of it stays for a hold. */
-interface Taken {
-  readonly id: string;
-  readonly name: StretchName;
-  readonly going: readonly StoredParts[];
-  readonly staying: readonly StoredParts[];
-  readonly keptFor: readonly string[];
 }
 
 export interface PreparedParts {
@@ -45,78 +37,94 @@ export interface PreparedParts {
 export class PartsHolder {
   constructor(private readonly options: PartsHolderOptions) {}
 
-  async list({ after, limit, except }: HolderArgs<'held-list'>): Promise<HolderResult<'held-list'>> {
+  async list({ after: from, limit, except }: HolderArgs<'held-list'>): Promise<HolderResult<'held-list'>> {
     const { stretches } = this.options;
-    if (after === undefined) await stretches.catchUp();
-    const page = await stretches.page(readAfter(after), except, limit);
+    const after = readAfter(from);
+    // Everything that was appended is in the list, however long it takes to look at it: the place where it begins is moved on instead.
+    const unseen = await stretches.catchUp(after);
+    if (unseen !== undefined) return { resources: [], next: String(unseen) };
+    const page = await stretches.page(after, except, limit);
     const resources = page.map((stretch): HeldResource => ({
       // The youngest of it counts: nothing goes too early.
-      type: PARTS_TYPE, id: stretchId(stretch), tenant: stretch.tenant, class: stretch.class, created: stretch.lastRecordedAt.toISOString(),
+      type: PARTS_TYPE, id: stretchId(stretch), tenant: stretch.tenant, class: stretch.class, created: stretch.lastRecordedAt.toISOString(), oldest: stretch.firstRecordedAt.toISOString(),
     }));
     const last = page.at(-1);
-    return page.length < limit || last === undefined ? { resources } : { resources, next: `${last.ledgerId}:${last.from}:${last.class}` };
+    return page.length < limit || last === undefined ? { resources } : { resources, next: String(AfterList.stretch(last)) };
   }
 
   /** States what is to go, and waits until that is signed. */
   async prepare(order: HeldOrder): Promise<PreparedParts> {
-    const { read, records } = this.options;
-    const ledger = await read.ledger(order.tenant);
+    const { statements, records } = this.options;
+    const ledger = await this.options.read.ledger(order.tenant);
     if (ledger === undefined) throw new HolderFault('REQUEST_MALFORMED', 'there is no such ledger', 'tenant');
-    const taken: Taken[] = [];
-    const types = new Set<string>();
-    let ranges: [number, number][] = [];
-    for (const id of order.resources) {
-      const one = await this.#take(ledger, id, order.except);
-      for (const { type } of one.going) types.add(type);
-      ranges = joined([...ranges, ...rangesOf(one)]);
-      if (ranges.length > RANGES_MAX || types.size > TYPES_MAX) throw new HolderFault('REQUEST_MALFORMED', 'the order is too much for one statement', 'resources');
-      taken.push(one);
-    }
-    if (ranges.length > 0) await records.record(ledger, orderedEvent(order, { parts: ['data', 'personal'], types: [...types].sort(), ranges }));
+    const { taken, spoken } = await this.#take(ledger, order);
+    if (spoken.ranges.length === 0) return { ledger, taken };
+    const event = orderedEvent(order, { parts: ['data', 'personal'], ...spoken });
+    const stated = await statements.keep(order.orderId, { ledger, event }, order.expiresAt);
+    if (stated.ledger.ledgerId !== ledger.ledgerId) throw new HolderFault('ORDER_ID_REUSED', 'there is another order of this id', 'orderId');
+    // Stated before a crash, and since then something has changed: what is stated would not be what goes.
+    if (!isDeepStrictEqual(stated.event.data, event.data)) return { ledger, taken: [] };
+    await records.record(ledger, event);
     return { ledger, taken };
   }
 
-  async carryOut(client: PoolClient, _order: HeldOrder, { ledger: { ledgerId }, taken }: PreparedParts): Promise<Carried> {
-    const done: string[] = [];
+  /** All that was stated, or nothing: then the statement is left behind, and taken back by whoever settles statements. */
+  async carryOut(client: PoolClient, { orderId }: HeldOrder, { ledger: { ledgerId }, taken }: PreparedParts): Promise<Carried> {
+    // Taken by another order meanwhile, or looked at anew.
+    if (!(await areThere(client, ledgerId, taken))) return { done: [], items: 0 };
     let items = 0;
-    for (const { id, name, going, staying, keptFor } of taken) {
-      const { rowCount } = await client.query('DELETE FROM part_stretches WHERE ledger_id = $1 AND from_leaf = $2 AND to_leaf = $3 AND class = $4', [ledgerId, name.from, name.to, name.class]);
-      // Gone already, by another order.
-      if (rowCount !== 1) continue;
+    for (const { name, going, staying, keptFor } of taken) {
+      await client.query('DELETE FROM part_stretches WHERE ledger_id = $1 AND from_leaf = $2 AND class = $3', [ledgerId, name.from, name.class]);
       // Digest and entry stay: every hash and every proof holds without the bytes.
       await client.query('UPDATE entries SET data_part = NULL, personal_parts = NULL, content_digest = NULL WHERE ledger_id = $1 AND leaf_index = ANY($2::bigint[])', [ledgerId, going.map(({ leafIndex }) => leafIndex)]);
       if (staying.length > 0) await insertRest(client, ledgerId, name, staying, keptFor);
       items += going.reduce((sum, { parts }) => sum + parts, 0);
-      if (going.length > 0) done.push(id);
     }
+    const done = taken.filter(({ going }) => going.length > 0).map(({ id }) => id);
+    if (done.length > 0) await this.options.statements.forget(orderId, client);
     return { done, items };
   }
 
-  /** What was stated and did not happen is taken back, or a part that somebody takes away later would pass for destroyed. */
-  async calledOff(orderId: string, at: string): Promise<void> {
-    const { read, records } = this.options;
-    for (let after = ''; ; ) {
-      const page = await read.ledgers(after, LEDGERS_A_PAGE);
-      for (const ledger of page) {
-        if (await records.isRecorded(ledger, statementIdOf(orderId, DESTRUCTION_ORDERED))) await records.record(ledger, recalledEvent(ledger.tenant, orderId, at));
-      }
-      if (page.length < LEDGERS_A_PAGE) return;
-      after = page.at(-1)!.tenant;
-    }
+  /** What was stated and did not happen is taken back, or a part that somebody takes away later would pass for destroyed. Safe to repeat. */
+  async takeBack(orderId: string, at: string): Promise<void> {
+    const { statements, records } = this.options;
+    const stated = await statements.find(orderId);
+    if (stated === undefined) return;
+    // Counts wherever it stands: also when the statement itself comes to the ledger later.
+    await records.record(stated.ledger, recalledEvent(stated.ledger.tenant, orderId, at));
+    await statements.forget(orderId);
   }
 
-  async #take(ledger: Ledger, id: string, except: readonly string[]): Promise<Taken> {
-    const name = readStretchId(id);
-    if (name === undefined || name.tenant !== ledger.tenant) throw new HolderFault('REQUEST_MALFORMED', 'that is no stretch of this ledger', 'resources');
-    const held = new Set(except);
-    const all = (await storedParts(this.options.reader, ledger, name.from, name.to, this.options.classes)).filter((one) => one.class === name.class);
-    const staying = all.filter(({ names }) => names.some((one) => held.has(one)));
-    const keptFor = [...new Set(staying.flatMap(({ names }) => names.filter((one) => held.has(one))))];
-    return { id, name, going: all.filter((one) => !staying.includes(one)), staying, keptFor };
+  async #take(ledger: Ledger, { resources, except }: HeldOrder): Promise<Pick<Taking, 'taken' | 'spoken'>> {
+    const { reader, classes, stretches } = this.options;
+    const taking = new Taking(new Set(except));
+    const names = new Map(resources.map((id) => [id, nameOf(id, ledger)]));
+    const there = await stretches.known(ledger, [...names.values()]);
+    for (const [id, name] of names) {
+      // Gone already, by another order.
+      if (!there.has(id)) continue;
+      const stored = await storedParts(reader, ledger, name.from, name.to, classes);
+      // What there is no room for is there to be ordered again.
+      if (!taking.add(id, name, stored.filter((one) => one.class === name.class))) break;
+    }
+    return taking;
   }
 }
 
-const LEDGERS_A_PAGE = 500;
+/** Holds them until the end of the transaction. */
+async function areThere(client: PoolClient, ledgerId: number, taken: readonly Taken[]): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `SELECT FROM part_stretches WHERE ledger_id = $1 AND (from_leaf, to_leaf, class) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[])) FOR UPDATE`,
+    [ledgerId, taken.map(({ name }) => name.from), taken.map(({ name }) => name.to), taken.map(({ name }) => name.class)],
+  );
+  return rowCount === taken.length;
+}
+
+function nameOf(id: string, { tenant }: Ledger): StretchName {
+  const name = readStretchId(id);
+  if (name === undefined || name.tenant !== tenant) throw new HolderFault('REQUEST_MALFORMED', 'that is no stretch of this ledger', 'resources');
+  return name;
+}
 
 /** The stretch goes on to be a resource, of another name: what stands in a certificate is gone whole. */
 async function insertRest(client: PoolClient, ledgerId: number, { class: partClass }: StretchName, staying: readonly StoredParts[], keptFor: readonly string[]): Promise<void> {
@@ -127,32 +135,8 @@ async function insertRest(client: PoolClient, ledgerId: number, { class: partCla
   );
 }
 
-/** Runs of what goes: they end where something of the same class stays. */
-function rangesOf({ name, going, staying }: Taken): [number, number][] {
-  if (going.length === 0) return [];
-  const ranges: [number, number][] = [];
-  let from = name.from;
-  for (const { leafIndex } of staying) {
-    if (leafIndex > from) ranges.push([from, leafIndex]);
-    from = leafIndex + 1;
-  }
-  if (name.to > from) ranges.push([from, name.to]);
-  return ranges;
-}
-
-function joined(ranges: readonly (readonly [number, number])[]): [number, number][] {
-  const result: [number, number][] = [];
-  for (const [from, to] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    const last = result.at(-1);
-    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to);
-    else result.push([from, to]);
-  }
-  return result;
-}
-
-function readAfter(after: string | undefined): After | undefined {
-  if (after === undefined) return undefined;
-  const [ledgerId = '', from = '', partClass = ''] = after.split(':');
-  if (!/^\d{1,9}$/.test(ledgerId) || !/^\d{1,16}$/.test(from)) throw new HolderFault('REQUEST_MALFORMED', 'that is no place in the list', 'after');
-  return { ledgerId: Number(ledgerId), from: Number(from), class: partClass };
+function readAfter(after: string | undefined): AfterList | undefined {
+  const read = AfterList.read(after ?? '');
+  if (after !== undefined && read === undefined) throw new HolderFault('REQUEST_MALFORMED', 'that is no place in the list', 'after');
+  return read;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { publishIntake, type BusConnection } from '@countersign/bus';
-import { DESTRUCTION_ORDERED, DESTRUCTION_RECALLED, parseCheckpoint, type DestructionStatement, type Event } from '@countersign/chain';
+import { decodeEntry, DESTRUCTION_ORDERED, DESTRUCTION_RECALLED, parseCheckpoint, type DestructionStatement, type Event } from '@countersign/chain';
 import { intakeSubject, type HeldOrder } from '@countersign/contracts';
 import { HolderFault } from '@countersign/holder';
 import type { Ledger } from '../append/head.js';
@@ -19,7 +19,6 @@ const WAIT_MS_MAX = 20_000;
 export interface DestructionRecords {
   /** Resolves when the event is on record and a signed checkpoint, kept outside the database, covers it. Safe to repeat. */
   record(ledger: Ledger, event: Event): Promise<void>;
-  isRecorded(ledger: Ledger, eventId: string): Promise<boolean>;
 }
 
 export interface RecordsOptions {
@@ -38,6 +37,7 @@ export class BusDestructionRecords implements DestructionRecords {
     let resendMs = 0;
     while (performance.now() < endMs) {
       const leaf = await read.leafByEventId(ledger, event.id);
+      if (leaf !== undefined && !isOwn(leaf.entry, event)) throw new HolderFault('HOLDER_INTERNAL', 'somebody else has recorded an event of this id');
       if (leaf !== undefined && (await this.#isSigned(ledger, leaf.leafIndex))) return;
       if (leaf === undefined && performance.now() >= resendMs) {
         await publishIntake(bus, intakeSubject(LEDGER_SOURCE, ledger.tenant), Buffer.from(JSON.stringify(event)), { timeoutMs: PUBLISH_TIMEOUT_MS });
@@ -48,18 +48,20 @@ export class BusDestructionRecords implements DestructionRecords {
     throw new HolderFault('HOLDER_UNAVAILABLE', 'the ledger does not get the statement recorded and signed');
   }
 
-  async isRecorded(ledger: Ledger, eventId: string): Promise<boolean> {
-    return (await this.options.read.leafByEventId(ledger, eventId)) !== undefined;
-  }
-
   async #isSigned({ tenant }: Ledger, leafIndex: number): Promise<boolean> {
     const note = await this.options.archive.latest(tenant);
     return note !== undefined && parseCheckpoint(note).treeSize > leafIndex;
   }
 }
 
+/** Ids of orders are no secret: another service could be first to record an event of the same id, and it would state nothing. */
+function isOwn(entry: Uint8Array, { type, source }: Event): boolean {
+  const recorded = decodeEntry(entry);
+  return recorded.type === type && recorded.source === source;
+}
+
 /** The same order has the same event, whoever sends it how often. */
-export function statementIdOf(orderId: string, type: typeof DESTRUCTION_ORDERED | typeof DESTRUCTION_RECALLED): string {
+function statementIdOf(orderId: string, type: typeof DESTRUCTION_ORDERED | typeof DESTRUCTION_RECALLED): string {
   const hex = createHash('sha256').update(`${type}\n${orderId}`).digest('hex');
   // UUID version 8 (RFC 9562 §5.8).
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${((parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)}${hex.slice(18, 20)}-${hex.slice(20, 32)}`;

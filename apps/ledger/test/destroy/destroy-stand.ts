@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { verifyExport, type Event } from '@countersign/chain';
+import { decodeEntry, verifyExport, type Event } from '@countersign/chain';
 import type { HeldOrder, HeldResource, OrderOutcome } from '@countersign/contracts';
 import { Orders } from '@countersign/holder';
 import { createPool } from '@countersign/postgres';
 import { LedgerHolder } from '../../src/destroy/ledger-holder.js';
 import { readPartClasses } from '../../src/destroy/part-class.js';
 import { PartsHolder } from '../../src/destroy/parts-holder.js';
+import { StatementSettling } from '../../src/destroy/settling.js';
+import { StatementRows } from '../../src/destroy/statement-rows.js';
 import type { DestructionRecords } from '../../src/destroy/statements.js';
 import { Stretches } from '../../src/destroy/stretches.js';
 import { exportLedger } from '../../src/prove/export-ledger.js';
@@ -15,12 +17,16 @@ import { verifySegment } from '../../src/verify/verify-segment.js';
 import { verifyCheckpoints } from '../../src/verify/verify-checkpoints.js';
 import { startLedgerFixture, type LedgerFixture, type TestLedger } from '../fixture/ledger-fixture.js';
 
-const CLASSES = readPartClasses('identity.note=content')!;
+const CLASSES = 'identity.note=content';
 
 /** A ledger that destroys what it is ordered to, over a real database; its own events go straight into its append flow. */
 export class DestroyStand {
   readonly orders: Orders;
   readonly holder: LedgerHolder;
+  readonly failures: unknown[] = [];
+  readonly settling: StatementSettling;
+  /** Awaited before an event of the ledger's own is on record. */
+  stating: () => Promise<unknown> = () => Promise.resolve();
   /** Awaited when a statement is on record, before anything goes. */
   stated: () => Promise<unknown> = () => Promise.resolve();
 
@@ -28,18 +34,51 @@ export class DestroyStand {
     readonly fixture: LedgerFixture,
     readonly ledger: TestLedger,
     private readonly eraser: ReturnType<typeof createPool>,
+    { classes = readPartClasses(CLASSES)!, lookingMs = 5_000 } = {},
   ) {
     const read = new PgReadStore(fixture.reader);
-    const stretches = new Stretches({ reader: fixture.reader, eraser, classes: CLASSES, maxAgeMs: 0, now: () => new Date() });
+    const statements = new StatementRows(eraser);
     const records: DestructionRecords = {
-      isRecorded: async (ledger, id) => (await read.leafByEventId(ledger, id)) !== undefined,
       record: async (_ledger, event) => {
+        await this.stating();
         await this.append([event]);
         await this.stated();
       },
     };
-    this.holder = new LedgerHolder(new PartsHolder({ reader: fixture.reader, read, stretches, classes: CLASSES, records }), fixture.reader);
+    const stretches = new Stretches({ reader: fixture.reader, eraser, classes, lookingMs, maxAgeMs: 0, now: () => new Date() });
+    const parts = new PartsHolder({ reader: fixture.reader, read, stretches, classes, statements, records });
+    this.holder = new LedgerHolder(parts, fixture.reader);
     this.orders = new Orders(eraser, this.holder);
+    this.settling = new StatementSettling({ statements, parts, orders: this.orders, onError: (error) => this.failures.push(error) });
+  }
+
+  /** The same ledger after a crash: what was under way is known from the database alone. */
+  restarted(classes = CLASSES, lookingMs?: number): DestroyStand {
+    return new DestroyStand(this.fixture, this.ledger, this.eraser, { classes: readPartClasses(classes)!, ...(lookingMs === undefined ? {} : { lookingMs }) });
+  }
+
+  /** The next of the ledger's own events ends the process, when it is on record or before. */
+  dies(when: 'stating' | 'stated', first: () => Promise<unknown> = () => Promise.resolve()): void {
+    this[when] = async () => {
+      await first();
+      throw new Error('killed');
+    };
+  }
+
+  /** The statement of an order that is not settled. */
+  async kept(orderId: string): Promise<Event | undefined> {
+    return (await this.fixture.admin.query<{ event: Event }>('SELECT event FROM part_statements WHERE order_id = $1', [orderId])).rows[0]?.event;
+  }
+
+  /** Events by which statements were taken back. */
+  async takenBack(): Promise<string[]> {
+    const { rows } = await this.fixture.admin.query<{ entry: Buffer }>(`SELECT entry FROM entries WHERE encode(entry, 'escape') LIKE '%"type":"ledger.parts.destruction-recalled"%'`);
+    return rows.map(({ entry }) => decodeEntry(entry).resource!.id);
+  }
+
+  /** As somebody with all rights on the database can. */
+  async takeAway(leafIndex: number): Promise<void> {
+    await this.fixture.admin.query(`BEGIN; SET LOCAL session_replication_role = replica; UPDATE entries SET data_part = NULL WHERE leaf_index = ${String(leafIndex)}; COMMIT`);
   }
 
   static async open(): Promise<DestroyStand> {

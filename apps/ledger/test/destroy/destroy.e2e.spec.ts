@@ -28,7 +28,8 @@ afterAll(() => stand.close());
 
 describe('parts of audit events', () => {
   it('are listed by stretches and classes, each once', async () => {
-    const resources = await stand.list();
+    // However little time there is to look at what was appended: the list begins when all was looked at.
+    const resources = await stand.restarted(undefined, 0).list();
     expect(resources.map(({ id }) => id)).toEqual([
       'acme:content:0-1024', 'acme:security:0-1024', 'acme:content:1024-2048', 'acme:security:1024-2048', 'acme:content:2048-2600', 'acme:security:2048-2600',
     ]);
@@ -76,9 +77,10 @@ describe('parts of audit events', () => {
       await stand.orders.recall(order.orderId);
     };
     expect(await stand.orders.execute(order)).toMatchObject({ state: 'recalled' });
+    await stand.settling.settle();
     expect(await stand.list()).toContainEqual(stretch);
     // Whoever takes a part away now is found out, although it had been stated before.
-    await stand.fixture.admin.query('BEGIN; SET LOCAL session_replication_role = replica; UPDATE entries SET data_part = NULL WHERE leaf_index = 1; COMMIT');
+    await stand.takeAway(1);
     expect(await stand.verify()).toMatchObject({ verdict: 'broken', fault: { code: 'PART_MISSING', firstIndex: 1, lastIndex: 1 } });
     await expect(stand.verifyExport()).rejects.toMatchObject({ code: 'PART_MISSING', detail: { leafIndex: 1 } });
     expect(await stand.destroy([stretch!])).toMatchObject({ state: 'executed', items: 511 });
@@ -86,8 +88,84 @@ describe('parts of audit events', () => {
   });
 
   it('of other types, or beyond the stated ranges, are missed when they are gone', async () => {
-    await stand.fixture.admin.query('BEGIN; SET LOCAL session_replication_role = replica; UPDATE entries SET data_part = NULL WHERE leaf_index = 2051; COMMIT');
+    await stand.takeAway(2_051);
     expect(await stand.verify()).toMatchObject({ verdict: 'broken', fault: { code: 'PART_MISSING', firstIndex: 2_051 } });
+  });
+});
+
+describe('a crash between a statement and its order', () => {
+  let other: DestroyStand;
+  beforeAll(async () => {
+    other = await DestroyStand.open();
+    await other.append(eventsOf(200));
+  });
+  afterAll(() => other.close());
+
+  it.each(['stating', 'stated'] as const)('%s, of an order that was called back: the statement is taken back once, though nobody asks again', async (when) => {
+    const [stretch] = await other.list();
+    const order = other.order([stretch!]);
+    const dying = other.restarted();
+    dying.dies(when, () => dying.orders.recall(order.orderId));
+    await expect(dying.orders.execute(order)).rejects.toThrow('killed');
+    // What was sent before the crash is recorded after it.
+    if (when === 'stating') await other.append([(await other.kept(order.orderId))!]);
+    await other.restarted().settling.settle();
+    await other.restarted().settling.settle();
+    expect((await other.takenBack()).filter((id) => id === order.orderId)).toHaveLength(1);
+    expect(await other.orders.execute(order)).toMatchObject({ state: 'recalled' });
+    expect(await other.list()).toContainEqual(stretch);
+    expect(await other.kept(order.orderId)).toBeUndefined();
+  });
+
+  it('whose time is over: it is void for whoever asks, and the statement is taken back', async () => {
+    const [stretch] = await other.list();
+    const { rows } = await other.fixture.admin.query<{ at: Date }>(`SELECT now() + interval '500 milliseconds' AS at`);
+    const order = other.order([stretch!], { expiresAt: rows[0]!.at.toISOString() });
+    const dying = other.restarted();
+    dying.dies('stated');
+    await expect(dying.orders.execute(order)).rejects.toThrow('killed');
+    await other.settling.settle();
+    expect(await other.takenBack()).not.toContain(order.orderId);
+    await other.fixture.admin.query('SELECT pg_sleep(0.6)');
+    await other.settling.settle();
+    expect(await other.takenBack()).toContain(order.orderId);
+    expect(await other.orders.execute(order)).toMatchObject({ state: 'expired' });
+    await other.takeAway(3);
+    expect(await other.verify()).toMatchObject({ verdict: 'broken', fault: { code: 'PART_MISSING', firstIndex: 3 } });
+    expect(await other.destroy([stretch!])).toMatchObject({ state: 'executed' });
+    expect(await other.verify()).toMatchObject({ verdict: 'intact' });
+  });
+
+  it('that is asked about again: it is carried out, and its statement stands', async () => {
+    const stretches = (await other.list()).filter(({ class: one }) => one === 'security');
+    const order = other.order(stretches);
+    const dying = other.restarted();
+    dying.dies('stated');
+    await expect(dying.orders.execute(order)).rejects.toThrow('killed');
+    expect(await other.orders.execute(order)).toMatchObject({ state: 'executed', done: stretches.map(({ id }) => id) });
+    await other.settling.settle();
+    expect(await other.takenBack()).not.toContain(order.orderId);
+    expect(await other.verify()).toMatchObject({ verdict: 'intact' });
+  });
+
+  it('after which classes are others: nothing goes that was not stated, and what was is listed under its new class', async () => {
+    await other.append(eventsOf(100));
+    const stretches = (await other.list()).filter(({ class: one }) => one === 'content');
+    const order = other.order(stretches);
+    const dying = other.restarted();
+    dying.dies('stated');
+    await expect(dying.orders.execute(order)).rejects.toThrow('killed');
+    const before = await other.stored();
+    // All that identity says is content now: more than the statement had in mind.
+    const changed = other.restarted('identity=content');
+    expect(await changed.orders.execute(order)).toMatchObject({ state: 'executed', done: [], items: 0 });
+    await changed.settling.settle();
+    expect(await other.takenBack()).toContain(order.orderId);
+    expect((await other.stored()).parts).toBe(before.parts + 1);
+    const anew = (await changed.list()).filter(({ class: one }) => one === 'content');
+    expect(await changed.destroy(anew)).toMatchObject({ state: 'executed', items: 150 });
+    expect(await other.verify()).toMatchObject({ verdict: 'intact' });
+    expect(other.failures).toEqual([]);
   });
 });
 

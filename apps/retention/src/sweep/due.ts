@@ -12,11 +12,12 @@ export interface Batch {
 }
 
 /** As the rules see it. */
-export function resourceOf({ tenant, type, id, class: dataClass, subject, created, closed, lastUsed }: HeldResource): Resource {
+export function resourceOf({ tenant, type, id, class: dataClass, subject, created, oldest, closed, lastUsed }: HeldResource): Resource {
   return {
     organization: tenant, type, id, dataClass,
     ...(subject === undefined ? {} : { subject }),
     createdMs: Date.parse(created),
+    ...(oldest === undefined ? {} : { oldestMs: Date.parse(oldest) }),
     ...(closed === undefined ? {} : { closedMs: Date.parse(closed) }),
     ...(lastUsed === undefined ? {} : { lastUsedMs: Date.parse(lastUsed) }),
   };

@@ -52,16 +52,24 @@ export class SweepLoop {
   /** Undefined: another instance is at it. */
   async #sweepAlone(): Promise<Swept | undefined> {
     const client = await this.options.pool.connect();
+    // Idle while it sweeps: a server that restarts would end this process. Without the lock another one may sweep too, which does no harm.
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
     try {
       const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [SWEEP_LOCK]);
       if (rows[0]?.locked !== true) return undefined;
       try {
         return await this.options.sweeper.sweep();
       } finally {
-        await client.query('SELECT pg_advisory_unlock($1)', [SWEEP_LOCK]);
+        // What cannot be unlocked must not go back to the pool, locked.
+        await client.query('SELECT pg_advisory_unlock($1)', [SWEEP_LOCK]).catch((error: Error) => (broken = error));
       }
     } finally {
-      client.release();
+      client.removeListener('error', onError);
+      client.release(broken);
     }
   }
 }

@@ -108,23 +108,27 @@ export class Sweeper {
     return { gone, unanswered };
   }
 
-  async #attempt(holder: string, work: () => Promise<void>): Promise<void> {
+  /** False when a holder did not answer. */
+  async #attempt(holder: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       this.#sum.failures += 1;
       this.deps.metrics.failed(holder, error);
       // What is nobody's answer is a failure of our own, and for the log of whoever called.
       if (!(error instanceof HolderFault)) throw error;
+      return false;
     }
   }
 
   async #sweepType(type: RegisteredType): Promise<void> {
     const except = type.isRange ? await this.#allHeldIds() : [];
+    const failing = new Set<string>();
     for (let after: string | undefined; !this.#stopped; ) {
       const { resources, next } = await this.deps.holders.ask(type.holder, 'held-list', { type: type.type, limit: HELD_PAGE_MAX, except, ...(after === undefined ? {} : { after }) });
       this.#sum.looked += resources.length;
-      await this.#sweepPage(type, resources);
+      await this.#sweepPage(type, resources, failing);
       if (next === undefined) return;
       after = next;
     }
@@ -136,7 +140,7 @@ export class Sweeper {
   }
 
   /** Judges a page and orders what is due; when a rule changes meanwhile, the rest is judged again. */
-  async #sweepPage(type: RegisteredType, page: readonly HeldResource[]): Promise<void> {
+  async #sweepPage(type: RegisteredType, page: readonly HeldResource[], failing: Set<string>): Promise<void> {
     const ordered = new Set<string>();
     for (let triesLeft = JUDGED_AGAIN_MAX; ; triesLeft--) {
       const now = this.deps.now();
@@ -144,9 +148,11 @@ export class Sweeper {
       try {
         for (const batch of batchesOf(page.filter(({ id }) => !ordered.has(id)), type, (resource) => rules.outcomeOf(resource))) {
           if (this.#stopped) return;
+          // Where an order was not answered more of them would only lie open; in the next sweep it is tried again.
+          if (failing.has(batch.tenant)) continue;
           const open = await this.#give(type, batch, rules, now);
           for (const { id } of batch.resources) ordered.add(id);
-          if (open !== undefined) await this.#attempt(type.holder, () => this.#carryOut(open));
+          if (open !== undefined && !(await this.#attempt(type.holder, () => this.#carryOut(open)))) failing.add(batch.tenant);
           await sleep(1_000 / this.deps.ordersPerSecondMax);
         }
         return;
