@@ -1,0 +1,46 @@
+import type { AlertGroup } from './alert.js';
+
+/** Our services, by the name of their job in Prometheus without `countersign-`. */
+export const SERVICES = ['edge', 'identity', 'keys', 'ledger', 'retention'] as const;
+
+const everyService = (instances: string): Record<string, string> => Object.fromEntries(SERVICES.map((service) => [`up{job="countersign-${service}",instance="${service}:9090"}`, instances]));
+const withoutLedger = Object.fromEntries(Object.entries(everyService('1x10')).filter(([series]) => !series.includes('ledger')));
+
+/** Is anything there at all? */
+export const PLATFORM: AlertGroup = {
+  name: 'countersign-platform',
+  alerts: [
+    {
+      name: 'CountersignWatchdog',
+      expr: 'vector(1)',
+      severity: 'info', owner: 'platform', runbook: 'watchdog.md',
+      summary: 'Alerting works. Whoever receives this must miss it when it stops.',
+      fires: { at: '1m', series: {}, alerts: [{}] },
+      silent: undefined,
+    },
+    {
+      name: 'CountersignServiceDown',
+      expr: 'max by (job) (up{job=~"countersign-.+"}) == 0',
+      for: '2m', severity: 'critical', owner: 'platform', runbook: 'service-down.md',
+      summary: 'No instance of {{ $labels.job }} answers.',
+      fires: { at: '4m', series: { ...everyService('1x10'), 'up{job="countersign-keys",instance="keys:9090"}': '1 0x10' }, alerts: [{ job: 'countersign-keys' }], notYet: '2m' },
+      silent: { at: '4m', series: { 'up{job="countersign-edge",instance="e1:9090"}': '0x10', 'up{job="countersign-edge",instance="e2:9090"}': '1x10' } },
+    },
+    {
+      name: 'CountersignInstanceDown',
+      expr: 'up{job=~"countersign-.+"} == 0',
+      for: '10m', severity: 'warning', owner: 'platform', runbook: 'service-down.md',
+      summary: '{{ $labels.instance }} of {{ $labels.job }} does not answer.',
+      fires: { at: '12m', series: { 'up{job="countersign-edge",instance="e1:9090"}': '0x20', 'up{job="countersign-edge",instance="e2:9090"}': '1x20' }, alerts: [{ job: 'countersign-edge', instance: 'e1:9090' }], notYet: '9m' },
+      silent: { at: '12m', series: { 'up{job="countersign-edge",instance="e1:9090"}': '0x5 1x20' } },
+    },
+    {
+      name: 'CountersignServiceAbsent',
+      expr: SERVICES.map((service) => `absent(up{job="countersign-${service}"})`).join('\nor '),
+      for: '5m', severity: 'critical', owner: 'platform', runbook: 'service-down.md',
+      summary: 'Prometheus knows no instance of {{ $labels.job }}: nothing that it could alert on is there.',
+      fires: { at: '6m', series: withoutLedger, alerts: [{ job: 'countersign-ledger' }], notYet: '4m' },
+      silent: { at: '6m', series: everyService('1x10') },
+    },
+  ],
+};

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const APT_LIMIT_MS = 180_000;
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A program of a Debian package. */
+export interface DebianProgram {
+  readonly name: string;
+  readonly debianPackage: string;
+}
+
+/** Where it is: PATH, Debian's own folders, or what was unpacked into `cacheDir`. */
+export function findProgram({ name }: DebianProgram, cacheDir: string): string | undefined {
+  // Debian puts it in /usr/sbin, which is not in an ordinary user's PATH.
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
+  const candidates = [...folders.map((folder) => join(folder, name)), join(cacheDir, 'usr', 'sbin', name), join(cacheDir, 'usr', 'bin', name)];
+  return candidates.find(isProgram);
+}
+
+function apt(command: string, args: readonly string[], cwd = '/'): { ok: boolean; output: string } {
+  const run = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: APT_LIMIT_MS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  return { ok: run.status === 0, output: `${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}`.trim() };
+}
+
+/** Installs the package for everybody. Returns what went wrong; empty when nothing did. */
+export function installAsRoot({ debianPackage }: DebianProgram): string {
+  const update = apt('apt-get', ['-qq', 'update']);
+  const install = apt('apt-get', ['-qq', '-y', '--no-install-recommends', 'install', debianPackage]);
+  return install.ok ? '' : `${update.output}\n${install.output}`;
+}
+
+// A machine that never ran "apt-get update" has no package lists, and only root may fetch the system's.
+function downloadWithOwnLists(debianPackage: string, folder: string): { ok: boolean; output: string } {
+  const own = join(folder, 'apt');
+  for (const name of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(own, name), { recursive: true });
+  const options = ['-qq', '-o', `Dir::State::lists=${join(own, 'lists')}`, '-o', `Dir::Cache=${join(own, 'cache')}`];
+  const update = apt('apt-get', [...options, 'update'], folder);
+  const download = apt('apt-get', [...options, 'download', debianPackage], folder);
+  return { ok: download.ok, output: `${update.output}\n${download.output}`.trim() };
+}
+
+/** Downloads the package and unpacks it into `cacheDir`, for us alone; nothing of it is configured or started. Returns what went wrong; empty when nothing did. */
+export function unpackAsUser({ debianPackage }: DebianProgram, cacheDir: string): string {
+  mkdirSync(cacheDir, { recursive: true });
+  const folder = mkdtempSync(join(cacheDir, 'download-'));
+  try {
+    const first = apt('apt-get', ['-qq', 'download', debianPackage], folder);
+    const second = first.ok ? first : downloadWithOwnLists(debianPackage, folder);
+    const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
+    if (file === undefined) return `${first.output}\n${second.output}`;
+    const unpack = apt('dpkg', ['-x', join(folder, file), cacheDir]);
+    return unpack.ok ? '' : unpack.output;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
