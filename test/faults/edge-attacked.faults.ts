@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { runSeed } from './harness/dice.js';
 
 const ALL = 1e9;
 const SCAN_MS_MAX = 420_000;
+const OUTPUT_MAX = 16 * 1024 * 1024;
 /** An edge waits 10 s for headers and 15 s for a body, and looks once a second. */
 const SLOW_MS_MAX = 20_000;
 
@@ -26,8 +27,8 @@ function scanner(name: string): string | undefined {
   return found.status === 0 ? found.stdout.trim() : undefined;
 }
 
-/** Runs a scanner and gives back what it has found; undefined when it is not installed. */
-function scan<T>(name: string, debianPackage: string, args: (report: string) => readonly string[], read: (report: string) => T): T | undefined {
+/** Runs a scanner beside this process, whose connections go on, and gives back what it has found; undefined when it is not installed. */
+async function scan<T>(name: string, debianPackage: string, args: (report: string) => readonly string[], read: (report: string) => T): Promise<T | undefined> {
   const program = scanner(name);
   if (program === undefined) {
     process.stderr.write(`${name}: left out, because it is not in PATH (Debian: apt-get install ${debianPackage})\n`);
@@ -36,7 +37,10 @@ function scan<T>(name: string, debianPackage: string, args: (report: string) => 
   const folder = mkdtempSync(join(tmpdir(), 'countersign-scan-'));
   try {
     const report = join(folder, 'report.json');
-    const done = spawnSync(program, args(report), { encoding: 'utf8', timeout: SCAN_MS_MAX, cwd: folder, env: { ...process.env, HOME: folder } });
+    // What it has found makes its exit status: the report tells more.
+    const done = await new Promise<{ stdout: string; stderr: string }>((resolve) =>
+      execFile(program, args(report), { encoding: 'utf8', timeout: SCAN_MS_MAX, maxBuffer: OUTPUT_MAX, cwd: folder, env: { ...process.env, HOME: folder } }, (_, stdout, stderr) => resolve({ stdout, stderr })),
+    );
     try {
       return read(readFileSync(report, 'utf8'));
     } catch (cause) {
@@ -93,8 +97,8 @@ describe('the edge under attack', () => {
     expect(performance.now() - startMs).toBeLessThan(SLOW_MS_MAX);
   });
 
-  it('speaks TLS 1.3 and nothing else, with no weakness and no header that testssl.sh complains of', () => {
-    const found = scan('testssl', 'testssl.sh', (report) => ['--quiet', '--color', '0', '--ip', '127.0.0.1', '-p', '-h', '-U', '-s', '-f', '--jsonfile', report, `localhost:${new URL(origin).port}`], (report) => JSON.parse(report) as { id: string; severity: string; finding: string }[]);
+  it('speaks TLS 1.3 and nothing else, with no weakness and no header that testssl.sh complains of', async () => {
+    const found = await scan('testssl', 'testssl.sh', (report) => ['--quiet', '--color', '0', '--ip', '127.0.0.1', '-p', '-h', '-U', '-s', '-f', '--jsonfile', report, `localhost:${new URL(origin).port}`], (report) => JSON.parse(report) as { id: string; severity: string; finding: string }[]);
     if (found === undefined) return;
     const of = (id: string): string => found.find((one) => one.id === id)?.finding ?? 'not looked at';
     expect([of('SSLv2'), of('SSLv3'), of('TLS1'), of('TLS1_1'), of('TLS1_2')]).toEqual(Array.from({ length: 5 }, () => expect.stringMatching(/^not offered/)));
@@ -109,7 +113,7 @@ describe('the edge under attack', () => {
     const pages = routes.map(({ path, parameters }) => `${origin}${path.replace(/\{[^}]+\}/g, 'system')}?${parameters.filter((one) => one.in === 'query').map(({ name }) => `${name}=1`).join('&')}`);
     const starts = ['/docs', '/openapi.json', ...pages.map((page) => page.slice(origin.length))].flatMap((path) => ['-s', `${origin}${path}`]);
     const limits = ['--scope', 'domain', '--max-scan-time', '200', '--no-bugreport', '--flush-session', '--verify-ssl', '0'];
-    const found = scan('wapiti', 'wapiti', (report) => ['-u', `${origin}/docs`, ...starts, '-H', `Cookie: ${cookies}`, ...limits, '-f', 'json', '-o', report], (report) => JSON.parse(report) as { vulnerabilities: Record<string, { info: string }[]>; anomalies: Record<string, { info: string }[]>; infos: { crawled_pages_nbr?: number } });
+    const found = await scan('wapiti', 'wapiti', (report) => ['-u', `${origin}/docs`, ...starts, '-H', `Cookie: ${cookies}`, ...limits, '-f', 'json', '-o', report], (report) => JSON.parse(report) as { vulnerabilities: Record<string, { info: string }[]>; anomalies: Record<string, { info: string }[]>; infos: { crawled_pages_nbr?: number } });
     if (found === undefined) return;
     const said = [...Object.entries(found.vulnerabilities), ...Object.entries(found.anomalies)].flatMap(([kind, list]) => list.map(({ info }) => `${kind}: ${info}`));
     expect(said.filter((one) => one !== OUT_OF_DATE)).toEqual([]);
