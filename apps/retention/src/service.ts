@@ -8,6 +8,7 @@ import type { RetentionConfig } from './config.js';
 import { holdHandlers } from './holds/holds.js';
 import type { Flows, RequestFlows } from './parts.js';
 import { fileHandlers } from './files/file-handlers.js';
+import { beginPolicies } from './policies/begin-policies.js';
 import { policyHandlers } from './policies/policies.js';
 import { Answers } from './request/answers.js';
 import { Callers } from './request/callers.js';
@@ -76,6 +77,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
   // Before the first request: nobody who was erased may be met again because a database was put back.
   await replay(flows, log);
+  await beginPolicies(flows);
   await receiver.start();
   worker.start();
   due.start();

@@ -75,6 +75,12 @@ describe('a policy', () => {
     expect(set.policies.size).toBe(0);
   });
 
+  it('that an installation starts with is set once, and only where nobody has decided anything', () => {
+    const begin: PolicyStep = { type: 'begin', by: 'installation', policies: [{ policyId: 'd1', rule: DESTROY }, { policyId: 'd2', rule: KEEP }], reason: 'a test' };
+    expect([...policiesAfter([begin]).set.policies]).toEqual([['d1', { rule: DESTROY, version: 1 }], ['d2', { rule: KEEP, version: 1 }]]);
+    expect([typesOf([begin, begin]), typesOf([change('ana', 'p1', KEEP), begin]), typesOf([change('ana', 'p1', DESTROY), begin])]).toEqual([[], [], []]);
+  });
+
   it('that is what it was is no change', () => {
     expect(typesOf([change('ana', 'p1', KEEP), change('bob', 'p1', KEEP)])).toEqual([]);
   });

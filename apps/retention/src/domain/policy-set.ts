@@ -8,6 +8,8 @@ import { RetentionFault } from './retention-fault.js';
 
 /** The policies of one organisation, or of the installation, and what waits for a second person. */
 export interface PolicySet {
+  /** Something was decided once, even if nothing of it is left. */
+  readonly isBegun: boolean;
   readonly policies: ReadonlyMap<string, KnownPolicy>;
   readonly proposals: ReadonlyMap<string, Proposal>;
 }
@@ -32,7 +34,14 @@ type Change =
   | { readonly type: 'approve'; readonly proposalId: string }
   | { readonly type: 'withdraw'; readonly proposalId: string; readonly reason: string };
 
-export type PolicySetCommand = Change & { readonly by: string; readonly nowMs: number; readonly origin: AskedFrom | undefined };
+/** What an installation starts with; does nothing where somebody has decided anything. */
+interface Begin {
+  readonly type: 'begin';
+  readonly policies: readonly { readonly policyId: string; readonly rule: RetentionRule }[];
+  readonly reason: string;
+}
+
+export type PolicySetCommand = (Change | Begin) & { readonly by: string; readonly nowMs: number; readonly origin: AskedFrom | undefined };
 
 export interface PolicySetEvent extends DomainEvent {
   readonly type: `retention.policy.${'changed' | 'removed' | 'proposed' | 'proposal-withdrawn'}`;
@@ -44,7 +53,7 @@ export const POLICY_SET_ID = 'set';
 
 export const policySetAggregate = defineAggregate<PolicySet, PolicySetCommand, PolicySetEvent>({
   name: 'policies',
-  initialState: { policies: new Map(), proposals: new Map() },
+  initialState: { isBegun: false, policies: new Map(), proposals: new Map() },
   decide: (command, set) => decide(command, set).map((event) => from(command.origin, { ...event, resource: { type: 'retention-policy', id: event.data['policyId'] as string } })),
   evolve,
 });
@@ -57,6 +66,7 @@ export function policyOf(id: string, version: number, organization: string | und
 
 function decide(command: PolicySetCommand, set: PolicySet): readonly PolicySetEvent[] {
   if (command.type === 'change') return decideChange(command, set);
+  if (command.type === 'begin') return set.isBegun ? [] : command.policies.map((policy) => settled(set, { ...policy, setBy: command.by, reason: command.reason }));
   const { proposalId, by, nowMs } = command;
   const proposal = set.proposals.get(proposalId);
   if (proposal === undefined) throw new RetentionFault('PROPOSAL_UNKNOWN', 'it was decided, or never made', { field: 'proposalId' });
@@ -109,7 +119,7 @@ function evolve(set: PolicySet, { type, data }: Pick<PolicySetEvent, 'type' | 'd
   const proposalId = data['proposalId'] as string | undefined;
   if (type === 'retention.policy.proposed') {
     const proposal = { policyId, rule, base: data['base'] as number, proposedBy: data['proposedBy'] as string, expiresMs: Date.parse(data['expiresAt'] as string) };
-    return { ...set, proposals: new Map(set.proposals).set(proposalId!, proposal) };
+    return { ...set, isBegun: true, proposals: new Map(set.proposals).set(proposalId!, proposal) };
   }
   const proposals = new Map(set.proposals);
   if (proposalId !== undefined) proposals.delete(proposalId);
@@ -117,5 +127,5 @@ function evolve(set: PolicySet, { type, data }: Pick<PolicySetEvent, 'type' | 'd
   const policies = new Map(set.policies);
   if (rule === undefined) policies.delete(policyId);
   else policies.set(policyId, { rule, version: data['version'] as number });
-  return { policies, proposals };
+  return { isBegun: true, policies, proposals };
 }
