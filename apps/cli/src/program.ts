@@ -6,6 +6,7 @@ import { emitCommand } from './commands/emit.js';
 import { exportCommand } from './commands/export.js';
 import { fsckCommand } from './commands/fsck.js';
 import { importCommand } from './commands/import.js';
+import { incidentsCommand } from './commands/incidents.js';
 import { keysCommand } from './commands/keys.js';
 import { proveCommand } from './commands/prove.js';
 import { retentionCommand } from './commands/retention.js';
@@ -30,7 +31,7 @@ Exit codes:
 Where is the ledger? Options first, then COUNTERSIGN_LEDGER_URL, COUNTERSIGN_NATS_URL,
 COUNTERSIGN_NATS_SEED_FILE, COUNTERSIGN_OPERATOR_SEED_FILE and COUNTERSIGN_KEYS_PUBLIC_KEY, then the nearest .countersign folder of a local stack.`;
 
-const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, retentionCommand, secretsCommand, spoolCommand, benchCommand];
+const COMMANDS = [upCommand, adminCommand, emitCommand, importCommand, searchCommand, checkpointCommand, keysCommand, proveCommand, verifyCommand, exportCommand, fsckCommand, shredCommand, retentionCommand, incidentsCommand, secretsCommand, spoolCommand, benchCommand];
 
 /** Runs one command line (without the program's name) and returns its exit code. */
 export async function main(args: readonly string[], io: Io): Promise<ExitCode> {

@@ -6,6 +6,8 @@ import { Gathering, requestMetrics, RequestReceiver } from '@countersign/request
 import type { Logger, ShutdownStep } from '@countersign/runtime';
 import type { RetentionConfig } from './config.js';
 import { holdHandlers } from './holds/holds.js';
+import { incidentHandlers } from './incidents/incidents.js';
+import { openIncidents } from './incidents/open-incidents.js';
 import type { Flows, RequestFlows } from './parts.js';
 import { fileHandlers } from './files/file-handlers.js';
 import { beginPolicies } from './policies/begin-policies.js';
@@ -62,6 +64,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const worker = new RequestWorker(flows, log);
   wakes.wake = () => worker.wake();
   const due = new DueWatch(flows, registry, log);
+  const incidents = openIncidents(parts, flows);
   const gathering = new Gathering(log);
   const service = new Answers({
     callers: new Callers(new IdentityClient({ bus, timeoutMs: IDENTITY_MS_MAX }), now),
@@ -70,6 +73,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
       ...policyHandlers(flows),
       ...holdHandlers(flows),
       ...requestHandlers(flows),
+      ...incidentHandlers(incidents.flows),
     },
     open: fileHandlers(flows),
   });
@@ -81,12 +85,13 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   await receiver.start();
   worker.start();
   due.start();
+  incidents.start();
   sweep.loop.start();
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
     { name: 'stop requests', run: () => receiver.stop() },
-    { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), sweep.loop.stop()]).then(() => undefined) },
+    { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), incidents.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },
     { name: 'close stores and bus', run: () => closeParts(parts).finally(() => fileStore.close()) },

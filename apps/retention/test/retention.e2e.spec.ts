@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventStoreMigrationSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
 import { callerSuite } from './suites/callers.js';
+import { incidentSuite } from './suites/incidents.js';
 import { holdSuite, policySuite } from './suites/rules.js';
 
 // One deployment for all suites: each makes people of its own.
@@ -15,6 +16,7 @@ afterAll(() => stand.close(), 60_000);
 callerSuite(() => stand);
 policySuite(() => stand);
 holdSuite(() => stand);
+incidentSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
   const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');

@@ -91,6 +91,10 @@ const PERMISSION_ROWS = [
   // the platform
   { id: 'system.read', scopes: ['global'], description: 'See health, versions and settings of the services' },
   { id: 'user.shut-out', scopes: MANAGED, traits: ['sensitive', 'person'], description: 'Disable an account whatever it holds, to answer an attack; not let it in again' },
+  // incidents
+  { id: 'incident.read', scopes: MANAGED, description: 'See security incidents; of an organisation: that it is affected' },
+  { id: 'incident.manage', scopes: ['global'], traits: ['person'], description: 'Assess security incidents, record notices, close them' },
+  { id: 'incident.report', scopes: ['global'], description: 'Open a security incident, or send alerts that do' },
 ] as const satisfies readonly PermissionRow[];
 
 export type PermissionId = (typeof PERMISSION_ROWS)[number]['id'];
@@ -163,7 +167,7 @@ const ROLE_ROWS = [
     global: [
       ...READ_SETTINGS, 'user.disable', 'user.shut-out', 'user.unlock', 'mfa.reset', 'session.read', 'session.revoke', 'attempt.read', 'api-key.read', 'api-key.revoke',
       'service-account.disable', 'policy.change', 'federation.change', 'audit.read', 'audit.read-personal', 'audit.prove', 'audit.verify', 'ledger.read',
-      'quarantine.read', 'key.rotate', 'system.read',
+      'quarantine.read', 'key.rotate', 'system.read', 'incident.read', 'incident.manage', 'incident.report',
     ],
   },
   {
@@ -173,7 +177,7 @@ const ROLE_ROWS = [
     own: OWN_ACCOUNT,
     global: [
       ...READ_SETTINGS, 'session.read', 'attempt.read', 'api-key.read', 'audit.read', 'audit.read-personal', 'audit.prove', 'audit.export', 'audit.verify',
-      'ledger.read', 'quarantine.read', 'evidence.export', 'system.read',
+      'ledger.read', 'quarantine.read', 'evidence.export', 'system.read', 'incident.read',
     ],
   },
   {
@@ -181,7 +185,7 @@ const ROLE_ROWS = [
     description: 'Keeps the platform running; sees no personal data of others and manages nobody.',
     levels: ['global'], needsMfa: true, holder: 'person',
     own: OWN_ACCOUNT,
-    global: ['organization.read', 'policy.read', 'retention.read', 'audit.verify', 'ledger.read', 'quarantine.read', 'key.read', 'key.rotate', 'system.read'],
+    global: ['organization.read', 'policy.read', 'retention.read', 'audit.verify', 'ledger.read', 'quarantine.read', 'key.read', 'key.rotate', 'system.read', 'incident.read', 'incident.report'],
   },
   {
     id: 'support',
@@ -195,12 +199,12 @@ const ROLE_ROWS = [
   },
   {
     id: 'privacy-officer',
-    description: 'Answers requests of data subjects; retention policies and legal holds.',
+    description: 'Answers requests of data subjects; retention policies, legal holds, incidents.',
     levels: ['organization', 'global'], needsMfa: true, holder: 'person',
     own: OWN_ACCOUNT,
     global: [
       'user.read', 'organization.read', 'member.read', 'policy.read', 'personal.export', 'erasure.order', 'retention.read', 'retention.change', 'hold.place',
-      'hold.release', 'audit.read', 'audit.read-personal', 'audit.prove', 'evidence.export',
+      'hold.release', 'audit.read', 'audit.read-personal', 'audit.prove', 'evidence.export', 'incident.read', 'incident.manage', 'incident.report',
     ],
   },
   {
@@ -223,6 +227,12 @@ const ROLE_ROWS = [
     levels: ['organization'], needsMfa: false, holder: 'service-account',
     own: ['user.read', 'api-key.read', 'audit.read', 'audit.prove'],
     organization: ['event.write', 'organization.read'],
+  },
+  {
+    id: 'alerting',
+    description: 'An Alertmanager: opens security incidents.',
+    levels: ['global'], needsMfa: false, holder: 'service-account',
+    global: ['incident.report'],
   },
 ] as const satisfies readonly RoleRow[];
 

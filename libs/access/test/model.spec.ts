@@ -31,8 +31,8 @@ describe('the permissions', () => {
 });
 
 describe('the system roles', () => {
-  it('are ten', () => {
-    expect(SYSTEM_ROLES.map(({ id }) => id)).toEqual(['owner', 'admin', 'security-admin', 'auditor', 'operator', 'support', 'privacy-officer', 'member', 'viewer', 'service']);
+  it('are eleven', () => {
+    expect(SYSTEM_ROLES.map(({ id }) => id)).toEqual(['owner', 'admin', 'security-admin', 'auditor', 'operator', 'support', 'privacy-officer', 'member', 'viewer', 'service', 'alerting']);
   });
 
   it.each(roleAtLevel)('%s at level %s can be made into a set', (id, level) => {

@@ -56,4 +56,7 @@ export const RECORDED_PERMISSIONS = [
   'hold.release',
   'system.read',
   'user.shut-out',
+  'incident.read',
+  'incident.manage',
+  'incident.report',
 ] as const;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { HOLD_OPERATIONS } from './retention-holds.js';
+import { RETENTION_INCIDENT_OPERATIONS } from './retention-incidents.js';
 import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
 import { RETENTION_REQUEST_OPERATIONS } from './retention-requests.js';
 import type { RetentionOperationContract } from './retention.js';
@@ -9,6 +10,7 @@ export const RETENTION_OPERATIONS = {
   ...RETENTION_POLICY_OPERATIONS,
   ...HOLD_OPERATIONS,
   ...RETENTION_REQUEST_OPERATIONS,
+  ...RETENTION_INCIDENT_OPERATIONS,
 } as const satisfies Readonly<Record<string, RetentionOperationContract>>;
 
 export type RetentionOperation = keyof typeof RETENTION_OPERATIONS;

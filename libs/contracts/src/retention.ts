@@ -29,6 +29,8 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
  * - SECOND_PERSON_REQUIRED: whoever asked for it cannot also agree to it
  * - HOLD_UNKNOWN, HOLD_RELEASED, HOLDS_TOO_MANY, QUERY_MALFORMED
  * - RELEASE_NOT_ASKED: nobody has asked for it, or too long ago
+ * - INCIDENTS_TOO_MANY: are open; INCIDENT_UNKNOWN, INCIDENT_CLOSED, INCIDENT_NOT_CLOSED, INCIDENT_STAGES_OPEN: what is owed must be done or waived first; INCIDENT_TOO_LARGE: more than one holds
+ * - STAGE_NOT_OPEN: it is not owed, or settled; STAGE_REASON_MISSING: it is late, or waived; DRAFT_UNKNOWN
  * - RETENTION_OVERLOADED: too much at once; `retryAfterMs`
  * - RETENTION_UNAVAILABLE: something that retention needs does not answer
  * - RETENTION_INTERNAL: a failure of the service, told in its log
@@ -70,6 +72,15 @@ export const RETENTION_FAULT_CODES = [
   'HOLDS_TOO_MANY',
   'QUERY_MALFORMED',
   'RELEASE_NOT_ASKED',
+  'INCIDENTS_TOO_MANY',
+  'INCIDENT_UNKNOWN',
+  'INCIDENT_CLOSED',
+  'INCIDENT_NOT_CLOSED',
+  'INCIDENT_STAGES_OPEN',
+  'INCIDENT_TOO_LARGE',
+  'STAGE_NOT_OPEN',
+  'STAGE_REASON_MISSING',
+  'DRAFT_UNKNOWN',
   'RETENTION_OVERLOADED',
   'RETENTION_UNAVAILABLE',
   'RETENTION_INTERNAL',

@@ -161,7 +161,7 @@ function retention(c: NatsConfig): string {
         nkey: ${c.retentionPublicKey}
         permissions {
           publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "identity.*", "ledger.*", "holders.*.*", "_INBOX.>", "_R_.>"] }
-          subscribe { allow: ["retention.*.*", "ledger.receipt.retention", "ledger.refused.retention", "keys-erased.>", "_INBOX.>"] }
+          subscribe { allow: ["retention.*.*", "ledger.receipt.retention", "ledger.refused.retention", "ledger.integrity.*", "keys-erased.>", "_INBOX.>"] }
         }
       }
     ]
@@ -172,6 +172,7 @@ function retention(c: NatsConfig): string {
       { service: { account: LEDGER, subject: "intake.retention.*" } }
       { stream: { account: LEDGER, subject: "ledger.receipt.retention" } }
       { stream: { account: LEDGER, subject: "ledger.refused.retention" } }
+      { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
       { service: { account: KEYS, subject: "keys.*.retention" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
       { service: { account: IDENTITY, subject: "identity.principal.retention" } }

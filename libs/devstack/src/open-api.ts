@@ -11,6 +11,8 @@ export interface JsonSchema {
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly items?: JsonSchema;
+  /** False: no other members; absent or a schema: there may be. */
+  readonly additionalProperties?: unknown;
   readonly pattern?: string;
   readonly format?: string;
   readonly minLength?: number;

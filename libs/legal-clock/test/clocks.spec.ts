@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { addMonths, alertsCome, dayIn, endOfDay, INCIDENT_ALERTS_MS, incidentClock, isWorkingDay, LAWS, REQUEST_ALERTS_MS, REQUEST_KINDS, requestClock, type Law, type RequestKind } from '../src/index.js';
+import { addMonths, alertsCome, dayIn, endOfDay, INCIDENT_ALERTS_MS, INCIDENT_STAGES, incidentClock, isWorkingDay, LAWS, REQUEST_ALERTS_MS, REQUEST_KINDS, requestClock, type Law, type RequestKind } from '../src/index.js';
 
 const NO_HOLIDAYS = new Set<string>();
 const DAY_MS = 86_400_000;
@@ -72,12 +72,32 @@ describe('incidents', () => {
     ['a final report a month after the notification was due, while there is none', '2026-01-28T10:00:00Z', undefined, 'UTC', ['2026-01-29T10:00:00Z', '2026-01-31T10:00:00Z', '2026-03-01T00:00:00Z']],
     ['a month after it was sent, once it is', '2026-01-28T10:00:00Z', '2026-01-29T08:00:00Z', 'UTC', ['2026-01-29T10:00:00Z', '2026-01-31T10:00:00Z', '2026-03-01T00:00:00Z']],
     ['in a leap year on 29 February', '2028-01-28T10:00:00Z', '2028-01-29T08:00:00Z', 'UTC', ['2028-01-29T10:00:00Z', '2028-01-31T10:00:00Z', '2028-03-01T00:00:00Z']],
+    ['hours over a leap day', '2028-02-27T22:15:00Z', undefined, 'UTC', ['2028-02-28T22:15:00Z', '2028-03-01T22:15:00Z', '2028-04-02T00:00:00Z']],
+    ['29 February is followed by 29 March', '2028-02-28T10:00:00Z', '2028-02-29T10:00:00Z', 'UTC', ['2028-02-29T10:00:00Z', '2028-03-02T10:00:00Z', '2028-03-30T00:00:00Z']],
+    ['31 August ends with 30 September', '2026-08-30T06:00:00Z', '2026-08-31T09:00:00Z', 'UTC', ['2026-08-31T06:00:00Z', '2026-09-02T06:00:00Z', '2026-10-01T00:00:00Z']],
+    ['31 December ends with 31 January', '2026-12-30T06:00:00Z', '2026-12-31T09:00:00Z', 'UTC', ['2026-12-31T06:00:00Z', '2027-01-02T06:00:00Z', '2027-02-01T00:00:00Z']],
+    ['2100 is no leap year', '2100-01-30T12:00:00Z', '2100-01-31T12:00:00Z', 'UTC', ['2100-01-31T12:00:00Z', '2100-02-02T12:00:00Z', '2100-03-01T00:00:00Z']],
     ['whoever notifies late does not win time', '2026-03-02T10:00:00Z', '2026-03-20T08:00:00Z', 'UTC', ['2026-03-03T10:00:00Z', '2026-03-05T10:00:00Z', '2026-04-06T00:00:00Z']],
     ['hours are hours when clocks are changed, days are those of the place', '2026-03-28T10:00:00Z', undefined, 'Europe/Berlin', ['2026-03-29T10:00:00Z', '2026-03-31T10:00:00Z', '2026-04-30T22:00:00Z']],
-    ['neither nights nor holidays stop them', '2026-12-24T23:30:00Z', undefined, 'UTC', ['2026-12-25T23:30:00Z', '2026-12-27T23:30:00Z', '2027-01-28T00:00:00Z']],
+    ['and when they are put back', '2026-10-24T10:00:00Z', undefined, 'Europe/Berlin', ['2026-10-25T10:00:00Z', '2026-10-27T10:00:00Z', '2026-11-27T23:00:00Z']],
+    ['late evening in New York is the day before', '2026-03-03T03:00:00Z', '2026-03-04T03:00:00Z', 'America/New_York', ['2026-03-04T03:00:00Z', '2026-03-06T03:00:00Z', '2026-04-04T04:00:00Z']],
+    ['already the next month in Auckland', '2026-03-30T13:00:00Z', '2026-03-31T12:30:00Z', 'Pacific/Auckland', ['2026-03-31T13:00:00Z', '2026-04-02T13:00:00Z', '2026-05-01T12:00:00Z']],
+    ['neither nights nor holidays stop them, and the month ends on a Sunday', '2026-12-25T23:30:00Z', undefined, 'UTC', ['2026-12-26T23:30:00Z', '2026-12-28T23:30:00Z', '2027-01-29T00:00:00Z']],
+    ['nor weekends: Friday evening is followed by Monday evening', '2026-11-20T18:22:07Z', undefined, 'UTC', ['2026-11-21T18:22:07Z', '2026-11-23T18:22:07Z', '2026-12-24T00:00:00Z']],
   ] as const)('%s', (_why, aware, notified, timeZone, [early, notification, final]) => {
     const clock = incidentClock(ms(aware), notified === undefined ? undefined : ms(notified), timeZone);
-    expect(Object.values(clock).map(iso)).toEqual([early, notification, final]);
+    expect(Object.fromEntries(Object.entries(clock).map(([stage, at]) => [stage, iso(at)]))).toEqual({ 'early-warning': early, notification, 'final-report': final, 'breach-notification': notification, organizations: early, subjects: notification });
+  });
+
+  it('owe nothing later because they were known earlier, and every stage has alerts of its own', () => {
+    const at = fc.integer({ min: ms('2024-01-01T00:00:00Z'), max: ms('2032-01-01T00:00:00Z') });
+    fc.assert(fc.property(at, fc.integer({ min: 0, max: 60 * DAY_MS }), fc.constantFrom('UTC', 'Europe/Berlin', 'Asia/Kathmandu', 'Pacific/Apia'), (aware, later, timeZone) => {
+      const [one, other] = [incidentClock(aware, undefined, timeZone), incidentClock(aware + later, undefined, timeZone)];
+      for (const stage of INCIDENT_STAGES) expect(other[stage]).toBeGreaterThanOrEqual(one[stage]);
+      // 72 hours before them is the notification that the report is about: 28 days or more are between them.
+      expect(one['final-report'] - one.notification).toBeGreaterThanOrEqual(28 * DAY_MS);
+    }), { numRuns: 200 });
+    expect(Object.keys(INCIDENT_ALERTS_MS)).toEqual(INCIDENT_STAGES);
   });
 });
 

@@ -69,7 +69,7 @@ export interface Route {
   readonly method: Method;
   /** `/v1/…`, parameters as `:name`. */
   readonly path: string;
-  readonly tag: 'sign-in' | 'account' | 'admin' | 'organizations' | 'retention' | 'ledgers' | 'events';
+  readonly tag: 'sign-in' | 'account' | 'admin' | 'organizations' | 'retention' | 'incidents' | 'ledgers' | 'events';
   readonly summary: string;
   readonly access: Access;
   readonly params?: z.ZodObject;

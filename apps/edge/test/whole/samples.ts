@@ -1,6 +1,7 @@
 import { wanted } from '@countersign/devstack';
 import type { Make } from './cast.js';
 import { FACTOR_SAMPLES } from './samples-of-factors.js';
+import { INCIDENT_SAMPLES } from './samples-of-incidents.js';
 import { KEY_SAMPLES } from './samples-of-keys.js';
 import { LINK_SAMPLES } from './samples-of-links.js';
 import { ORGANIZATION_SAMPLES } from './samples-of-organizations.js';
@@ -113,7 +114,7 @@ const LEDGERS: Readonly<Record<string, Make>> = {
 };
 
 /** The one place to be extended with a new route: the test of coverage fails by the name of one that is not here. */
-export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...RETENTION_SAMPLES, ...PRIVACY_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
+export const SAMPLES: Readonly<Record<string, Make>> = { ...SIGN_IN, ...ACCOUNT, ...ADMIN, ...LEDGERS, ...FACTOR_SAMPLES, ...ORGANIZATION_SAMPLES, ...RETENTION_SAMPLES, ...PRIVACY_SAMPLES, ...INCIDENT_SAMPLES, ...LINK_SAMPLES, ...KEY_SAMPLES };
 
 /** Something for each parameter of a path: one's own, another user's of the same organisation, and of another organisation. */
 export interface Values {
@@ -140,6 +141,7 @@ export async function valuesOf(stand: WholeStand, people: Trio): Promise<Readonl
     sessionId: await each(({ browser }) => stand.sessionId(browser)),
     proposalId: same('proposal'),
     holdId: same('hold'),
+    incidentId: same('incident'),
     tenant: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     organization: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     invitationId: same('AAAAAAAAAAAAAAAAAAAAAA'),
