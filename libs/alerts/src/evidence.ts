@@ -11,7 +11,7 @@ export const EVIDENCE: AlertGroup = {
     {
       name: 'CountersignLedgerBroken',
       expr: 'min by (tenant) (countersign_ledger_intact) == 0',
-      severity: 'critical', owner: 'evidence', runbook: 'ledger-broken.md', incident: 'integrity',
+      severity: 'critical', owner: 'evidence', runbook: 'ledger-broken.md', incident: 'ledger-integrity',
       summary: 'The ledger of {{ $labels.tenant }} is broken: what is stored is not what was signed. Its appends have stopped.',
       fires: { at: '3m', series: { [of('intact')]: '1 1 1 0x5', [of('intact', 'tenant="other"')]: '1x9' }, alerts: [ACME], notYet: '2m' },
       silent: { at: '10m', series: { [of('intact')]: '1x10' } },
@@ -59,7 +59,7 @@ export const EVIDENCE: AlertGroup = {
     {
       name: 'CountersignLedgerShrank',
       expr: 'max by (tenant) (countersign_ledger_tree_size) < max by (tenant) (max_over_time(countersign_ledger_tree_size[1d]))',
-      for: '1m', severity: 'critical', owner: 'evidence', runbook: 'ledger-broken.md', incident: 'integrity',
+      for: '1m', severity: 'critical', owner: 'evidence', runbook: 'ledger-broken.md', incident: 'ledger-integrity',
       summary: 'The ledger of {{ $labels.tenant }} has become smaller: it was cut, or put back from a backup.',
       fires: { at: '6m', series: { [of('tree_size')]: '100 110 120 130 90x10' }, alerts: [ACME], notYet: '4m' },
       // A restarted ledger tells no size before its first append.

@@ -2,6 +2,8 @@ import { grown, type AlertGroup } from './alert.js';
 
 const EDGE = 'job="countersign-edge",instance="e1:9090"';
 const IDENTITY = 'job="countersign-identity",instance="i1:9090"';
+const STAGE_LABELS = { stage: 'early-warning', law: 'NIS2 art. 23(4)(a)' };
+const STAGE = 'stage="early-warning",law="NIS2 art. 23(4)(a)"';
 const RETENTION = 'job="countersign-retention",instance="r1:9090"';
 
 /** Can people sign in, and does mail reach them? */
@@ -54,6 +56,30 @@ export const PRIVACY: AlertGroup = {
       summary: 'A request of a data subject was not answered within the time that the law gives.',
       fires: { at: '2m', series: { [`countersign_retention_subject_requests_overdue{${RETENTION}}`]: '0 1x10' }, alerts: [{}], notYet: '0m' },
       silent: { at: '10m', series: { [`countersign_retention_subject_requests_overdue{${RETENTION}}`]: '0x10' } },
+    },
+    {
+      name: 'CountersignIncidentStageDue',
+      expr: 'min by (stage, law) (countersign_retention_incident_stage_due_seconds) < 12 * 3600',
+      for: '5m', severity: 'critical', owner: 'privacy', runbook: 'incident-stage-due.md',
+      summary: 'What is owed after a security incident is due within twelve hours: {{ $labels.stage }} ({{ $labels.law }}).',
+      fires: { at: '15m', series: { [`countersign_retention_incident_stage_due_seconds{${STAGE},${RETENTION}}`]: '43500-60x20' }, alerts: [STAGE_LABELS], notYet: '8m' },
+      silent: { at: '15m', series: { [`countersign_retention_incident_stage_due_seconds{${STAGE},${RETENTION}}`]: '86400-60x20' } },
+    },
+    {
+      name: 'CountersignIncidentStageLate',
+      expr: 'max by (stage, law) (countersign_retention_incident_stages_late) > 0',
+      severity: 'critical', owner: 'privacy', runbook: 'incident-stage-due.md',
+      summary: 'What is owed after a security incident was not sent within the time that the law gives: {{ $labels.stage }} ({{ $labels.law }}).',
+      fires: { at: '2m', series: { [`countersign_retention_incident_stages_late{${STAGE},${RETENTION}}`]: '0 1x10' }, alerts: [STAGE_LABELS], notYet: '0m' },
+      silent: { at: '10m', series: { [`countersign_retention_incident_stages_late{${STAGE},${RETENTION}}`]: '0x10' } },
+    },
+    {
+      name: 'CountersignIncidentNewsWaiting',
+      expr: 'max(countersign_retention_incident_news_waiting) > 0',
+      for: '15m', severity: 'warning', owner: 'privacy', runbook: 'incident-stage-due.md',
+      summary: 'Organisations that a security incident affects have not been told of it in their ledgers.',
+      fires: { at: '17m', series: { [`countersign_retention_incident_news_waiting{${RETENTION}}`]: '0 7x20' }, alerts: [{}], notYet: '15m' },
+      silent: { at: '17m', series: { [`countersign_retention_incident_news_waiting{${RETENTION}}`]: '7 3 0x20' } },
     },
     {
       name: 'CountersignDeletionStuck',

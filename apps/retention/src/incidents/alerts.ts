@@ -24,7 +24,8 @@ export async function takeAlerts(flows: IncidentFlows, { alerts }: RetentionArgs
 
 async function take(flows: IncidentFlows, alert: IncidentAlert, because: Because): Promise<string> {
   const { fingerprint, name, startsAt, kind, severity, tenant } = alert;
-  const key = keyOf('alert', name, kind, tenant ?? '');
+  // What a verdict says by itself is said by an alert too.
+  const key = kind === 'ledger-integrity' && tenant !== undefined ? keyOf('ledger', tenant) : keyOf('alert', name, kind, tenant ?? '');
   const nowMs = because.now.getTime();
   const facts: OpenFacts = {
     kind, severity, key,

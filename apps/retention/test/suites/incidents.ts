@@ -37,7 +37,8 @@ async function shifted({ stack }: Stand, now: () => Date, work: (watch: Incident
   };
 }
 
-export function incidentSuite(open: () => Stand): void {
+/** What is asked of incidents and of the ledgers about them, as the administrator. */
+function deskOf(open: () => Stand) {
   const post = (path: string, body: object): Promise<BrowserAnswer> => open().admin.browser.post(`/v1/incidents${path}`, body);
   const opened = async (more: object = {}): Promise<Shown> => wanted(await post('', opening(more)), 201).json as unknown as Shown;
   const shown = async (incidentId: string): Promise<Shown> => wanted(await open().admin.browser.get(`/v1/incidents/${incidentId}`), 200).json as unknown as Shown;
@@ -45,6 +46,11 @@ export function incidentSuite(open: () => Stand): void {
   const about = (events: readonly RecordedEvent[], incidentId: string): readonly RecordedEvent[] => events.filter(({ entry }) => (entry as { resource?: { id: string } }).resource?.id === incidentId);
   const dataOf = (event: RecordedEvent | undefined): Record<string, unknown> => event!.parts.find(({ name }) => name === 'data')!.value as Record<string, unknown>;
   const recorded = (type: string, incidentId: string, ledger = 'system'): Promise<RecordedEvent> => found(`${type} in ${ledger}`, async () => about(await open().recorded(`retention.${type}`, ledger), incidentId)[0]);
+  return { post, opened, shown, stageOf, about, dataOf, recorded };
+}
+
+function courseSuite(open: () => Stand): void {
+  const { post, opened, shown, dataOf, recorded } = deskOf(open);
 
   describe('an incident', () => {
     it('is opened with clocks from when somebody knew, each step is on record, and it is closed when nothing is owed any more', async () => {
@@ -70,7 +76,22 @@ export function incidentSuite(open: () => Stand): void {
       expect(wanted(await post(`/${incidentId}/reopen`, { reason: 'it goes on' }), 409).json.code).toBe('INCIDENT_NOT_CLOSED');
     });
 
-    it('tells each affected organisation what concerns it, in its own ledger, and nothing of another', async () => {
+    it('is nothing to whoever is not of the platform, but that it affects his organisation', async () => {
+      const person = await open().person('viewer');
+      expect(wanted(await person.browser.get('/v1/incidents'), 403).json.code).toBe('FORBIDDEN');
+      expect(wanted(await person.browser.post('/v1/incidents', opening()), 403).json.code).toBe('FORBIDDEN');
+      const { incident: { incidentId } } = await opened({ tenants: ['acme'], ...NOT_OWED });
+      expect(wanted(await post(`/${incidentId}/assess`, { summary: 'written by somebody@example.com', reason: 'x' }), 400).json.field).toBe('summary');
+      expect(wanted(await post('/nobody/close', { reason: 'x' }), 404).json.code).toBe('INCIDENT_UNKNOWN');
+    });
+  });
+}
+
+function tellingSuite(open: () => Stand): void {
+  const { post, opened, shown, stageOf, about, dataOf, recorded } = deskOf(open);
+
+  describe('whoever is concerned', () => {
+    it('of each affected organisation is told what concerns it, in its own ledger, and nothing of another', async () => {
       const [one, other] = [`acme-${randomUUID().slice(0, 8)}`, `umbrella-${randomUUID().slice(0, 8)}`];
       const { incident: { incidentId } } = await opened({ tenants: [one], summary: `found by ${other}` });
       wanted(await post(`/${incidentId}/affect`, { tenants: [other], subjects: ['user-1', 'user-2', 'user-1'] }), 204);
@@ -94,6 +115,29 @@ export function incidentSuite(open: () => Stand): void {
       expect(dataOf(await recorded('incident.subjects-added', incidentId))).toMatchObject({ tenant: other, count: 2 });
     });
 
+    it('gets notices that are drafted of the facts, each version kept, and sent by a person', async () => {
+      const { incident: { incidentId } } = await opened({ tenants: ['acme'] });
+      const first = wanted(await post(`/${incidentId}/drafts`, { stage: 'breach-notification' }), 201).json as unknown as { version: number; text: string; openPlaces: number };
+      expect(first).toMatchObject({ version: 1, text: expect.stringContaining(`Our reference: ${incidentId}`) });
+      expect(first.openPlaces).toBeGreaterThan(5);
+      wanted(await post(`/${incidentId}/drafts`, { stage: 'breach-notification', text: 'as the officer has worded it' }), 201);
+      expect(wanted(await open().admin.browser.get(`/v1/incidents/${incidentId}/draft?stage=breach-notification&version=1`), 200).json['text']).toBe(first.text);
+      expect(wanted(await post(`/${incidentId}/stages`, { stage: 'breach-notification', outcome: 'done', sentTo: 'DPA', version: 3 }), 404).json.code).toBe('DRAFT_UNKNOWN');
+      const sent = wanted(await post(`/${incidentId}/stages`, { stage: 'breach-notification', outcome: 'done', sentTo: 'DPA', version: 2 }), 200).json as unknown as Shown;
+      expect(stageOf(sent, 'breach-notification')).toMatchObject({ state: 'done', version: 2, sentTo: 'DPA' });
+      const drafted = await found('both versions are on record', async () => {
+        const events = about(await open().recorded('retention.incident.drafted'), incidentId);
+        return events.length === 2 ? events : undefined;
+      });
+      expect(JSON.stringify(drafted)).not.toContain('as the officer');
+    });
+  });
+}
+
+function clockSuite(open: () => Stand): void {
+  const { post, opened, stageOf, about, dataOf, recorded } = deskOf(open);
+
+  describe('clocks', () => {
     it('warns before a stage is due and says once that it was missed, and a late one takes a reason', async () => {
       const { incident: { incidentId }, stages } = await opened({ detectedAt: ago(60), awareAt: ago(50), assessment: { significant: 'yes', personalData: 'yes', risk: 'high' } });
       expect(stageOf({ stages }, 'early-warning').isLate).toBe(true);
@@ -113,32 +157,29 @@ export function incidentSuite(open: () => Stand): void {
       expect(metrics).toContainEqual(expect.stringMatching(/^countersign_retention_incidents_open\S* [1-9]/));
     });
 
-    it('has notices drafted of its facts, each version kept, and sent by a person', async () => {
-      const { incident: { incidentId } } = await opened({ tenants: ['acme'] });
-      const first = wanted(await post(`/${incidentId}/drafts`, { stage: 'breach-notification' }), 201).json as unknown as { version: number; text: string; openPlaces: number };
-      expect(first).toMatchObject({ version: 1, text: expect.stringContaining(`Our reference: ${incidentId}`) });
-      expect(first.openPlaces).toBeGreaterThan(5);
-      wanted(await post(`/${incidentId}/drafts`, { stage: 'breach-notification', text: 'as the officer has worded it' }), 201);
-      expect(wanted(await open().admin.browser.get(`/v1/incidents/${incidentId}/draft?stage=breach-notification&version=1`), 200).json['text']).toBe(first.text);
-      expect(wanted(await post(`/${incidentId}/stages`, { stage: 'breach-notification', outcome: 'done', sentTo: 'DPA', version: 3 }), 404).json.code).toBe('DRAFT_UNKNOWN');
-      const sent = wanted(await post(`/${incidentId}/stages`, { stage: 'breach-notification', outcome: 'done', sentTo: 'DPA', version: 2 }), 200).json as unknown as Shown;
-      expect(stageOf(sent, 'breach-notification')).toMatchObject({ state: 'done', version: 2, sentTo: 'DPA' });
-      const drafted = await found('both versions are on record', async () => {
-        const events = about(await open().recorded('retention.incident.drafted'), incidentId);
-        return events.length === 2 ? events : undefined;
+    it('warn as time goes by, each time once, and say that a stage was missed', async () => {
+      const { incident: { incidentId } } = await opened({ detectedAt: ago(0.01), assessment: { significant: 'yes', personalData: 'no' } });
+      let shiftMs = 0;
+      const close = await shifted(open(), () => new Date(Date.now() + shiftMs), async (watch) => {
+        for (const hours of [1, 12, 12, 23, 24.1, 24.1, 72.1]) {
+          shiftMs = hours * HOUR_MS;
+          await watch.look();
+        }
       });
-      expect(JSON.stringify(drafted)).not.toContain('as the officer');
-    });
-
-    it('is nothing to whoever is not of the platform, but that it affects his organisation', async () => {
-      const person = await open().person('viewer');
-      expect(wanted(await person.browser.get('/v1/incidents'), 403).json.code).toBe('FORBIDDEN');
-      expect(wanted(await person.browser.post('/v1/incidents', opening()), 403).json.code).toBe('FORBIDDEN');
-      const { incident: { incidentId } } = await opened({ tenants: ['acme'], ...NOT_OWED });
-      expect(wanted(await post(`/${incidentId}/assess`, { summary: 'written by somebody@example.com', reason: 'x' }), 400).json.field).toBe('summary');
-      expect(wanted(await post('/nobody/close', { reason: 'x' }), 404).json.code).toBe('INCIDENT_UNKNOWN');
+      await close();
+      const said = await found('both were missed', async () => {
+        const missed = about(await open().recorded('retention.incident.stage-missed'), incidentId).map((event) => dataOf(event)['stage']);
+        return missed.length >= 2 ? missed.sort() : undefined;
+      });
+      expect(said).toEqual(['early-warning', 'notification']);
+      const near = about(await open().recorded('retention.incident.stage-near'), incidentId).map((event) => `${String(dataOf(event)['stage'])} ${String(dataOf(event)['alerts'])}`).reverse();
+      expect(near).toEqual(['early-warning 1', 'early-warning 3']);
     });
   });
+}
+
+function alertSuite(open: () => Stand): void {
+  const { post, shown, about, recorded } = deskOf(open);
 
   describe('alerts', () => {
     const name = (): string => `Alert${randomBytes(4).toString('hex')}`;
@@ -178,27 +219,10 @@ export function incidentSuite(open: () => Stand): void {
       expect(wanted(await program.ask('GET', '/v1/incidents', { headers: { authorization: `Bearer ${key}` } }), 403).json.code).toBe('FORBIDDEN');
     });
   });
+}
 
-  describe('clocks', () => {
-    it('warn as time goes by, each time once, and say that a stage was missed', async () => {
-      const { incident: { incidentId } } = await opened({ detectedAt: ago(0.01), assessment: { significant: 'yes', personalData: 'no' } });
-      let shiftMs = 0;
-      const close = await shifted(open(), () => new Date(Date.now() + shiftMs), async (watch) => {
-        for (const hours of [1, 12, 12, 23, 24.1, 24.1, 72.1]) {
-          shiftMs = hours * HOUR_MS;
-          await watch.look();
-        }
-      });
-      await close();
-      const said = await found('both were missed', async () => {
-        const missed = about(await open().recorded('retention.incident.stage-missed'), incidentId).map((event) => dataOf(event)['stage']);
-        return missed.length >= 2 ? missed.sort() : undefined;
-      });
-      expect(said).toEqual(['early-warning', 'notification']);
-      const near = about(await open().recorded('retention.incident.stage-near'), incidentId).map((event) => `${String(dataOf(event)['stage'])} ${String(dataOf(event)['alerts'])}`).reverse();
-      expect(near).toEqual(['early-warning 1', 'early-warning 3']);
-    });
-  });
+function verdictSuite(open: () => Stand): void {
+  const { post, recorded } = deskOf(open);
 
   describe('a ledger that does not verify', () => {
     it('is an incident of its organisation by itself, one however often it is said, and nobody but the ledger can say it', async () => {
@@ -221,8 +245,14 @@ export function incidentSuite(open: () => Stand): void {
       expect(incident).toMatchObject({ kind: 'ledger-integrity', severity: 'critical', source: { type: 'ledger', name: tenant }, tenants: 1 });
       ledger.publish(integritySubject(tenant), verdict);
       await recorded('incident-notice.affected', incident!.incidentId, tenant);
+      const alert = { status: 'firing', labels: { alertname: 'CountersignLedgerBroken', countersign_incident: 'ledger-integrity', tenant }, startsAt: at, fingerprint: randomBytes(8).toString('hex') };
+      expect(wanted(await post('/alerts', { version: '4', groupKey: '{}', status: 'firing', alerts: [alert] }), 200).json).toEqual({ incidents: [incident!.incidentId] });
       expect(await broken()).toHaveLength(1);
       await Promise.all([ledger.close(), services.close()]);
     });
   });
+}
+
+export function incidentSuite(open: () => Stand): void {
+  for (const suite of [courseSuite, tellingSuite, alertSuite, verdictSuite, clockSuite]) suite(open);
 }
