@@ -1,4 +1,4 @@
-import type { HoldView, ProposalView, RetentionOutcome, RetentionPolicyView, RetentionRule } from '@countersign/contracts';
+import type { HoldView, ProposalView, RetentionOutcome, RetentionPolicyView, RetentionRule, SubjectRequestView } from '@countersign/contracts';
 
 /** Retention's answers as people read them. */
 
@@ -57,3 +57,14 @@ export function placedLines({ holdId, inForceSince, goneBefore = [], undecided =
     ...undecided.map(({ order, type, resources, voidAt }) => `  not known yet: ${resources} of ${type}, order ${order}, void at ${voidAt}`),
   ];
 }
+
+export const requestLine = ({ requestId, kind, law, state, tenant, subject, dueAt, isOverdue, closedAt }: SubjectRequestView): string =>
+  `${requestId}  ${kind}  ${state}  ${closedAt === undefined ? `due ${dueAt}${isOverdue ? ' OVERDUE' : ''}` : `closed ${closedAt}`}  ${law}  ${tenant}/${subject}`;
+
+export const requestLines = (request: SubjectRequestView): string[] => [
+  requestLine(request),
+  `  received ${request.receivedAt}${request.isExtended ? ', extended' : ''}`,
+  ...(request.reason === undefined ? [] : [`  ${request.reason}`]),
+  ...(request.file === undefined ? [] : [`  export of ${request.file.bytes} bytes, until ${request.file.until}`]),
+  ...(request.kept ?? []).map(({ holder, type, class: dataClass, reason, until }) => `  kept: ${holder} ${type} (${dataClass})${until === undefined ? '' : ` until ${until}`}: ${reason}`),
+];

@@ -8,7 +8,9 @@ import type { HandOuts } from './files/hand-outs.js';
 import type { PersonHolders } from './requests/person-holders.js';
 import type { Tombstones } from './requests/tombstones.js';
 import type { RequestRows } from './store/request-rows.js';
+import type { RestrictionRows } from './store/restriction-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
+import type { DryRun } from './policies/dry-run.js';
 import type { Recall } from './sweep/recall.js';
 
 /** What requests of data subjects stand on. */
@@ -19,6 +21,7 @@ export interface RequestFlows {
   /** How long a deletion can be withdrawn. */
   readonly erasureWaitMs: number;
   readonly requests: RequestRows;
+  readonly restrictions: RestrictionRows;
   readonly persons: PersonHolders;
   readonly tombstones: Tombstones;
   readonly files: ExportFiles;
@@ -40,6 +43,8 @@ export interface Flows extends RequestFlows {
   readonly announceMs: number;
   /** Calls back orders that a hold touches. */
   readonly recall: Recall;
+  /** What a change of policies would do. */
+  readonly dryRuns: DryRun;
   /** A new opaque id. */
   readonly newId: () => string;
 }

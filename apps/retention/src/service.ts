@@ -60,7 +60,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const wakes = { wake: (): void => undefined };
   const stores = storesOf(parts, { ...openRequests(parts, fileStore, now), worker: { wake: () => wakes.wake() } });
   const sweep = openSweep(parts, stores, now);
-  const flows: Flows = { ...stores, recall: sweep.recall };
+  const flows: Flows = { ...stores, recall: sweep.recall, dryRuns: sweep.dryRuns };
   const worker = new RequestWorker(flows, log);
   wakes.wake = () => worker.wake();
   const due = new DueWatch(flows, registry, log);
@@ -99,7 +99,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   return { url, log, shutdown };
 }
 
-function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall'> {
+function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall' | 'dryRuns'> {
   return {
     ...requests,
     tenant: config.tenant,

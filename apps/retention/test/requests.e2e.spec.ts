@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { parseVkey, sha256Hex } from '@countersign/chain';
 import { verifyCertificate } from '@countersign/certificates';
-import type { ErasureStatement, SubjectRequestView } from '@countersign/contracts';
+import type { ErasureStatement, RetentionOutcome, SubjectRequestView } from '@countersign/contracts';
 import { CanaryScan, tablesWith, wanted } from '@countersign/devstack';
 import { withClient } from '@countersign/postgres';
 import yauzl from 'yauzl';
@@ -73,6 +73,40 @@ describe('whoever has an account', () => {
     wanted(await stand.admin.browser.post(`/v1/privacy/requests/${again.requestId}/complete`, { outcome: 'taken out of every mailing' }), 204);
     expect((await requestsOf(person)).find(({ requestId: id }) => id === again.requestId)?.state).toBe('completed');
     expect(await restricted()).toBe(1);
+  });
+
+  it('has what is about him kept, whatever policies say, until that is lifted, of which he learns before; or lifts it himself', async () => {
+    const [person, { browser: admin }] = [await stand.person(), stand.admin];
+    const { userId } = person.account;
+    const { requestId } = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
+    await settled(person, requestId, 'waiting');
+    const explained = async () => wanted(await admin.get(`/v1/organizations/home/retention/explain?type=session&id=s1&class=security&subject=${userId}&created=2020-01-01T00:00:00Z`), 200).json as unknown as RetentionOutcome;
+    const shown = async () => wanted(await person.browser.get('/v1/account/privacy'), 200).json as { isRestricted: boolean; restriction?: { since: string; liftsAt?: string; reason?: string } };
+    expect(await explained()).toMatchObject({ verdict: 'held', reasons: [{ code: 'SUBJECT_RESTRICTED', id: requestId }, {}] });
+    expect((await admin.post('/v1/privacy/requests', { kind: 'delete', tenant: 'system', subject: userId })).json.code).toBe('SUBJECT_RESTRICTED');
+    wanted(await admin.post(`/v1/privacy/requests/${requestId}/complete`, { outcome: 'taken out of every mailing' }), 204);
+    const { restrictions } = wanted(await admin.get('/v1/privacy/restrictions'), 200).json as { restrictions: { subject: string; requestId: string }[] };
+    expect(restrictions.find(({ subject }) => subject === userId)).toMatchObject({ tenant: 'system', requestId });
+    const { liftsAt } = wanted(await admin.post(`/v1/privacy/requests/${requestId}/lift`, { reason: 'accuracy was verified' }), 200).json as { liftsAt: string };
+    expect(Math.round((Date.parse(liftsAt) - Date.now()) / 86_400_000)).toBe(14);
+    expect(await shown()).toMatchObject({ isRestricted: true, restriction: { liftsAt, reason: 'accuracy was verified' } });
+    expect(await explained()).toMatchObject({ verdict: 'held', until: liftsAt });
+    expect((await admin.post(`/v1/privacy/requests/${requestId}/lift`, { reason: 'again' })).json.code).toBe('RESTRICTION_UNKNOWN');
+    wanted(await person.browser.post('/v1/account/privacy/restriction/lift'), 200);
+    expect([(await shown()).isRestricted, (await explained()).verdict]).toEqual([false, 'due']);
+    expect((await person.browser.post('/v1/account/privacy/restriction/lift')).json.code).toBe('RESTRICTION_UNKNOWN');
+    await found('both are on record', async () => ((await stand.recorded('retention.restriction.lifted')).length >= 2 && (await stand.recorded('retention.restriction.placed')).length >= 1 ? true : undefined));
+  });
+
+  it('is not erased when he has asked for it to be kept afterwards, and is when he asks again', async () => {
+    const person = await stand.person();
+    const { userId } = person.account;
+    wanted(await stand.admin.browser.post('/v1/privacy/requests', { kind: 'delete', tenant: 'system', subject: userId }), 201);
+    const [{ requestId }] = (await requestsOf(person)) as [SubjectRequestView];
+    const restriction = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
+    await settled(person, restriction.requestId, 'waiting');
+    wanted(await stand.admin.browser.post(`/v1/privacy/requests/${requestId}/verify`, { how: 'a letter' }), 204);
+    expect((await settled(person, requestId, 'held')).reason).toBe('you have asked since for it to be kept and not used; it is erased when that is over');
   });
 
   it('is not erased while a hold names it, and is told so', async () => {

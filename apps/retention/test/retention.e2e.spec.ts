@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventStoreMigrationSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
+import { dryRunSuite, lateHoldSuite } from './suites/before.js';
 import { callerSuite } from './suites/callers.js';
 import { incidentSuite } from './suites/incidents.js';
 import { holdSuite, policySuite } from './suites/rules.js';
@@ -15,8 +16,11 @@ afterAll(() => stand.close(), 60_000);
 
 callerSuite(() => stand);
 policySuite(() => stand);
+// Before holds, of which one stays that is over everything.
+dryRunSuite(() => stand);
 holdSuite(() => stand);
 incidentSuite(() => stand);
+lateHoldSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
   const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');

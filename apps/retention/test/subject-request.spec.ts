@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { subjectRequestAggregate, type SubjectRequest, type SubjectRequestCommand } from '../src/domain/subject-request.js';
-import { holdOver } from '../src/requests/hold-against.js';
+import { heldReason, holdOver } from '../src/requests/hold-against.js';
 import { Tombstones } from '../src/requests/tombstones.js';
 
 const RECEIVED = Date.parse('2026-03-05T10:00:00Z');
@@ -101,11 +101,19 @@ describe('a hold against an erasure', () => {
     ['names the person', undefined, { subjects: ['user-1'] }, true],
     ['names the person as another ledger does', 'system', { subjects: ['person-1'] }, true],
     ['names somebody else', undefined, { subjects: ['user-2'] }, false],
+    ['names somebody else in a query', 'acme', { query: 'subject:user-2|user-3* created<2026-01-01' }, false],
+    ['names them in a query', 'acme', { query: 'subject:user-*' }, true],
+    ['names nobody but those whom it is not about', 'acme', { query: '-subject:user-2' }, true],
     ['names types, which may be theirs', 'acme', { types: ['session'] }, true],
     ['is over everything of an organisation that knows them', 'acme', { everything: true as const }, true],
     ['is over everything of one that does not', 'other', { everything: true as const }, false],
   ])('%s', (_what, organization, scope, stands) => {
     const hold = { id: 'h1', scope, placedMs: 0, ...(organization === undefined ? {} : { organization }) };
     expect(holdOver([hold], persons)).toBe(stands ? hold : undefined);
+  });
+
+  it('is told as what it is: over the person, or over kinds of data of which his cannot be told apart', () => {
+    const reasons = [{ subjects: ['user-1'] }, { query: 'subject:user-1' }, { types: ['session'] }].map((scope) => heldReason({ id: 'h1', scope, placedMs: 0 }));
+    expect(reasons.map((reason) => reason.includes('kinds of data'))).toEqual([false, false, true]);
   });
 });

@@ -121,6 +121,39 @@ describe('a hold', () => {
   });
 });
 
+describe('a hold that nobody has called orders back for', () => {
+  it('because whoever placed it crashed wins all the same: the next sweep calls them back and sends none of them', async () => {
+    stand.holds = [];
+    await stand.sql('identity', 'DELETE FROM sessions');
+    await sessions(3_000, 6, 40);
+    const dying = { execute: async () => { throw new Error('killed'); } };
+    await expect(stand.sweeper({ settling: dying as never }).sweep()).rejects.toThrow('killed');
+    const open = (await orders()).find(({ state }) => state === 'open')!;
+    await stand.place(holdOn('user-1'));
+    await stand.sweeper().sweep();
+    expect((await orders()).find(({ order_id: id }) => id === open.order_id)).toMatchObject({ state: 'recalled' });
+    expect(await left()).toEqual(['s003000', 's003003']);
+  });
+});
+
+describe('a restriction', () => {
+  it('keeps what is about its subject, and no order judged before it is given any more', async () => {
+    stand.holds = [];
+    await stand.sql('identity', 'DELETE FROM sessions');
+    await sessions(4_000, 6, 40);
+    const version = async () => (await stand.sql<{ version: string }>('retention', 'SELECT version FROM rules_version'))[0]!.version;
+    const before = await version();
+    stand.restrictions = [{ id: 'r1', subject: 'user-2', sinceMs: Date.now() }];
+    await stand.move('retention.restriction.placed');
+    expect(await version()).not.toBe(before);
+    await stand.sweeper().sweep();
+    expect(await left()).toEqual(['s004000', 's004003']);
+    stand.restrictions = [];
+    await stand.sweeper().sweep();
+    expect(await left()).toEqual([]);
+  });
+});
+
 describe('a policy', () => {
   it('that changes during a sweep counts from then on: what it keeps is not ordered any more', async () => {
     stand.holds = [];

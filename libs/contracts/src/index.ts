@@ -16,6 +16,7 @@ export { standInSchema, type StandIn } from './identity-principals.js';
 export * from './retention.js';
 export * from './retention-operations.js';
 export * from './retention-policies.js';
+export * from './retention-dry-run.js';
 export * from './retention-holds.js';
 export * from './ingest.js';
 export * from './retention-certificates.js';

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { HOLD_OPERATIONS } from './retention-holds.js';
+import { RETENTION_DRY_RUN_OPERATIONS } from './retention-dry-run.js';
 import { RETENTION_INCIDENT_OPERATIONS } from './retention-incidents.js';
 import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
 import { RETENTION_REQUEST_OPERATIONS } from './retention-requests.js';
@@ -8,6 +9,7 @@ import type { RetentionOperationContract } from './retention.js';
 /** Operations of retention: arguments, results, the faults of each beside RETENTION_FAULTS_OF_ALL, and the events that it leaves. */
 export const RETENTION_OPERATIONS = {
   ...RETENTION_POLICY_OPERATIONS,
+  ...RETENTION_DRY_RUN_OPERATIONS,
   ...HOLD_OPERATIONS,
   ...RETENTION_REQUEST_OPERATIONS,
   ...RETENTION_INCIDENT_OPERATIONS,

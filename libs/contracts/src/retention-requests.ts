@@ -60,22 +60,35 @@ export const openedRequestSchema = z.strictObject({
 });
 export type OpenedRequest = z.output<typeof openedRequestSchema>;
 
+/** Of somebody whose data is kept and not used. */
+export const restrictionViewSchema = z.strictObject({
+  tenant: tenantSchema,
+  subject,
+  /** By which it was demanded. */
+  requestId: opaqueId,
+  since: time,
+  /** From when it is lifted, and why: its subject is shown both before. */
+  liftsAt: time.optional(),
+  reason: z.string().optional(),
+});
+export type RestrictionView = z.output<typeof restrictionViewSchema>;
+
 const one = z.strictObject({ requestId: opaqueId });
 const nothing = z.strictObject({});
 const opened = ['retention.subject-request.opened', 'retention.subject-request.repeated', 'retention.subject-request.verified'] as const;
 const done = [
-  'retention.subject-request.completed', 'retention.subject-request.prepared', 'retention.subject-request.waiting', 'retention.erasure.begun', 'retention.erasure.certified', 'retention.subject-request.alerted',
+  'retention.subject-request.completed', 'retention.subject-request.prepared', 'retention.subject-request.waiting', 'retention.erasure.begun', 'retention.erasure.certified', 'retention.subject-request.alerted', 'retention.restriction.placed',
 ] as const;
 
 export const RETENTION_REQUEST_OPERATIONS = {
   /** What is held of whoever asks, what an erasure would do to it, and why what is kept is kept. */
-  'privacy-show': { asker: 'edge', args: z.strictObject({}), result: z.strictObject({ types: z.array(heldTypeSchema), isRestricted: z.boolean() }), faults: [], reads: true },
+  'privacy-show': { asker: 'edge', args: z.strictObject({}), result: z.strictObject({ types: z.array(heldTypeSchema), isRestricted: z.boolean(), restriction: restrictionViewSchema.pick({ since: true, liftsAt: true, reason: true }).optional() }), faults: [], reads: true },
   /** In one's own name; the same again while it is open is the same request. Export and deletion take a fresh proof of who asks. */
   'request-open': {
     asker: 'edge',
     args: z.strictObject({ kind, law: law.default('gdpr'), details: details.optional() }),
     result: openedRequestSchema,
-    faults: ['SUBJECT_RESTRICTED'],
+    faults: [],
     emits: [...opened, ...done],
   },
   'request-own-list': { asker: 'edge', args: z.strictObject({}), result: z.strictObject({ requests: z.array(subjectRequestViewSchema) }), faults: [], reads: true },
@@ -112,6 +125,7 @@ export const RETENTION_REQUEST_OPERATIONS = {
     faults: [],
     reads: true,
   },
+  'request-show': { asker: 'edge', args: one, result: subjectRequestViewSchema, faults: ['SUBJECT_REQUEST_UNKNOWN'], reads: true },
   /** Somebody is sure who asked, and how; from then on it is carried out. */
   'request-verify': {
     asker: 'edge',
@@ -143,6 +157,24 @@ export const RETENTION_REQUEST_OPERATIONS = {
     faults: ['SUBJECT_REQUEST_UNKNOWN', 'SUBJECT_REQUEST_CLOSED'],
     emits: ['retention.subject-request.refused'],
   },
+  /** Those that stand: whoever uses what is held of persons asks for them, and leaves these out. */
+  'restriction-list': {
+    asker: 'edge',
+    args: z.strictObject({ after: opaqueId.optional(), limit: z.number().int().min(1).max(PAGE_MAX).default(50) }),
+    result: z.strictObject({ restrictions: z.array(restrictionViewSchema), next: opaqueId.optional() }),
+    faults: [],
+    reads: true,
+  },
+  /** After the time of announcement, in which its subject is shown that and why. */
+  'restriction-lift': {
+    asker: 'edge',
+    args: z.strictObject({ requestId: opaqueId, reason }),
+    result: z.strictObject({ liftsAt: time }),
+    faults: ['SUBJECT_REQUEST_UNKNOWN', 'RESTRICTION_UNKNOWN'],
+    emits: ['retention.restriction.lifted'],
+  },
+  /** Of one's own, at once. */
+  'restriction-lift-own': { asker: 'edge', args: z.strictObject({}), result: z.strictObject({ liftsAt: time }), faults: ['RESTRICTION_UNKNOWN'], emits: ['retention.restriction.lifted'] },
   /** One chunk of a file, by whoever has a link to it. */
   'file-read': {
     asker: 'edge', auth: 'link',

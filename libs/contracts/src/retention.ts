@@ -18,7 +18,7 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
  * Why retention refuses. Those about who asks are named as identity's.
  * - REQUEST_MALFORMED: about the request as such; `field` names what is wrong
  * - SUBJECT_REQUEST_UNKNOWN, SUBJECT_REQUEST_CLOSED: it was answered already; SUBJECT_REQUEST_NOT_WAITING: nobody has to do anything by hand
- * - SUBJECT_RESTRICTED: the person's data is kept and not used
+ * - SUBJECT_RESTRICTED: the person's data is kept and not used; RESTRICTION_UNKNOWN: nobody has demanded it, or it is over
  * - EXTENSION_NOT_POSSIBLE: once, before it is due, where the law knows one
  * - EXPORT_NOT_READY, CERTIFICATE_MISSING: not there yet, or there is none
  * - FILE_LINK_INVALID, FILE_LINK_EXPIRED, FILE_MISSING: about a link to a file
@@ -52,6 +52,7 @@ export const RETENTION_FAULT_CODES = [
   'SUBJECT_REQUEST_CLOSED',
   'SUBJECT_REQUEST_NOT_WAITING',
   'SUBJECT_RESTRICTED',
+  'RESTRICTION_UNKNOWN',
   'EXTENSION_NOT_POSSIBLE',
   'EXPORT_NOT_READY',
   'CERTIFICATE_MISSING',

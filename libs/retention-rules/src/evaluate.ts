@@ -2,6 +2,7 @@ import { isInForce, type Hold } from './hold.js';
 import type { Outcome, Reason, Verdict } from './outcome.js';
 import { endOfPeriod } from './period.js';
 import { explicitness, type Policy } from './policy.js';
+import { isRestricted, type Restriction } from './restriction.js';
 import { clockStartOf, type Action, type Resource, type ResourceType } from './resource.js';
 
 /** Somebody has asked that everything about him be erased. */
@@ -18,6 +19,8 @@ export interface Matter {
   /** In force, released, or yet to be placed: each counts at its own time. */
   readonly holds: readonly Hold[];
   readonly erasure?: Erasure;
+  /** Of its subject: each counts at its own time. */
+  readonly restrictions?: readonly Restriction[];
   /** After a hold's release nothing that it covered is destroyed for so long. */
   readonly announceMs: number;
 }
@@ -39,23 +42,25 @@ interface Disposal {
   readonly action: Action;
 }
 
-/** What holds at `nowMs`, and why: hold over keeping, keeping over disposal; the longest keeping; of disposals the most explicit, then the shortest. */
+/** What holds at `nowMs`, and why: hold over restriction, that over keeping, keeping over disposal; the longest keeping; of disposals the most explicit, then the shortest. */
 export function evaluate(matter: Matter, nowMs: number): Outcome {
   const held = holdsAt(matter, nowMs);
+  const restricted = restrictionsAt(matter, nowMs);
   const kept = keepsAt(matter, nowMs);
   const disposals = disposalsAt(matter, nowMs);
-  const { verdict, untilMs, action, first } = decideAmong({ held, kept, disposals, matter, nowMs });
-  const others = [...held.reasons, ...kept.reasons, ...held.lately, ...disposals.reasons].filter((reason) => reason !== first);
+  const { verdict, untilMs, action, first } = decideAmong({ held, restricted, kept, disposals, matter, nowMs });
+  const others = [...held.reasons, ...restricted.reasons, ...kept.reasons, ...held.lately, ...disposals.reasons].filter((reason) => reason !== first);
   return {
     verdict,
     ...(action === undefined ? {} : { action }),
-    ...earliest(untilMs, held.changesMs),
+    ...earliest(untilMs, held.changesMs, restricted.changesMs),
     reasons: first === undefined ? others : [first, ...others],
   };
 }
 
 interface Found {
   readonly held: ReturnType<typeof holdsAt>;
+  readonly restricted: ReturnType<typeof restrictionsAt>;
   readonly kept: ReturnType<typeof keepsAt>;
   readonly disposals: ReturnType<typeof disposalsAt>;
   readonly matter: Matter;
@@ -69,8 +74,9 @@ interface Decided {
   readonly first: Reason | undefined;
 }
 
-function decideAmong({ held, kept, disposals, matter, nowMs }: Found): Decided {
+function decideAmong({ held, restricted, kept, disposals, matter, nowMs }: Found): Decided {
   if (held.reasons.length > 0) return { verdict: 'held', first: held.reasons[0] };
+  if (restricted.reasons.length > 0) return { verdict: 'held', first: restricted.reasons[0] };
   if (kept.longest !== undefined) return { verdict: 'kept', untilMs: kept.longest.untilMs, first: kept.reasons[0] };
   const { chosen } = disposals;
   if (chosen === undefined) return { verdict: disposals.isOpen ? 'waiting' : 'unruled', first: disposals.reasons[0] };
@@ -90,6 +96,16 @@ function holdsAt({ holds, announceMs, erasure }: Matter, nowMs: number) {
     lately: lately.map(({ id, releasedMs }): Reason => ({ code: 'HOLD_RELEASED_LATELY', id, atMs: releasedMs! + announceMs })),
     announcedMs: lately[0] === undefined ? undefined : lately[0].releasedMs! + announceMs,
     /** When one of them, or a request, begins or ends: the future is known to whoever looks back. */
+    changesMs: ahead.length === 0 ? undefined : Math.min(...ahead),
+  };
+}
+
+/** Those that stand, the oldest first. */
+function restrictionsAt({ restrictions = [], erasure }: Matter, nowMs: number) {
+  const standing = restrictions.filter((one) => isRestricted(one, erasure, nowMs)).sort((a, b) => a.sinceMs - b.sinceMs || byId(a, b));
+  const ahead = restrictions.flatMap(({ sinceMs, untilMs }) => [sinceMs, untilMs]).filter((atMs) => atMs !== undefined && atMs > nowMs) as number[];
+  return {
+    reasons: standing.map(({ id, untilMs }): Reason => ({ code: 'SUBJECT_RESTRICTED', id, ...(untilMs === undefined ? {} : { atMs: untilMs }) })),
     changesMs: ahead.length === 0 ? undefined : Math.min(...ahead),
   };
 }

@@ -55,6 +55,15 @@ export function covers(hold: Pick<Hold, 'organization' | 'scope'>, resource: Res
   return (fixed?.(resource) ?? true) && anchors.every((anchor) => anchorTest(anchor)(resource)) && (rest?.(resource) ?? true);
 }
 
+/** Whether a hold may cover something about a subject, of which nothing else is known. False is certain. */
+export function mayBeAbout(hold: Pick<Hold, 'organization' | 'scope'>, subject: string): boolean {
+  const named = coverageOf(hold).anchors.filter(({ field }) => field === 'subject');
+  return named.every(({ whole, prefixes }) => whole.has(subject) || prefixes.some((prefix) => subject.startsWith(prefix)));
+}
+
+/** Whether a hold says whom it is about. */
+export const namesSubjects = (hold: Pick<Hold, 'organization' | 'scope'>): boolean => coverageOf(hold).anchors.some(({ field }) => field === 'subject');
+
 function oneOf(values: readonly string[], read: (resource: Resource) => string): Test {
   const known = new Set(values);
   return (resource) => known.has(read(resource));

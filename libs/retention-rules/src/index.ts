@@ -4,11 +4,12 @@
  */
 export { evaluate, type Erasure, type Matter } from './evaluate.js';
 export { RetentionRulesFault, type RetentionRulesFaultCode } from './fault.js';
-export { coverageOf, covers, isInForce, type Hold, type HoldScope } from './hold.js';
+export { coverageOf, covers, isInForce, mayBeAbout, namesSubjects, type Hold, type HoldScope } from './hold.js';
 export type { Outcome, Reason, ReasonCode, Verdict } from './outcome.js';
 export { endOfPeriod, isAtLeast, isSamePeriod, type Period } from './period.js';
 export { appliesTo, explicitness, type Disposal, type Policy } from './policy.js';
 export { parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, type Query } from './query.js';
 export { clockStartOf, type Action, type ClockStart, type Resource, type ResourceType } from './resource.js';
 export { shortens } from './shortens.js';
+export { isRestricted, restricts, type Restriction } from './restriction.js';
 export { decisive, KINDS_MAX, Rules, type RuleSet } from './rules.js';

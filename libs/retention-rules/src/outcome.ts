@@ -2,7 +2,7 @@ import type { Action } from './resource.js';
 
 /**
  * What holds for a resource at an instant.
- * - held: a legal hold; nothing destroys it, whatever else is so
+ * - held: a legal hold, or its subject's demand that it be kept and not used; nothing destroys it, whatever else is so
  * - kept: a policy keeps it
  * - announced: it would be due, and a hold on it was released so lately that nobody could have objected yet
  * - waiting: it will be due
@@ -14,6 +14,8 @@ export type Verdict = 'held' | 'kept' | 'announced' | 'waiting' | 'due' | 'block
 
 export type ReasonCode =
   | 'HOLD_IN_FORCE'
+  /** Its subject has demanded that it be kept and not used. */
+  | 'SUBJECT_RESTRICTED'
   /** A law demands it: not even the request of its subject ends it. */
   | 'KEPT_BY_LAW'
   /** Of several that keep the longest decides. */

@@ -3,6 +3,7 @@ import { isInForce, type Hold } from './hold.js';
 import type { Outcome } from './outcome.js';
 import { isAtLeast, isSamePeriod, type Period } from './period.js';
 import { appliesTo, explicitness, type Policy } from './policy.js';
+import { restricts, type Restriction } from './restriction.js';
 import type { Resource, ResourceType } from './resource.js';
 import { byAge, Watches, type Watched } from './watch.js';
 
@@ -11,6 +12,7 @@ export interface RuleSet {
   readonly policies: readonly Policy[];
   readonly holds: readonly Hold[];
   readonly types: readonly ResourceType[];
+  readonly restrictions?: readonly Restriction[];
   /** See `Matter`. */
   readonly announceMs: number;
 }
@@ -46,6 +48,7 @@ export class Rules {
   readonly #steady: Watches;
   /** Whose beginning or end counts: announced still, or of a time that is to come. */
   readonly #moving: Watches;
+  readonly #restrictions: ReadonlyMap<string, readonly Restriction[]>;
 
   /** Throws RetentionRulesFault QUERY_MALFORMED. */
   constructor(
@@ -53,6 +56,7 @@ export class Rules {
     private readonly nowMs: number,
   ) {
     this.#types = new Map(set.types.map((type) => [type.type, type]));
+    this.#restrictions = Map.groupBy(set.restrictions ?? [], ({ subject }) => subject);
     const isSteady = ({ placedMs, releasedMs }: Hold): boolean => placedMs <= nowMs && releasedMs === undefined;
     this.#steady = new Watches(set.holds.filter(isSteady));
     // One that was released long ago says nothing any more.
@@ -66,7 +70,12 @@ export class Rules {
     const holds = covering(resource, this.#moving.naming(resource), kind.moving);
     const oldest = oldestOver(resource, this.#steady.naming(resource), kind.steady);
     if (oldest !== undefined) holds.push(oldest);
-    return evaluate({ resource, type: kind.type, policies: kind.policies, holds, announceMs: this.set.announceMs, ...(erasure === undefined ? {} : { erasure }) }, this.nowMs);
+    const restrictions = resource.subject === undefined ? undefined : this.#restrictions.get(resource.subject)?.filter((one) => restricts(one, resource));
+    return evaluate({
+      resource, type: kind.type, policies: kind.policies, holds, announceMs: this.set.announceMs,
+      ...(erasure === undefined ? {} : { erasure }),
+      ...(restrictions === undefined ? {} : { restrictions }),
+    }, this.nowMs);
   }
 
   #kindOf(resource: Resource): Kind | undefined {

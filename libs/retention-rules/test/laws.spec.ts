@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { appliesTo, covers, endOfPeriod, evaluate, isAtLeast, Rules, shortens, type Erasure, type Hold, type Outcome, type Period, type Policy, type Resource, type ResourceType } from '../src/index.js';
+import { appliesTo, covers, endOfPeriod, evaluate, isAtLeast, isRestricted, restricts, Rules, shortens, type Erasure, type Hold, type Outcome, type Period, type Policy, type Resource, type ResourceType, type Restriction } from '../src/index.js';
 
 const DAY_MS = 86_400_000;
 const FROM_MS = Date.parse('2024-01-01T00:00:00Z');
@@ -37,12 +37,14 @@ const resource: fc.Arbitrary<Resource> = fc.record({ organization: maybe(organiz
 const types: fc.Arbitrary<ResourceType[]> = fc.tuple(fc.constantFrom('created' as const, 'closed' as const, 'last-used' as const), fc.subarray(['delete' as const, 'scrub' as const, 'shred' as const]))
   .map(([clock, actions]) => ['contract', 'message'].map((name) => ({ type: name, clock, actions })));
 const erasure: fc.Arbitrary<Erasure | undefined> = maybe(fc.record({ id: fc.constant('e1'), atMs: instant }));
-const world = fc.record({ policies, holds, resource, types, erasure, announceDays: fc.nat(30), nowMs: instant });
+const restrictions: fc.Arbitrary<Restriction[]> = fc.array(fc.record({ organization: maybe(organization), subject: fc.constantFrom('ana', 'bob'), sinceMs: instant, lasts: maybe(fc.integer({ min: 1, max: 500 })) }), { maxLength: 2 })
+  .map((list) => list.map(({ lasts, ...one }, at) => some({ id: `s${at}`, ...one, untilMs: lasts === undefined ? undefined : one.sinceMs + lasts * DAY_MS }) as Restriction));
+const world = fc.record({ policies, holds, restrictions, resource, types, erasure, announceDays: fc.nat(30), nowMs: instant });
 type World = typeof world extends fc.Arbitrary<infer W> ? W : never;
 
-function outcomeIn({ policies, holds, resource, types, erasure, announceDays, nowMs }: World): Outcome {
+function outcomeIn({ policies, holds, restrictions, resource, types, erasure, announceDays, nowMs }: World): Outcome {
   const type = types.find((one) => one.type === resource.type)!;
-  return evaluate({ resource, type, policies: policies.filter((one) => appliesTo(one, resource)), holds: holds.filter((one) => covers(one, resource)), announceMs: announceDays * DAY_MS, ...(erasure === undefined ? {} : { erasure }) }, nowMs);
+  return evaluate({ resource, type, policies: policies.filter((one) => appliesTo(one, resource)), holds: holds.filter((one) => covers(one, resource)), restrictions: restrictions.filter((one) => restricts(one, resource)), announceMs: announceDays * DAY_MS, ...(erasure === undefined ? {} : { erasure }) }, nowMs);
 }
 
 /** A term as docs/spec/retention-rules.md has it, with no regard to how it is found. */
@@ -77,7 +79,16 @@ describe('laws of precedence', () => {
   it('what a hold covers is destroyed at no time while it is in force', () => {
     fc.assert(fc.property(world, (given) => {
       const isCovered = given.holds.some((hold) => covers(hold, given.resource) && hold.placedMs <= given.nowMs && (hold.releasedMs ?? Infinity) > given.nowMs);
-      return (outcomeIn(given).verdict === 'held') === isCovered;
+      const { verdict, reasons } = outcomeIn(given);
+      return (verdict === 'held' && reasons[0]?.code === 'HOLD_IN_FORCE') === isCovered;
+    }), RUNS);
+  });
+
+  it('what is about somebody who is restricted is destroyed at no time, unless he asks for it afterwards', () => {
+    fc.assert(fc.property(world, (given) => {
+      const isStanding = given.restrictions.some((one) => restricts(one, given.resource) && isRestricted(one, given.erasure, given.nowMs));
+      const { verdict, reasons } = outcomeIn(given);
+      return (verdict === 'held') === (reasons[0]?.code === 'HOLD_IN_FORCE' || isStanding);
     }), RUNS);
   });
 
@@ -104,8 +115,8 @@ describe('laws of precedence', () => {
 
   it('is the same for one and for many, with the same reason first', () => {
     fc.assert(fc.property(world, (given) => {
-      const { policies, holds, types, announceDays, nowMs } = given;
-      const many = new Rules({ policies, holds, types, announceMs: announceDays * DAY_MS }, nowMs).outcomeOf(given.resource, given.erasure)!;
+      const { policies, holds, restrictions, types, announceDays, nowMs } = given;
+      const many = new Rules({ policies, holds, restrictions, types, announceMs: announceDays * DAY_MS }, nowMs).outcomeOf(given.resource, given.erasure)!;
       const one = outcomeIn(given);
       expect([decided(many), many.reasons[0]]).toEqual([decided(one), one.reasons[0]]);
     }), RUNS);
@@ -113,8 +124,8 @@ describe('laws of precedence', () => {
 
   it('many, one after the other, are judged as each alone', () => {
     fc.assert(fc.property(world, fc.array(resource, { minLength: 2, maxLength: 12 }), (given, resources) => {
-      const { policies, holds, types, announceDays, nowMs } = given;
-      const many = new Rules({ policies, holds, types, announceMs: announceDays * DAY_MS }, nowMs);
+      const { policies, holds, restrictions, types, announceDays, nowMs } = given;
+      const many = new Rules({ policies, holds, restrictions, types, announceMs: announceDays * DAY_MS }, nowMs);
       for (const one of resources) {
         const [found, alone] = [many.outcomeOf(one)!, outcomeIn({ ...given, resource: one, erasure: undefined })];
         expect([decided(found), found.reasons[0]]).toEqual([decided(alone), alone.reasons[0]]);

@@ -1,4 +1,4 @@
-import type { Action, Erasure, Hold, HoldScope, Policy, Resource, ResourceType, Verdict } from '../src/index.js';
+import type { Action, Erasure, Hold, HoldScope, Policy, Resource, ResourceType, Restriction, Verdict } from '../src/index.js';
 
 /** What holds for one contract of Acme's, made on 2026-01-31 at noon, under these rules at that time. All times in UTC. */
 export interface Case {
@@ -6,6 +6,7 @@ export interface Case {
   readonly policies?: readonly Policy[];
   readonly holds?: readonly Hold[];
   readonly erasure?: Erasure;
+  readonly restrictions?: readonly Restriction[];
   readonly resource?: Partial<Resource>;
   readonly type?: Partial<ResourceType>;
   readonly at: string;
@@ -28,6 +29,7 @@ const gone = (count: number, action: Action = 'delete'): Pick<Policy, 'dispose'>
 const hold = (id: string, scope: HoldScope, placed = '2026-02-01', released?: string, organization?: string): Hold => ({ id, scope, placedMs: at(placed), ...(released === undefined ? {} : { releasedMs: at(released) }), ...(organization === undefined ? {} : { organization }) });
 const everything: HoldScope = { everything: true };
 const asked = (day: string): Erasure => ({ id: 'e1', atMs: at(day) });
+const restricted = (subject: string, since: string, until?: string, organization?: string): Restriction => ({ id: 's1', subject, sinceMs: at(since), ...(until === undefined ? {} : { untilMs: at(until) }), ...(organization === undefined ? {} : { organization }) });
 const ACME = { organization: 'acme' };
 const TYPE = { type: 'contract' };
 const CLASS = { dataClass: 'legal' };
@@ -132,4 +134,16 @@ const ERASURES: readonly Case[] = [
   { name: 'an owner who offers nothing erases nothing', type: { actions: [] }, erasure: asked(SOON), at: SOON, is: ['blocked'], why: ['ACTION_NOT_OFFERED e1', 'ERASURE_REQUESTED e1'] },
 ];
 
-export const CASES: readonly Case[] = [...PERIODS, ...KEEPING, ...DISPOSING, ...HOLDS, ...RELEASES, ...ERASURES];
+const RESTRICTIONS: readonly Case[] = [
+  { name: 'what its subject wants kept is not destroyed', policies: [rule('d', gone(1))], restrictions: [restricted('ana', '2026-02-01')], at: SOON, is: ['held'], why: ['SUBJECT_RESTRICTED s1', 'DISPOSAL d'] },
+  { name: 'not even when a policy keeps it longer anyway', policies: [rule('k', years(1))], restrictions: [restricted('ana', '2026-02-01')], at: SOON, is: ['held'], why: ['SUBJECT_RESTRICTED s1', 'LONGEST_KEEP k', 'NO_DISPOSAL'] },
+  { name: 'until that is lifted, without any announcement afterwards', policies: [rule('d', gone(1))], restrictions: [restricted('ana', '2026-02-01', '2026-02-10')], at: SOON, is: ['held', undefined, '2026-02-10'], why: ['SUBJECT_RESTRICTED s1', 'DISPOSAL d'] },
+  { name: 'from when it is lifted it is due', policies: [rule('d', gone(1))], restrictions: [restricted('ana', '2026-02-01', '2026-02-10')], at: '2026-02-10', is: ['due', 'delete'], why: ['DISPOSAL d'] },
+  { name: 'what is about somebody else is not kept by it', policies: [rule('d', gone(1))], restrictions: [restricted('bob', '2026-02-01')], at: SOON, is: ['due', 'delete'], why: ['DISPOSAL d'] },
+  { name: 'nor by one of another organisation', policies: [rule('d', gone(1))], restrictions: [restricted('ana', '2026-02-01', undefined, 'globex')], at: SOON, is: ['due', 'delete'], why: ['DISPOSAL d'] },
+  { name: 'a hold is told before it', policies: [rule('d', gone(1))], holds: [hold('h', everything)], restrictions: [restricted('ana', '2026-02-01')], at: SOON, is: ['held'], why: ['HOLD_IN_FORCE h', 'SUBJECT_RESTRICTED s1', 'DISPOSAL d'] },
+  { name: 'whoever asks to be erased afterwards is', restrictions: [restricted('ana', '2026-02-01')], erasure: asked('2026-02-02'), at: SOON, is: ['due', 'delete'], why: ['ERASURE_REQUESTED e1'] },
+  { name: 'whoever has asked for it before is not, as long as it is restricted', restrictions: [restricted('ana', '2026-02-02')], erasure: asked('2026-02-01'), at: SOON, is: ['held'], why: ['SUBJECT_RESTRICTED s1', 'ERASURE_REQUESTED e1'] },
+];
+
+export const CASES: readonly Case[] = [...PERIODS, ...KEEPING, ...DISPOSING, ...HOLDS, ...RELEASES, ...ERASURES, ...RESTRICTIONS];

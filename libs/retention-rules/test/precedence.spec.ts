@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { appliesTo, covers, evaluate, Rules, type Matter } from '../src/index.js';
+import { appliesTo, covers, evaluate, restricts, Rules, type Matter } from '../src/index.js';
 import { ANNOUNCE_MS, at, CASES, CONTRACT, CONTRACTS, type Case } from './precedence-table.js';
 
-function matterOf({ policies = [], holds = [], erasure, resource, type }: Case): Matter {
+function matterOf({ policies = [], holds = [], restrictions = [], erasure, resource, type }: Case): Matter {
   const subject = { ...CONTRACT, ...resource };
   return {
     resource: subject,
@@ -10,6 +10,7 @@ function matterOf({ policies = [], holds = [], erasure, resource, type }: Case):
     policies: policies.filter((policy) => appliesTo(policy, subject)),
     holds: holds.filter((hold) => covers(hold, subject)),
     announceMs: ANNOUNCE_MS,
+    restrictions: restrictions.filter((one) => restricts(one, subject)),
     ...(erasure === undefined ? {} : { erasure }),
   };
 }
@@ -30,7 +31,7 @@ describe('who wins', () => {
 
   it.each(CASES.map((one) => [one.name, one] as const))('for many at once: %s', (_name, one) => {
     const { resource, type } = matterOf(one);
-    const rules = new Rules({ policies: one.policies ?? [], holds: one.holds ?? [], types: [type], announceMs: ANNOUNCE_MS }, at(one.at));
+    const rules = new Rules({ policies: one.policies ?? [], holds: one.holds ?? [], restrictions: one.restrictions ?? [], types: [type], announceMs: ANNOUNCE_MS }, at(one.at));
     const outcome = rules.outcomeOf(resource, one.erasure);
     const [wanted, by, until] = one.is;
     expect({ verdict: outcome?.verdict, action: outcome?.action, until: told(outcome?.untilMs), first: outcome?.reasons[0]?.code }).toEqual({ verdict: wanted, action: by, until, first: one.why[0]!.split(' ')[0] });

@@ -1,18 +1,16 @@
 import { Command } from 'commander';
 import type { HoldView, ProposalView, RetentionOutcome, RetentionPolicyView } from '@countersign/contracts';
-import { asSomebody, type Asking, type EdgeOptions } from '../edge-session.js';
+import { asSomebody, type Asking } from '../edge-session.js';
 import { usageError } from '../exit-code.js';
-import { run, withExamples, withJson } from '../io.js';
+import { run, withExamples } from '../io.js';
 import type { Ended, Io } from '../io.js';
+import { asked, placeOf, type RetentionOptions } from '../retention-place.js';
 import { certificateCommand } from './retention-certificate.js';
+import { dryRunCommand } from './retention-dry-run.js';
+import { requestsCommand } from './retention-requests.js';
 import { holdLine, outcomeLines, placedLines, policyLines, proposalLine, type PlacedHold } from '../retention-lines.js';
 
-interface Options extends EdgeOptions {
-  readonly json?: boolean;
-  readonly organization?: string;
-}
-
-interface ExplainOptions extends Options {
+interface ExplainOptions extends RetentionOptions {
   readonly class: string;
   readonly created: string;
   readonly subject?: string;
@@ -22,7 +20,7 @@ interface ExplainOptions extends Options {
   readonly at?: string;
 }
 
-interface HoldOptions extends Options {
+interface HoldOptions extends RetentionOptions {
   readonly matter: string;
   readonly reason: string;
   readonly custodian?: string;
@@ -36,28 +34,15 @@ interface HoldOptions extends Options {
   readonly query?: string;
 }
 
-interface ReleaseOptions extends Options {
+interface ReleaseOptions extends RetentionOptions {
   readonly ask?: boolean;
   readonly refuse?: boolean;
   readonly reason?: string;
 }
 
-/** Where the routes of retention lie for this command. */
-const placeOf = ({ organization }: Options): string => (organization === undefined ? '/v1/retention' : `/v1/organizations/${encodeURIComponent(organization)}/retention`);
-
 export function retentionCommand(io: Io, ended: Ended): Command {
   return new Command('retention').description('policies, legal holds, what holds for a resource, and what was destroyed')
-    .addCommand(explainCommand(io, ended)).addCommand(policiesCommand(io, ended)).addCommand(holdsCommand(io, ended)).addCommand(holdCommand(io, ended)).addCommand(releaseCommand(io, ended)).addCommand(certificateCommand(io, ended));
-}
-
-function asked(command: Command): Command {
-  return withJson(command)
-    .option('--organization <id>', 'of this organisation (default: of the installation)')
-    .option('--sign-in <file>', 'file with address, password and a code of the second factor, a line each, or - for standard input')
-    .option('--api-key-file <file>', 'file with an API key, for what a program may do')
-    .option('--edge-url <url>', 'URL of the public API (env COUNTERSIGN_EDGE_URL; default: the local stack)')
-    .option('--edge-ca <file>', 'authority that is trusted for it, PEM')
-    .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)');
+    .addCommand(explainCommand(io, ended)).addCommand(dryRunCommand(io, ended)).addCommand(policiesCommand(io, ended)).addCommand(holdsCommand(io, ended)).addCommand(holdCommand(io, ended)).addCommand(releaseCommand(io, ended)).addCommand(requestsCommand(io, ended)).addCommand(certificateCommand(io, ended));
 }
 
 function explainCommand(io: Io, ended: Ended): Command {
@@ -85,7 +70,7 @@ function explainCommand(io: Io, ended: Ended): Command {
 }
 
 function policiesCommand(io: Io, ended: Ended): Command {
-  const command = new Command('policies').description('policies, and what waits for a second person').action((options: Options) =>
+  const command = new Command('policies').description('policies, and what waits for a second person').action((options: RetentionOptions) =>
     run(io, ended, options, async (output) => {
       const found = await asSomebody(options, io, (api) => api.get<{ policies: RetentionPolicyView[]; proposals: ProposalView[] }>(`${placeOf(options)}/policies`));
       output.result({ ok: true, ...found }, () => [...found.policies.flatMap(policyLines), ...found.proposals.map(proposalLine)]);
@@ -95,7 +80,7 @@ function policiesCommand(io: Io, ended: Ended): Command {
 }
 
 function holdsCommand(io: Io, ended: Ended): Command {
-  const command = new Command('holds').description('legal holds, released ones too').action((options: Options) =>
+  const command = new Command('holds').description('legal holds, released ones too').action((options: RetentionOptions) =>
     run(io, ended, options, async (output) => {
       const holds = await asSomebody(options, io, (api) => allHolds(api, placeOf(options)));
       output.result({ ok: true, holds }, () => holds.map(holdLine));

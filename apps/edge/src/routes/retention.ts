@@ -60,6 +60,16 @@ function bodyOf(operation: keyof Operations, inPath: object): { readonly body?: 
   return rest.length === 0 ? {} : { body: z.strictObject(Object.fromEntries(rest)) };
 }
 
+const { policyId, after } = RETENTION_OPERATIONS['policy-dry-run'].args.shape;
+/** As JSON. */
+const rule = z.string().max(4_096).transform((text, found): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    found.addIssue({ code: 'custom', message: 'must be JSON' });
+    return z.NEVER;
+  }
+}).pipe(RETENTION_OPERATIONS['policy-dry-run'].args.shape.rule.unwrap()).optional();
 const PROPOSAL = { proposalId: opaque('a proposal id') };
 const HOLD = { holdId: opaque('a hold id') };
 const { resource: { shape: described }, clock, actions, at } = RETENTION_OPERATIONS.explain.args.shape;
@@ -67,6 +77,10 @@ const { resource: { shape: described }, clock, actions, at } = RETENTION_OPERATI
 const POLICIES = [
   ...routes('policy-list', { method: 'GET', path: '/policies', permission: 'retention.read', answers: true, summary: 'Retention policies, and proposals that wait for a second person' }),
   ...routes('policy-change', { method: 'POST', path: '/policies', permission: 'retention.change', answers: true, summary: 'Make, change or (without a rule) remove a policy; what may shorten waits for a second person' }),
+  ...routes('policy-dry-run', {
+    method: 'GET', path: '/dry-run', permission: 'retention.read', answers: true, summary: 'What a change of a policy, or a proposal, would do to what is held: counts and samples, part by part. Nothing is done',
+    query: { rule, policyId, proposalId: PROPOSAL.proposalId.optional(), after },
+  }),
   ...routes('proposal-approve', { method: 'POST', path: '/proposals/:proposalId/approve', permission: 'retention.change', params: PROPOSAL, summary: 'Agree to a proposal of somebody else' }),
   ...routes('proposal-withdraw', { method: 'POST', path: '/proposals/:proposalId/withdraw', permission: 'retention.change', params: PROPOSAL, summary: 'Withdraw or turn down a proposal' }),
   ...routes('explain', {

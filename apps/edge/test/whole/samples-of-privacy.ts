@@ -46,11 +46,18 @@ export const PRIVACY_SAMPLES: Readonly<Record<string, Make>> = {
     return cast.own(person, { path: { requestId }, resource: { type: 'file' } });
   },
   'GET /v1/privacy/requests': reads,
+  'GET /v1/privacy/requests/{requestId}': async (cast) => ({ by: cast.stand.admin.browser, path: { requestId: (await ofPerson(cast, 'correct', 'waiting')).requestId } }),
   'POST /v1/privacy/requests': async ({ stand: { admin } }) => ({ by: admin.browser, actor: admin.account.userId, body: { kind: 'correct', tenant: HOME, subject: 'sample-0' }, resource: { type: 'subject-request' } }),
   'POST /v1/privacy/requests/{requestId}/verify': (cast) => entered(cast, 'sample-1', { how: 'a sample' }),
   'POST /v1/privacy/requests/{requestId}/extend': (cast) => entered(cast, 'sample-2', { reason: 'a sample' }),
   'POST /v1/privacy/requests/{requestId}/complete': async (cast) => overRequest(cast.stand.admin, (await ofPerson(cast, 'correct', 'waiting')).requestId, { outcome: 'a sample' }),
   'POST /v1/privacy/requests/{requestId}/refuse': (cast) => entered(cast, 'sample-3', { reason: 'a sample' }),
+  'GET /v1/privacy/restrictions': reads,
+  'POST /v1/privacy/requests/{requestId}/lift': async (cast) => overRequest(cast.stand.admin, (await ofPerson(cast, 'restrict', 'waiting')).requestId, { reason: 'a sample' }),
+  'POST /v1/account/privacy/restriction/lift': async (cast) => {
+    const { person, requestId } = await ofPerson(cast, 'restrict', 'waiting');
+    return cast.own(person, { resource: { type: 'subject-request', id: requestId } });
+  },
   'GET /v1/files/{token}': async (cast) => {
     const { person, requestId } = await ofPerson(cast, 'export', 'ready');
     const { url } = wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/link`), 200).json as { url: string };

@@ -50,6 +50,7 @@ async function proposalAt(stand: WholeStand, place: Place): Promise<Sample> {
 const BELOW: Readonly<Record<string, (cast: Cast, place: Place) => Promise<Sample>>> = {
   'GET /policies': async (cast, place) => byAdmin(cast, place, {}),
   'POST /policies': async (cast, place) => byAdmin(cast, place, { body: { rule: KEEP, reason: 'a sample' }, resource: { type: 'retention-policy' } }),
+  'GET /dry-run': async (cast, place) => byAdmin(cast, place, { query: `?rule=${encodeURIComponent(JSON.stringify(DESTROY))}` }),
   'POST /proposals/{proposalId}/approve': async (cast, place) => byAdmin(cast, place, await proposalAt(cast.stand, place)),
   'POST /proposals/{proposalId}/withdraw': async (cast, place) => byAdmin(cast, place, { ...(await proposalAt(cast.stand, place)), body: { reason: 'a sample' } }),
   'GET /explain': async (cast, place) => byAdmin(cast, place, { query: RESOURCE }),

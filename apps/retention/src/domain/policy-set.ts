@@ -81,15 +81,21 @@ function decide(command: PolicySetCommand, set: PolicySet): readonly PolicySetEv
 function decideChange({ policyId, rule, version, proposalId, reason, by, nowMs }: Extract<PolicySetCommand, { type: 'change' }>, set: PolicySet): readonly PolicySetEvent[] {
   const known = set.policies.get(policyId);
   if (version !== undefined && version !== known?.version) throw new RetentionFault('CONFLICT', `the policy is at version ${known?.version ?? 0}`, { field: 'version' });
-  if (rule === undefined && known === undefined) throw new RetentionFault('POLICY_UNKNOWN', 'there is no such policy', { field: 'policyId' });
-  if (rule !== undefined) requireConsistent(rule);
+  const isSecondNeeded = needsApproval(known?.rule, rule);
   if (rule !== undefined && known !== undefined && isDeepStrictEqual(rule, known.rule)) return [];
-  const asPolicy = (one: RetentionRule | undefined): Policy | undefined => one && policyOf(policyId, 1, undefined, one);
-  if (!shortens(asPolicy(known?.rule), asPolicy(rule))) return [settled(set, { policyId, rule, setBy: by, reason })];
+  if (!isSecondNeeded) return [settled(set, { policyId, rule, setBy: by, reason })];
   const open = [...set.proposals.values()].filter(({ expiresMs }) => expiresMs > nowMs);
   if (open.length >= PROPOSALS_MAX) throw new RetentionFault('PROPOSALS_TOO_MANY', `${PROPOSALS_MAX} proposals wait already`);
   const expiresAt = new Date(nowMs + PROPOSAL_MS).toISOString();
   return [{ type: 'retention.policy.proposed', severity: 'warning', data: jsonOf({ policyId, proposalId, base: known?.version ?? 0, proposedBy: by, expiresAt, reason, rule }) }];
+}
+
+/** Whether a second person has to agree to a rule in the place of another one (undefined: none). Throws POLICY_UNKNOWN, POLICY_CONTRADICTS. */
+export function needsApproval(before: RetentionRule | undefined, after: RetentionRule | undefined): boolean {
+  if (after === undefined && before === undefined) throw new RetentionFault('POLICY_UNKNOWN', 'there is no such policy', { field: 'policyId' });
+  if (after !== undefined) requireConsistent(after);
+  const asPolicy = (one: RetentionRule | undefined): Policy | undefined => one && policyOf('one', 1, undefined, one);
+  return shortens(asPolicy(before), asPolicy(after));
 }
 
 /** Nothing both keeps and destroys at a time: whoever writes so has made a mistake. Throws POLICY_CONTRADICTS. */

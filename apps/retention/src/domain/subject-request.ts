@@ -29,6 +29,10 @@ type Change =
   | { readonly type: 'refuse'; readonly reason: string }
   /** A person must do something first, or a hold stands against it. */
   | { readonly type: 'wait'; readonly reason: string; readonly isHeld: boolean }
+  /** From now on it is kept and not used. */
+  | { readonly type: 'restrict'; readonly reason: string }
+  /** That is over at a time. */
+  | { readonly type: 'lift'; readonly reason: string; readonly liftsAtMs: number }
   | { readonly type: 'resume' }
   | { readonly type: 'begin-erasure' }
   | { readonly type: 'prepare'; readonly bytes: number; readonly digest: string; readonly untilMs: number }
@@ -59,9 +63,13 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
   if (command.type === 'open') return open(command, request);
   if (request === undefined) throw new RetentionFault('SUBJECT_REQUEST_UNKNOWN', 'there is no such request', { field: 'requestId' });
   const { subject } = request;
+  if (command.type === 'lift') {
+    if (request.kind !== 'restrict') throw new RetentionFault('RESTRICTION_UNKNOWN', 'nothing is restricted by this request', { field: 'requestId' });
+    return [happened('restriction.lifted', { subject, reason: command.reason, liftsAt: iso(command.liftsAtMs) }, { severity: 'notice' })];
+  }
   if (isClosed(request.state)) {
     // Said again of what is over, as after a crash, it changes nothing.
-    if (command.type === 'complete' || command.type === 'alert' || command.type === 'wait' || command.type === 'resume') return [];
+    if (command.type === 'complete' || command.type === 'alert' || command.type === 'wait' || command.type === 'restrict' || command.type === 'resume') return [];
     throw new RetentionFault('SUBJECT_REQUEST_CLOSED', 'the request was answered already');
   }
   switch (command.type) {
@@ -79,6 +87,8 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
       return [happened('subject-request.refused', { subject, reason: command.reason }, { severity: 'notice' })];
     case 'wait':
       return request.state === 'waiting' || request.state === 'held' ? [] : [happened('subject-request.waiting', { subject, reason: command.reason, state: command.isHeld ? 'held' : 'waiting' }, { severity: 'notice' })];
+    case 'restrict':
+      return request.state === 'waiting' ? [] : [happened('restriction.placed', { subject }, { severity: 'notice' }), happened('subject-request.waiting', { subject, reason: command.reason, state: 'waiting' }, { severity: 'notice' })];
     case 'resume':
       return request.state === 'held' || request.state === 'waiting' ? [happened('subject-request.resumed', { subject }, { severity: 'notice' })] : [];
     case 'begin-erasure':

@@ -1,16 +1,18 @@
 import type { RetentionArgs, RetentionResult } from '@countersign/contracts';
-import { appliesTo, covers, evaluate, type Outcome, type Resource } from '@countersign/retention-rules';
+import { appliesTo, covers, evaluate, restricts, type Resource } from '@countersign/retention-rules';
 import { POLICY_SET_ID, policySetAggregate, type PolicySetCommand } from '../domain/policy-set.js';
 import type { Flows } from '../parts.js';
 import { idFor } from '../request/id-for.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { authorise } from '../request/authorise.js';
 import { projectPolicies } from '../store/policy-rows.js';
+import { told } from './told.js';
+import { dryRun } from './try-change.js';
 
 /** Two people who change policies of one organisation at once. */
 const TRIES_MAX = 3;
 
-type Names = 'policy-list' | 'policy-change' | 'proposal-approve' | 'proposal-withdraw' | 'explain';
+type Names = 'policy-list' | 'policy-change' | 'policy-dry-run' | 'proposal-approve' | 'proposal-withdraw' | 'explain';
 
 export function policyHandlers(flows: Flows): Pick<Handlers, Names> {
   return {
@@ -19,6 +21,7 @@ export function policyHandlers(flows: Flows): Pick<Handlers, Names> {
       return { policies: await flows.policies.list(organization), proposals: await flows.policies.proposals(organization, asker.now) };
     },
     'policy-change': (args, asker) => change(flows, args, asker),
+    'policy-dry-run': (args, asker) => dryRun(flows, args, asker),
     'proposal-approve': async ({ organization, proposalId }, asker) => {
       await execute(flows, organization, { type: 'approve', proposalId }, asker);
       return {};
@@ -59,7 +62,7 @@ async function execute({ store, tenant }: Flows, organization: string | undefine
 }
 
 /** Of a resource as its owner describes it; nothing is looked up, and nothing is done. */
-async function explain({ policies, holds, announceMs, tenant }: Flows, { organization, resource: described, clock, actions, at }: RetentionArgs<'explain'>, asker: Asker): Promise<RetentionResult<'explain'>> {
+async function explain({ policies, holds, restrictions, announceMs, tenant }: Flows, { organization, resource: described, clock, actions, at }: RetentionArgs<'explain'>, asker: Asker): Promise<RetentionResult<'explain'>> {
   authorise(asker, 'retention.read', { organization });
   const atMs = at === undefined ? asker.now.getTime() : Date.parse(at);
   const { type, id, class: dataClass, subject, created, closed, lastUsed } = described;
@@ -73,11 +76,6 @@ async function explain({ policies, holds, announceMs, tenant }: Flows, { organiz
   const rules = await policies.rules(resource.organization);
   // Of the time asked about: a hold that was released since was in force then.
   const known = await holds.rules(new Date(atMs - announceMs), resource.organization);
-  return told(evaluate({ resource, type: { type, clock, actions }, policies: rules.filter((policy) => appliesTo(policy, resource)), holds: known.filter((hold) => covers(hold, resource)), announceMs }, atMs));
-}
-
-const timeOf = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : new Date(ms).toISOString());
-
-function told({ verdict, action, untilMs, reasons }: Outcome): RetentionResult<'explain'> {
-  return { verdict, action, until: timeOf(untilMs), reasons: reasons.map(({ atMs, ...reason }) => ({ ...reason, at: timeOf(atMs) })) };
+  const restricted = subject === undefined ? [] : await restrictions.rules(new Date(atMs), subject);
+  return told(evaluate({ resource, type: { type, clock, actions }, policies: rules.filter((policy) => appliesTo(policy, resource)), holds: known.filter((hold) => covers(hold, resource)), restrictions: restricted.filter((one) => restricts(one, resource)), announceMs }, atMs));
 }

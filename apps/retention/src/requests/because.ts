@@ -1,5 +1,6 @@
 import type { AskedFrom, Cause } from '@countersign/event-store';
 import type { PoolClient } from '@countersign/postgres';
+import type { Asker } from '../request/asker.js';
 
 /** In whose name something is done, and with what. */
 export interface Because {
@@ -10,6 +11,9 @@ export interface Because {
   /** In the same transaction. */
   readonly along?: (client: PoolClient) => Promise<void>;
 }
+
+/** What whoever asks has asked for. */
+export const becauseOf = ({ cause, origin, now, command, checkFresh }: Asker): Because => ({ cause, origin, now, command, along: async () => checkFresh() });
 
 /** What retention does by itself on behalf of a request. */
 export const bySelf = (requestId: string, now: Date, along?: Because['along']): Because => ({

@@ -5,6 +5,7 @@ import type { Flows } from '../parts.js';
 import { bySelf } from './because.js';
 import { holdAgainst } from './hold-against.js';
 import { changeRequest } from './request-store.js';
+import { restrictionAgainst } from './restrictions.js';
 
 const ROUND_MS = 30_000;
 /** Requests looked at in a round, those that are due first. */
@@ -59,7 +60,7 @@ export class DueWatch {
     else this.#next.set((rows[0].due_at.getTime() - now.getTime()) / 1_000);
     for (const row of await requests.held(LOOKED_AT_MAX)) {
       // Whether all of it may go is found out when it is carried out, which is dearer.
-      if ((await holdAgainst(this.flows, [row])) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
+      if ((await holdAgainst(this.flows, [row])) === undefined && (await restrictionAgainst(this.flows, [row], row.received_at)) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
     }
     for (const requestId of await files.removeEnded(now, ENDED_A_ROUND_MAX)) {
       const row = await requests.find(requestId);

@@ -7,13 +7,13 @@ import type { RequestRow } from '../store/request-rows.js';
 import { holdRules, rulesVersion } from '../sweep/rule-gate.js';
 import { nameOf, type Person } from './person-holders.js';
 import { bySelf } from './because.js';
-import { holdAgainst } from './hold-against.js';
+import { heldReason, holdAgainst } from './hold-against.js';
 import { changeRequest, counted } from './request-store.js';
+import { restrictionAgainst } from './restrictions.js';
 import type { Tombstone } from './tombstones.js';
 
 const REASON = 'request of the data subject';
-/** What the person is shown: not which matter it is. */
-const HELD_REASON = 'a legal hold forbids erasing it; it is erased when the hold is over';
+const RESTRICTED_REASON = 'you have asked since for it to be kept and not used; it is erased when that is over';
 const NO_KEY = '-';
 /** Line of a destruction receipt that names the key (docs/spec/keys-api.md, "Destruction receipt"). */
 const KEY_LINE = 4;
@@ -34,7 +34,9 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
   const { keys: seen } = await persons.show(person);
   if (!(await tombstones.read()).some(({ requestId }) => requestId === row.request_id)) {
     const rules = await rulesVersion(pool);
-    if ((await holdAgainst(flows, seen)) !== undefined) return changeRequest(flows, row, { type: 'wait', reason: HELD_REASON, isHeld: true }, bySelf(row.request_id, now()));
+    const hold = await holdAgainst(flows, seen);
+    if (hold !== undefined) return changeRequest(flows, row, { type: 'wait', reason: heldReason(hold), isHeld: true }, bySelf(row.request_id, now()));
+    if ((await restrictionAgainst(flows, seen, row.received_at)) !== undefined) return changeRequest(flows, row, { type: 'wait', reason: RESTRICTED_REASON, isHeld: true }, bySelf(row.request_id, now()));
     await changeRequest(flows, row, { type: 'begin-erasure' }, bySelf(row.request_id, now(), (client) => holdRules(client, rules)));
     // Before anything is gone: a database that is put back later must be told.
     await tombstones.append({ requestId: row.request_id, ...person, at: requestedAt });
@@ -49,6 +51,8 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
   const outcome = { certificate: sha256Hex(certificate), keys: destroyed.length, scrubbed: counted(scrubbed), kept: statement.kept.length };
   await changeRequest(flows, row, { type: 'complete', outcome }, bySelf(row.request_id, now(), async (client) => {
     await client.query('UPDATE subject_requests SET certificate = $2, vkey = $3, kept = $4 WHERE request_id = $1', [row.request_id, certificate, vkey, JSON.stringify(statement.kept)]);
+    // He has asked for this afterwards.
+    await client.query('DELETE FROM restrictions WHERE tenant = $1 AND subject = $2', [row.tenant, row.subject]);
   }));
 }
 

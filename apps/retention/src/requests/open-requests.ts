@@ -7,6 +7,7 @@ import { LinkKeys } from '../files/link-keys.js';
 import type { RequestFlows } from '../parts.js';
 import type { ServiceParts } from '../service-parts.js';
 import { RequestRows } from '../store/request-rows.js';
+import { RestrictionRows } from '../store/restriction-rows.js';
 import { PersonHolders } from './person-holders.js';
 import { Tombstones } from './tombstones.js';
 
@@ -20,6 +21,7 @@ export function openRequests({ config, pool, bus, keys, store }: ServiceParts, f
     calendar: { timeZone: config.timeZone, holidays: config.holidays },
     erasureWaitMs: config.erasureWaitMs,
     requests: new RequestRows(pool),
+    restrictions: new RestrictionRows(pool, config.tenant),
     persons: new PersonHolders(new HolderClient(bus), PLATFORM_HOLDERS),
     tombstones: new Tombstones(config.stateDir),
     files: new ExportFiles(pool, files, keys, new LinkKeys(keys.client, config.tenant)),

@@ -7,15 +7,16 @@ import type { Asker, Handlers } from '../request/asker.js';
 import { authorise } from '../request/authorise.js';
 import { RequestOpen, viewOf, type RequestRow } from '../store/request-rows.js';
 import type { Person } from './person-holders.js';
-import type { Because } from './because.js';
+import { becauseOf } from './because.js';
 import { changeRequest } from './request-store.js';
+import { requireUnrestricted, restrictionHandlers } from './restrictions.js';
 
 const MINUTE_MS = 60_000;
 /** A link to an export is good for so long. */
 export const LINK_MS = 10 * MINUTE_MS;
 
 type Kind = SubjectRequestView['kind'];
-type Names = 'privacy-show' | 'request-open' | 'request-own-list' | 'request-withdraw' | 'request-link' | 'request-certificate' | 'request-enter' | 'request-list' | 'request-verify' | 'request-extend' | 'request-complete' | 'request-refuse';
+type Names = 'privacy-show' | 'request-open' | 'request-own-list' | 'request-withdraw' | 'request-link' | 'request-certificate' | 'request-enter' | 'request-list' | 'request-show' | 'request-verify' | 'request-extend' | 'request-complete' | 'request-refuse' | 'restriction-list' | 'restriction-lift' | 'restriction-lift-own';
 
 /** What takes a fresh proof of who asks takes it here too: the permission is a sensitive one. */
 const PERMISSION: Readonly<Record<Kind, PermissionId>> = { export: 'personal.export', delete: 'erasure.order', correct: 'user.update', restrict: 'user.update' };
@@ -25,10 +26,11 @@ const BY_HAND: ReadonlySet<Kind> = new Set(['correct', 'restrict']);
 
 export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
   return {
+    ...restrictionHandlers(flows, (asker) => self(flows, asker, 'user.update'), (requestId, asker) => answerable(flows, requestId, asker)),
     'privacy-show': async (_args, asker) => {
       const person = self(flows, asker, 'user.read');
       const { types } = await flows.persons.show(person);
-      return { types: [...types], isRestricted: await flows.requests.isRestricted(person.tenant, person.subject) };
+      return { types: [...types], ...(await ownRestriction(flows, person, asker)) };
     },
     'request-open': ({ kind, law, details }, asker) => open(flows, { ...self(flows, asker, PERMISSION[kind]), kind, law, details, isVerified: true, receivedAt: asker.now }, asker),
     'request-own-list': async (_args, asker) => {
@@ -49,6 +51,12 @@ export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
       const shown = rows.slice(0, limit);
       return { requests: shown.map((row) => viewOf(row, asker.now)), ...(rows.length > limit ? { next: shown.at(-1)!.request_id } : {}) };
     },
+    'request-show': async ({ requestId }, asker) => {
+      authorise(asker, 'retention.read', {});
+      const row = await flows.requests.find(requestId);
+      if (row === undefined) throw unknown();
+      return viewOf(row, asker.now);
+    },
     'request-verify': ({ requestId, how }, asker) => answer(flows, requestId, asker, { type: 'verify', how }),
     'request-extend': ({ requestId, reason }, asker) => answer(flows, requestId, asker, { type: 'extend', reason }),
     'request-complete': ({ requestId, outcome }, asker) => complete(flows, requestId, outcome, asker),
@@ -56,13 +64,19 @@ export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
   };
 }
 
-const becauseOf = ({ cause, origin, now, command, checkFresh }: Asker): Because => ({ cause, origin, now, command, along: async () => checkFresh() });
-
 /** Whoever asks, as the subject of his own data. Throws FORBIDDEN, STEP_UP_REQUIRED. */
 function self({ tenant }: Flows, asker: Asker, permission: PermissionId): Person {
   if (asker.view.kind !== 'person') throw new RetentionFault('FORBIDDEN', 'no API key does this: sign in');
   authorise(asker, permission, { userId: asker.view.userId });
   return { tenant, subject: asker.view.userId };
+}
+
+/** What its subject is told before it is lifted, too. */
+async function ownRestriction({ restrictions }: Flows, { tenant, subject }: Person, { now }: Asker): Promise<Pick<RetentionResult<'privacy-show'>, 'isRestricted' | 'restriction'>> {
+  const known = await restrictions.find(tenant, subject, now);
+  if (known === undefined) return { isRestricted: false };
+  const { since, liftsAt, reason } = known;
+  return { isRestricted: true, restriction: { since, ...(liftsAt === undefined ? {} : { liftsAt, reason }) } };
 }
 
 /** Throws SUBJECT_REQUEST_UNKNOWN, for somebody else's too: nobody is told who has asked. */
@@ -127,6 +141,7 @@ function repetitionOf({ kind, state }: RequestRow, isVerified: boolean): Paramet
 
 async function enter(flows: Flows, { tenant, subject, kind, law, details, receivedAt }: RetentionArgs<'request-enter'>, asker: Asker): Promise<OpenedRequest> {
   authorise(asker, PERMISSION[kind === 'export' ? 'export' : 'delete'], tenant === flows.tenant ? {} : { organization: tenant });
+  if (kind === 'delete') await requireUnrestricted(flows, { tenant, subject }, asker.now);
   return open(flows, { tenant, subject, kind, law, details, isVerified: false, receivedAt: receivedAt === undefined ? asker.now : new Date(receivedAt) }, asker);
 }
 

@@ -6,6 +6,7 @@ import { erase } from './erase.js';
 import { prepareExport } from './export.js';
 import { bySelf } from './because.js';
 import { changeRequest } from './request-store.js';
+import { placeRestriction } from './restrictions.js';
 
 const PAUSE_MS = 1_000;
 
@@ -72,7 +73,7 @@ export class RequestWorker {
 }
 
 async function carryOut(flows: Flows, row: RequestRow): Promise<void> {
-  const { request_id: requestId, tenant, subject } = row;
+  const { request_id: requestId } = row;
   const because = bySelf(requestId, flows.now());
   switch (row.kind) {
     case 'delete':
@@ -82,9 +83,6 @@ async function carryOut(flows: Flows, row: RequestRow): Promise<void> {
     case 'correct':
       return changeRequest(flows, row, { type: 'wait', reason: 'somebody has to make the correction', isHeld: false }, because);
     case 'restrict':
-      // It is on record and shown from now on; that nobody uses it meanwhile is up to people.
-      return changeRequest(flows, row, { type: 'wait', reason: 'somebody has to see to it that it is kept and not used', isHeld: false }, bySelf(requestId, flows.now(), async (client) => {
-        await client.query('INSERT INTO restrictions (tenant, subject, request_id, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [tenant, subject, requestId, flows.now()]);
-      }));
+      return placeRestriction(flows, row);
   }
 }

@@ -78,10 +78,6 @@ export class RequestRows {
     await this.pool.query(`UPDATE subject_requests SET next_at = now() + $2 * interval '1 millisecond' WHERE request_id = $1`, [request_id, pauseMs]);
   }
 
-  async isRestricted(tenant: string, subject: string): Promise<boolean> {
-    return (await this.pool.query('SELECT FROM restrictions WHERE tenant = $1 AND subject = $2', [tenant, subject])).rowCount === 1;
-  }
-
   /** Open ones by how soon they are due. */
   async dueFirst(limit: number): Promise<RequestRow[]> {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE r.closed_at IS NULL AND r.state <> 'ready' ORDER BY r.due_at LIMIT $1`, [limit])).rows;

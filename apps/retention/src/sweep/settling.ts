@@ -7,6 +7,8 @@ import { deletionAggregate } from '../domain/deletion.js';
 import { settleOrder, type OpenOrder } from './order-rows.js';
 
 const CONFLICTS_MAX = 5;
+/** Whoever places a hold waits for it: what takes longer is told to him as undecided, and called back again by the next sweep. */
+const RECALL_MS_MAX = 5_000;
 /** Refusals that stay: asking again would change nothing. */
 const FINAL: ReadonlySet<string> = new Set(['REQUEST_MALFORMED', 'TYPE_UNKNOWN', 'ACTION_UNKNOWN', 'ORDER_ID_REUSED']);
 
@@ -33,7 +35,7 @@ export class Settling {
 
   /** Calls it back, or learns that it was carried out before. Rejects as `execute` does. */
   async recall(open: OpenOrder): Promise<Settled> {
-    return this.#settle(open, () => this.deps.holders.ask(open.holder, 'held-recall', { orderId: open.order.orderId }));
+    return this.#settle(open, () => this.deps.holders.ask(open.holder, 'held-recall', { orderId: open.order.orderId }, RECALL_MS_MAX));
   }
 
   async #settle(open: OpenOrder, ask: () => Promise<OrderOutcome>): Promise<Settled> {

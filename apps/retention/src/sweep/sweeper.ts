@@ -22,6 +22,8 @@ export interface SweepRules {
   heldIds(tenant: string): readonly string[];
   /** Whether a hold may cover things in ranges of the tenant which it does not name: then no range goes. */
   areRangesHeld(tenant: string): boolean;
+  /** Whether something of an order is held, or restricted, which was given before it was. */
+  isHeld(open: OpenOrder): boolean;
   /** Who made the rule by which something goes. */
   madeBy(rule: Batch['rule'], tenant: string): Pick<DeletionRule, 'setBy' | 'approvedBy'>;
 }
@@ -81,9 +83,13 @@ export class Sweeper {
 
   /** Settles what a crash, or a holder that was away, has left open. */
   async resume(): Promise<void> {
+    let rules: SweepRules | undefined;
     for await (const open of this.deps.orders.open()) {
       if (this.#stopped) return;
-      await this.#attempt(open.holder, () => this.#carryOut(open));
+      rules ??= await this.deps.rules(this.deps.now());
+      // Whoever placed the hold may have crashed before he called it back.
+      if (rules.isHeld(open)) await this.#attempt(open.holder, () => this.#callBack(open));
+      else await this.#attempt(open.holder, () => this.#carryOut(open));
     }
   }
 
@@ -94,22 +100,27 @@ export class Sweeper {
   async recall(touches: (open: OpenOrder) => boolean): Promise<{ readonly gone: readonly OpenOrder[]; readonly unanswered: readonly OpenOrder[] }> {
     const gone: OpenOrder[] = [];
     const unanswered: OpenOrder[] = [];
+    const away = new Set<string>();
     for await (const open of this.deps.orders.open()) {
       if (!touches(open)) continue;
+      if (away.has(open.holder)) {
+        unanswered.push(open);
+        continue;
+      }
       try {
-        const settled = await this.deps.settling.recall(open);
-        this.deps.metrics.settled(settled, open);
-        if (settled.state === 'executed') gone.push(open);
+        if ((await this.#callBack(open)).state === 'executed') gone.push(open);
       } catch (error) {
         this.deps.metrics.failed(open.holder, error);
         unanswered.push(open);
+        // Whoever does not answer for one does not for the next: the hold must not wait for each.
+        if (error instanceof HolderFault && error.code === 'HOLDER_UNAVAILABLE') away.add(open.holder);
       }
     }
     return { gone, unanswered };
   }
 
   /** False when a holder did not answer. */
-  async #attempt(holder: string, work: () => Promise<void>): Promise<boolean> {
+  async #attempt(holder: string, work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
       return true;
@@ -184,6 +195,12 @@ export class Sweeper {
       },
     });
     return open;
+  }
+
+  async #callBack(open: OpenOrder): Promise<Settled> {
+    const settled = await this.deps.settling.recall(open);
+    this.deps.metrics.settled(settled, open);
+    return settled;
   }
 
   async #carryOut(open: OpenOrder): Promise<void> {
