@@ -16,10 +16,10 @@ const facts = { kind: z.enum(INCIDENT_KINDS), severity: z.enum(INCIDENT_SEVERITI
 const OF_ONE = ['INCIDENT_UNKNOWN', 'INCIDENT_CLOSED'] as const;
 
 export const RETENTION_INCIDENT_OPERATIONS = {
-  /** By a person or a program; the clocks run from `awareAt`, by default now. */
+  /** By a person or a program; the clocks run from `awareAt`, by default now; `detectedAt`: by default the same. */
   'incident-open': {
     asker: 'edge',
-    args: z.strictObject({ ...facts, detectedAt: time, awareAt: time.optional(), assessment: assessmentSchema.partial().optional(), tenants: tenants.optional() }),
+    args: z.strictObject({ ...facts, detectedAt: time.optional(), awareAt: time.optional(), assessment: assessmentSchema.partial().optional(), tenants: tenants.optional() }),
     result: whole,
     faults: ['INCIDENTS_TOO_MANY'],
     emits: ['retention.incident.opened'],

@@ -47,7 +47,6 @@ interface Whole {
 
 const present = (facts: object): Record<string, unknown> => Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
 const placeOf = (incident: string): string => `/v1/incidents/${encodeURIComponent(incident)}`;
-const nowIso = (): string => new Date().toISOString();
 
 export function incidentsCommand(io: Io, ended: Ended): Command {
   const command = new Command('incidents').description('security incidents: their clocks, whom they affect, and the notices that are owed');
@@ -78,12 +77,12 @@ function openCommand(io: Io, ended: Ended): Command {
     .requiredOption('--kind <kind>', 'ledger-integrity, unauthorised-access, disclosure, loss, malware, availability or other')
     .requiredOption('--severity <severity>', 'low, medium, high or critical')
     .requiredOption('--summary <text>', 'what happened; kept for ever: no names of persons')
-    .option('--detected <time>', 'when it was detected (default: now)')
+    .option('--detected <time>', 'when it was detected (default: when somebody became aware)')
     .option('--aware <time>', 'when somebody became aware (default: now)')
     .option('--tenant <id...>', 'organisations that it affects')
     .action((options: OpenOptions) => {
       const { kind, severity, summary, detected, aware, tenant } = options;
-      return whole(io, ended, options, (api) => api.post<Whole>('/v1/incidents', present({ kind, severity, summary, detectedAt: detected ?? aware ?? nowIso(), awareAt: aware, tenants: tenant })));
+      return whole(io, ended, options, (api) => api.post<Whole>('/v1/incidents', present({ kind, severity, summary, detectedAt: detected, awareAt: aware, tenants: tenant })));
     });
   return withExamples(asked(command), ["incidents open --kind disclosure --severity high --summary 'a bucket was public' --tenant acme --sign-in -"]);
 }

@@ -92,11 +92,11 @@ async function manage(flows: IncidentFlows, incidentId: string, change: Incident
 async function open(flows: IncidentFlows, { kind, severity, summary, detectedAt, awareAt, assessment, tenants = [] }: RetentionArgs<'incident-open'>, asker: Asker): Promise<Whole> {
   authorise(asker, 'incident.report', {});
   const told = Object.fromEntries(Object.entries(assessment ?? {}).filter(([, value]) => value !== undefined));
+  const awareAtMs = awareAt === undefined ? asker.now.getTime() : Date.parse(awareAt);
   const facts = {
-    kind, severity, summary, tenants,
+    kind, severity, summary, tenants, awareAtMs,
     source: { type: asker.view.kind === 'person' ? 'person' : 'api' },
-    detectedAtMs: Date.parse(detectedAt),
-    awareAtMs: awareAt === undefined ? asker.now.getTime() : Date.parse(awareAt),
+    detectedAtMs: detectedAt === undefined ? awareAtMs : Date.parse(detectedAt),
     assessment: { ...UNASSESSED, ...told },
     timeZone: flows.timeZone,
   } as const;

@@ -3,19 +3,42 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { connectBus, type BusConnection } from '@countersign/bus';
-import { integritySubject, type IncidentStageView, type IncidentView, type RecordedEvent } from '@countersign/contracts';
+import { integritySubject, RETENTION_OPERATIONS, type IncidentStageView, type IncidentView, type RecordedEvent, type RetentionArgsInput, type RetentionOperation } from '@countersign/contracts';
+import { sessionDigest } from '@countersign/credentials';
 import { Browser, wanted, type BrowserAnswer } from '@countersign/devstack';
 import { openEventStore } from '@countersign/event-store';
-import { createPool } from '@countersign/postgres';
+import { createPool, withClient } from '@countersign/postgres';
 import { IncidentWatch } from '../../src/incidents/incident-watch.js';
 import { IncidentRows } from '../../src/store/incident-rows.js';
-import { found, type Stand } from '../fixture/stand.js';
+import { codeOf, found, type Person, type Stand } from '../fixture/stand.js';
 
 interface Shown {
   readonly incident: IncidentView;
   readonly stages: readonly IncidentStageView[];
   readonly alerts: readonly { readonly fingerprint: string; readonly resolvedAt?: string }[];
 }
+
+type IncidentOperation = Extract<RetentionOperation, `incident-${string}`>;
+const OPERATIONS = (Object.keys(RETENTION_OPERATIONS) as RetentionOperation[]).filter((name): name is IncidentOperation => name.startsWith('incident-'));
+const digestOf = ({ browser }: Person): string => sessionDigest(browser.cookies.get('__Host-session')!);
+
+/** Something that each operation takes. */
+const argsOf = (incidentId: string): { readonly [O in IncidentOperation]: RetentionArgsInput<O> } => ({
+  'incident-open': { kind: 'other', severity: 'low', summary: 'x', detectedAt: ago(1) },
+  'incident-alerts': { alerts: [] },
+  'incident-list': {},
+  'incident-show': { incidentId },
+  'incident-notices': { organization: 'acme' },
+  'incident-affected': { incidentId },
+  'incident-assess': { incidentId, reason: 'x' },
+  'incident-affect': { incidentId, tenants: ['acme'] },
+  'incident-clear': { incidentId, tenants: ['acme'], reason: 'x' },
+  'incident-stage': { incidentId, stage: 'subjects', outcome: 'waived', reason: 'x' },
+  'incident-draft': { incidentId, stage: 'subjects' },
+  'incident-draft-show': { incidentId, stage: 'subjects', version: 1 },
+  'incident-close': { incidentId, reason: 'x' },
+  'incident-reopen': { incidentId, reason: 'x' },
+});
 
 const HOUR_MS = 3_600_000;
 const NOT_OWED = { assessment: { significant: 'no', personalData: 'no' } };
@@ -76,13 +99,24 @@ function courseSuite(open: () => Stand): void {
       expect(wanted(await post(`/${incidentId}/reopen`, { reason: 'it goes on' }), 409).json.code).toBe('INCIDENT_NOT_CLOSED');
     });
 
-    it('is nothing to whoever is not of the platform, but that it affects his organisation', async () => {
-      const person = await open().person('viewer');
-      expect(wanted(await person.browser.get('/v1/incidents'), 403).json.code).toBe('FORBIDDEN');
-      expect(wanted(await person.browser.post('/v1/incidents', opening()), 403).json.code).toBe('FORBIDDEN');
-      const { incident: { incidentId } } = await opened({ tenants: ['acme'], ...NOT_OWED });
+    it('is nobody’s to see or to change who may not, whatever the edge let through, and of an organisation only what affects it', async () => {
+      const { retention } = open();
+      const { incident: { incidentId } } = await opened({ tenants: ['system'] });
+      const [viewer, operator] = [await open().person('viewer'), await open().person('operator')];
+      const asked = (who: Person, operation: IncidentOperation): Promise<string> => codeOf(retention.ask(operation, open().context({ sessionDigest: digestOf(who) }), argsOf(incidentId)[operation]));
+      const codes = async (who: Person): Promise<Record<string, string>> => Object.fromEntries(await Promise.all(OPERATIONS.map(async (operation) => [operation, await asked(who, operation)] as const)));
+      expect(await codes(viewer)).toEqual(Object.fromEntries(OPERATIONS.map((operation) => [operation, 'FORBIDDEN'])));
+      const ofOperator = await codes(operator);
+      expect(OPERATIONS.filter((operation) => ofOperator[operation] === 'FORBIDDEN')).toEqual(['incident-assess', 'incident-affect', 'incident-clear', 'incident-stage', 'incident-draft', 'incident-close', 'incident-reopen']);
+      expect(ofOperator).toMatchObject({ 'incident-show': 'none', 'incident-alerts': 'none', 'incident-notices': 'ORGANIZATION_UNKNOWN' });
       expect(wanted(await post(`/${incidentId}/assess`, { summary: 'written by somebody@example.com', reason: 'x' }), 400).json.field).toBe('summary');
       expect(wanted(await post('/nobody/close', { reason: 'x' }), 404).json.code).toBe('INCIDENT_UNKNOWN');
+    });
+
+    it('is settled once by those who do it at once', async () => {
+      const { incident: { incidentId } } = await opened();
+      const settled = await Promise.all([1, 2, 3].map(() => post(`/${incidentId}/stages`, { stage: 'subjects', outcome: 'waived', reason: 'encrypted' })));
+      expect(settled.map(({ status, json }) => json.code ?? status).sort()).toEqual([200, 'STAGE_NOT_OPEN', 'STAGE_NOT_OPEN']);
     });
   });
 }
@@ -113,6 +147,17 @@ function tellingSuite(open: () => Stand): void {
       expect(await told(one)).toEqual(['retention.incident-notice.affected', 'retention.incident-notice.informed']);
       expect(await told(other)).toEqual(['retention.incident-notice.affected', 'retention.incident-notice.informed', 'retention.incident-notice.cleared']);
       expect(dataOf(await recorded('incident.subjects-added', incidentId))).toMatchObject({ tenant: other, count: 2 });
+    });
+
+    it('is told once, also when retention was killed before it knew that it had told', async () => {
+      const tenant = `acme-${randomUUID().slice(0, 8)}`;
+      const { incident: { incidentId } } = await opened({ tenants: [tenant] });
+      await recorded('incident-notice.affected', incidentId, tenant);
+      const again = `INSERT INTO incident_news (incident_id, tenant, version, type, severity, data) VALUES ($1, $2, 1, 'retention.incident-notice.affected', 'warning', '{}')`;
+      await withClient(open().stack.databaseUrl('retention'), (client) => client.query(again, [incidentId, tenant]));
+      wanted(await post(`/${incidentId}/assess`, { severity: 'low', reason: 'less than it seemed' }), 200);
+      expect(dataOf(await recorded('incident-notice.changed', incidentId, tenant))).toMatchObject({ severity: 'low', kind: 'unauthorised-access' });
+      expect(await open().recorded('retention.incident-notice.affected', tenant)).toHaveLength(1);
     });
 
     it('gets notices that are drafted of the facts, each version kept, and sent by a person', async () => {
@@ -222,9 +267,25 @@ function alertSuite(open: () => Stand): void {
 }
 
 function verdictSuite(open: () => Stand): void {
-  const { post, recorded } = deskOf(open);
+  const { post, opened, recorded } = deskOf(open);
 
   describe('a ledger that does not verify', () => {
+    it('is found by its verification, and opens an incident with nobody’s hand', async () => {
+      const { stack, platform } = open();
+      const tenant = `altered-${randomUUID().slice(0, 8)}`;
+      const { incident: { incidentId } } = await opened({ tenants: [tenant] });
+      await recorded('incident-notice.affected', incidentId, tenant);
+      await withClient(stack.databaseUrl('ledger'), async (client) => {
+        await client.query('SET session_replication_role = replica');
+        await client.query(`UPDATE entries SET entry = entry || ' '::bytea WHERE leaf_index = 0 AND ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = $1)`, [tenant]);
+      });
+      await found('the verdict', async () => {
+        const answer = await fetch(`${platform.ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+        return ((await answer.json()) as { verdict?: string }).verdict === 'broken' ? true : undefined;
+      });
+      expect(await found('the incident', async () => (wanted(await open().admin.browser.get('/v1/incidents?limit=200'), 200).json['incidents'] as IncidentView[]).find(({ source }) => source.name === tenant))).toMatchObject({ kind: 'ledger-integrity', state: 'open', tenants: 1 });
+    });
+
     it('is an incident of its organisation by itself, one however often it is said, and nobody but the ledger can say it', async () => {
       const { stack } = open();
       const tenant = `broken-${randomUUID().slice(0, 8)}`;
