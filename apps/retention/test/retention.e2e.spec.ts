@@ -4,6 +4,7 @@ import { eventStoreMigrationSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
 import { dryRunSuite, lateHoldSuite } from './suites/before.js';
 import { callerSuite } from './suites/callers.js';
+import { commandLineSuite } from './suites/command-line.js';
 import { incidentSuite } from './suites/incidents.js';
 import { holdSuite, policySuite } from './suites/rules.js';
 
@@ -21,6 +22,7 @@ dryRunSuite(() => stand);
 holdSuite(() => stand);
 incidentSuite(() => stand);
 lateHoldSuite(() => stand);
+commandLineSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
   const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');
