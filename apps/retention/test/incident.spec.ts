@@ -105,6 +105,15 @@ describe('stages', () => {
     expect([course.state('breach-notification').state, course.state('early-warning').state, course.state('subjects').state]).toEqual(['open', 'done', 'open']);
   });
 
+  it('to those who are affected are owed again when more of them are found', () => {
+    const course = new Course({}, ['a']).send(1, 'organizations').send(1, 'subjects').do(2, { type: 'affect', tenants: ['a'] });
+    expect([course.state('organizations').state, course.state('subjects').state]).toEqual(['done', 'done']);
+    course.do(2, { type: 'affect', tenants: ['b'] });
+    expect([course.state('organizations').state, course.state('subjects').state]).toEqual(['open', 'done']);
+    course.send(3, 'organizations').do(3, { type: 'affect', tenants: ['b'], subjects: { count: 1, digest: 'd' } });
+    expect([course.state('organizations').state, course.state('subjects').state]).toEqual(['done', 'open']);
+  });
+
   it('run anew from when somebody knew, as far as that is corrected', () => {
     const course = new Course().do(12, { type: 'warn', stage: 'early-warning', alerts: 1 });
     course.do(13, { type: 'assess', reason: 'the guard knew', awareAtMs: AWARE - HOUR_MS / 2 });

@@ -146,7 +146,9 @@ function affect({ tenants, subjects }: Extract<IncidentCommand, { type: 'affect'
   const fresh = [...new Set(tenants)].filter((tenant) => !incident.tenants.has(tenant));
   if (incident.tenants.size + fresh.length > AFFECTED_TENANTS_MAX) throw new RetentionFault('INCIDENT_TOO_LARGE', `an incident affects at most ${AFFECTED_TENANTS_MAX} organisations`);
   const added = fresh.length === 0 ? [] : [withStages(incident, happened('affected', { tenants: fresh }, 'warning'))];
-  return subjects === undefined ? added : [...added, happened('subjects-added', { tenant: tenants[0], ...subjects })];
+  if (subjects === undefined) return added;
+  const after = added.reduce<Incident>((before, event) => evolve(before, event)!, incident);
+  return [...added, withStages(after, happened('subjects-added', { tenant: tenants[0], ...subjects }))];
 }
 
 function settle(command: Extract<IncidentCommand, { type: 'settle' }>, incident: Incident): IncidentEvent {
@@ -197,7 +199,9 @@ function evolve(incident: Incident | undefined, { type, data }: Pick<IncidentEve
     case 'assessed':
       return reassessed(incident, facts);
     case 'affected':
-      return { ...incident, tenants: new Set([...incident.tenants, ...facts.tenants]) };
+      return { ...incident, tenants: new Set([...incident.tenants, ...facts.tenants]), settled: owedAgain(incident, 'organizations') };
+    case 'subjects-added':
+      return { ...incident, settled: owedAgain(incident, 'subjects') };
     case 'cleared':
       return { ...incident, tenants: new Set([...incident.tenants].filter((tenant) => !facts.tenants.includes(tenant))) };
     case 'stage-done':
@@ -217,6 +221,12 @@ function evolve(incident: Incident | undefined, { type, data }: Pick<IncidentEve
     default:
       return incident;
   }
+}
+
+/** Whoever is found to be affected later has not been told yet. */
+function owedAgain({ settled }: Incident, stage: IncidentStageName): Incident['settled'] {
+  const { [stage]: _told, ...rest } = settled;
+  return rest;
 }
 
 /** A waiver counts under the assessment under which it was given; clocks that start anew are warned of anew. */
