@@ -56,6 +56,8 @@ const KEPT: Readonly<Record<string, string>> = {
   'apps/cli/src/main.ts': 'export const cli = 1;',
   'bench/package.json': manifest('bench'),
   'bench/src/main.ts': 'export const bench = 1;',
+  'examples/shop/package.json': manifest('shop', { '@countersign/contracts': '0.1.0' }),
+  'examples/shop/src/main.ts': "import type { schema } from '@countersign/contracts';\nexport type { schema };",
   'test/whole.spec.ts': "import { schema } from '@countersign/bus';\nexport { schema };",
 };
 
@@ -80,6 +82,8 @@ const BROKEN: ReadonlyArray<readonly [rule: string, file: string, text: string]>
   ['no-deep-import-from-root', 'bench/src/app.ts', "import { cli } from '../../apps/cli/src/main.js';\nexport { cli };"],
   ['no-framework-in-pure-libs', 'libs/chain/test/query.spec.ts', "import pg from 'pg';\nexport { pg };"],
   ['no-framework-in-adapters', 'libs/bus/src/bus.module.ts', "import { Module } from '@nestjs/common';\nexport { Module };"],
+  ['examples-are-strangers', 'examples/shop/src/borrow.ts', "import { cli } from '../../../apps/cli/src/main.js';\nexport { cli };"],
+  ['examples-are-strangers', 'examples/shop/src/inside.ts', "import { leaf } from '@countersign/chain';\nexport { leaf };"],
   ['no-unresolvable', 'apps/cli/src/nowhere.ts', "import { gone } from './gone.js';\nexport { gone };"],
   ['no-unresolvable', 'apps/cli/src/behind-exports.ts', "import { leaf } from '@countersign/chain/src/leaf.js';\nexport { leaf };"],
   ['no-undeclared-package', 'apps/cli/src/undeclared.ts', "import pg from 'pg';\nexport { pg };"],
@@ -92,7 +96,7 @@ function cruise(folder: Folder): Report {
     symlinkSync(link.target, link.path);
   }
   const cruiser = join(ROOT, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
-  const args = [cruiser, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', 'apps', 'libs', 'bench', 'test'];
+  const args = [cruiser, '--config', '.dependency-cruiser.mjs', '--output-type', 'json', 'apps', 'libs', 'bench', 'examples', 'test'];
   const result = spawnSync(process.execPath, args, { cwd: folder.path, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } });
   return JSON.parse(result.stdout) as Report;
 }

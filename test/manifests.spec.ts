@@ -66,7 +66,7 @@ describe('manifestFaults', () => {
 
 describe('the packages of this repository', () => {
   it('are all built: each folder with a package.json is referenced by tsconfig.json', () => {
-    const withCode = new Set(sources.flatMap(({ path }) => /^((?:libs|apps)\/[^/]+|bench)\/src\//.exec(path)?.[1] ?? []));
+    const withCode = new Set(sources.flatMap(({ path }) => /^((?:libs|apps|examples)\/[^/]+|bench)\/src\//.exec(path)?.[1] ?? []));
     expect([...withCode].sort()).toEqual([...folders].sort());
   });
 

@@ -84,7 +84,7 @@ const forbidden = [
     name: 'no-deep-import-from-root',
     severity: 'error',
     comment: 'The benchmark and the repository-wide tests use packages as a stranger does.',
-    from: { path: '^(bench|test)/' },
+    from: { path: '^(bench|examples|test)/' },
     to: { path: '^(libs|apps)/[^/]+/', pathNot: '^libs/[^/]+/src/index\\.ts$' },
   },
   {
@@ -103,6 +103,13 @@ const forbidden = [
     to: { path: 'node_modules/(@nestjs|nestjs-pino)/' },
   },
   {
+    name: 'examples-are-strangers',
+    severity: 'error',
+    comment: 'An example shows what a customer has: the API, and libraries made for services of others.',
+    from: { path: '^examples/[^/]+/src/' },
+    to: { path: '^(libs|apps|bench|test)/', pathNot: '^libs/(bus|client|contracts|holder)/src/index\\.ts$' },
+  },
+  {
     name: 'no-unresolvable',
     severity: 'error',
     comment: 'What cannot be resolved cannot be judged by the other rules.',
@@ -113,7 +120,7 @@ const forbidden = [
     name: 'no-undeclared-package',
     severity: 'error',
     comment: 'Each package.json names what its package uses, so that it can be built and audited alone.',
-    from: { path: '^((libs|apps)/[^/]+|bench)/src/' },
+    from: { path: '^((libs|apps|examples)/[^/]+|bench)/src/' },
     to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev', 'npm-optional'] },
   },
 ];

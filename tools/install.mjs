@@ -15,7 +15,7 @@ const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 /** The manifests of the root and of every workspace. */
 function manifests() {
   const below = (folder) => (existsSync(join(ROOT, folder)) ? readdirSync(join(ROOT, folder)).map((name) => join(folder, name)) : []);
-  const folders = ['.', 'bench', ...below('apps'), ...below('libs')];
+  const folders = ['.', 'bench', ...below('apps'), ...below('libs'), ...below('examples')];
   return folders.map((folder) => join(ROOT, folder, 'package.json')).filter((file) => existsSync(file));
 }
 

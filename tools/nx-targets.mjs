@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { partTargets } from './e2e-parts.mjs';
 
-const TS_FILES = ['{workspaceRoot}/apps/**/*.ts', '{workspaceRoot}/libs/**/*.ts', '{workspaceRoot}/bench/**/*.ts', '{workspaceRoot}/test/**/*.ts'];
+const TS_FILES = ['{workspaceRoot}/apps/**/*.ts', '{workspaceRoot}/libs/**/*.ts', '{workspaceRoot}/bench/**/*.ts', '{workspaceRoot}/examples/**/*.ts', '{workspaceRoot}/test/**/*.ts'];
 const LINT_INPUTS = [...TS_FILES, 'toolchain', '{workspaceRoot}/*.mjs', '{workspaceRoot}/**/package.json', '{workspaceRoot}/**/tsconfig*.json'];
 
 function jestTarget(root, kind, extra) {
@@ -41,7 +41,7 @@ const ROOT_PROJECT = {
 export const name = 'countersign-targets';
 
 export const createNodesV2 = [
-  '{package.json,apps/*/package.json,libs/*/package.json,bench/package.json}',
+  '{package.json,apps/*/package.json,libs/*/package.json,bench/package.json,examples/*/package.json}',
   (files, _options, context) =>
     files.map((file) => {
       const root = dirname(file);

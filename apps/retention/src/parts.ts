@@ -11,6 +11,8 @@ import type { RequestRows } from './store/request-rows.js';
 import type { RestrictionRows } from './store/restriction-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
 import type { DryRun } from './policies/dry-run.js';
+import type { TypeRows } from './store/type-rows.js';
+import type { FetchedOrders } from './resources/fetched-orders.js';
 import type { Recall } from './sweep/recall.js';
 
 /** What requests of data subjects stand on. */
@@ -41,10 +43,13 @@ export interface Flows extends RequestFlows {
   readonly holds: HoldRows;
   /** After a hold's release nothing that it covered is destroyed for so long. */
   readonly announceMs: number;
+  readonly types: TypeRows;
   /** Calls back orders that a hold touches. */
   readonly recall: Recall;
   /** What a change of policies would do. */
   readonly dryRuns: DryRun;
+  /** Orders of services that fetch them. */
+  readonly fetched: FetchedOrders;
   /** A new opaque id. */
   readonly newId: () => string;
 }

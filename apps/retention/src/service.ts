@@ -21,7 +21,11 @@ import { replay } from './requests/replay.js';
 import { requestHandlers } from './requests/requests.js';
 import { RequestWorker } from './requests/worker.js';
 import { closeParts, openParts, SOURCE, type ServiceParts } from './service-parts.js';
+import { resourceHandlers } from './resources/resources.js';
 import { HoldRows } from './store/hold-rows.js';
+import { TypeRows } from './store/type-rows.js';
+import { BusRegistration } from './types/bus-registration.js';
+import { typeHandlers } from './types/types.js';
 import { PolicyRows } from './store/policy-rows.js';
 import { openSweep } from './sweep/open-sweep.js';
 
@@ -58,9 +62,9 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   registerEventStoreMetrics(store, registry);
   const fileStore = openFileStore(config, parts.secrets.s3SecretAccessKey);
   const wakes = { wake: (): void => undefined };
-  const stores = storesOf(parts, { ...openRequests(parts, fileStore, now), worker: { wake: () => wakes.wake() } });
+  const stores = storesOf(parts, { ...openRequests(parts, fileStore, now, newId), worker: { wake: () => wakes.wake() } });
   const sweep = openSweep(parts, stores, now);
-  const flows: Flows = { ...stores, recall: sweep.recall, dryRuns: sweep.dryRuns };
+  const flows: Flows = { ...stores, recall: sweep.recall, dryRuns: sweep.dryRuns, fetched: sweep.fetched };
   const worker = new RequestWorker(flows, log);
   wakes.wake = () => worker.wake();
   const due = new DueWatch(flows, registry, log);
@@ -72,17 +76,21 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
     handlers: {
       ...policyHandlers(flows),
       ...holdHandlers(flows),
+      ...typeHandlers(flows),
+      ...resourceHandlers(flows),
       ...requestHandlers(flows),
       ...incidentHandlers(incidents.flows),
     },
     open: fileHandlers(flows),
   });
   const receiver = new RequestReceiver({ bus, log, service, metrics: requestMetrics(SOURCE, registry) });
+  const registration = new BusRegistration(flows, bus, log);
   const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
   // Before the first request: nobody who was erased may be met again because a database was put back.
   await replay(flows, log);
   await beginPolicies(flows);
   await receiver.start();
+  await registration.start();
   worker.start();
   due.start();
   incidents.start();
@@ -90,7 +98,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => receiver.stop() },
+    { name: 'stop requests', run: () => Promise.all([receiver.stop(), registration.stop()]).then(() => undefined) },
     { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), incidents.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },
@@ -99,17 +107,20 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   return { url, log, shutdown };
 }
 
-function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall' | 'dryRuns'> {
+function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall' | 'dryRuns' | 'fetched'> {
   return {
     ...requests,
     tenant: config.tenant,
     store, pool,
     policies: new PolicyRows(pool),
     holds: new HoldRows(pool),
+    types: new TypeRows(pool),
     announceMs: config.announceMs,
-    newId: () => randomBytes(ID_BYTES).toString('base64url'),
+    newId,
   };
 }
+
+const newId = (): string => randomBytes(ID_BYTES).toString('base64url');
 
 async function readiness({ pool, bus }: ServiceParts): Promise<Readiness> {
   const database = await pool.query('SELECT 1').then(() => 'ok', () => 'unreachable');

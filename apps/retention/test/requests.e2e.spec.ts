@@ -40,7 +40,7 @@ describe('whoever has an account', () => {
     const bytes = zip.bytes;
     expect({ bytes: bytes.length, digest: sha256Hex(bytes) }).toEqual({ bytes: ready.file!.bytes, digest: ready.file!.digest });
     const files = await filesIn(bytes);
-    expect(Object.keys(files)).toEqual(['data/identity.jsonl', 'data/ledger.jsonl', 'index.html', 'manifest.json']);
+    expect(Object.keys(files)).toEqual(['data/identity.jsonl', 'data/ledger.jsonl', 'data/reported.jsonl', 'index.html', 'manifest.json']);
     expect(files['data/identity.jsonl']).toContain(person.account.email);
     const manifest = JSON.parse(files['manifest.json']!) as { files: { path: string; sha256: string }[] };
     for (const { path, sha256 } of manifest.files) expect({ path, sha256 }).toEqual({ path, sha256: sha256Hex(files[path]!) });

@@ -3,15 +3,17 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventStoreMigrationSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
 import { dryRunSuite, lateHoldSuite } from './suites/before.js';
+import { busTypeSuite, HOLDERS } from './suites/bus-types.js';
 import { callerSuite } from './suites/callers.js';
 import { commandLineSuite } from './suites/command-line.js';
 import { incidentSuite } from './suites/incidents.js';
 import { holdSuite, policySuite } from './suites/rules.js';
+import { lateSuite, reportSuite, typeSuite } from './suites/types.js';
 
 // One deployment for all suites: each makes people of its own.
 let stand: Stand;
 beforeAll(async () => {
-  stand = await Stand.open();
+  stand = await Stand.open(HOLDERS);
 }, 120_000);
 afterAll(() => stand.close(), 60_000);
 
@@ -23,6 +25,10 @@ holdSuite(() => stand);
 incidentSuite(() => stand);
 lateHoldSuite(() => stand);
 commandLineSuite(() => stand);
+typeSuite(() => stand);
+reportSuite(() => stand);
+lateSuite(() => stand);
+busTypeSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
   const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');

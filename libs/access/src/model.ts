@@ -95,6 +95,7 @@ const PERMISSION_ROWS = [
   { id: 'incident.read', scopes: MANAGED, description: 'See security incidents; of an organisation: that it is affected' },
   { id: 'incident.manage', scopes: ['global'], traits: ['person'], description: 'Assess security incidents, record notices, close them' },
   { id: 'incident.report', scopes: ['global'], description: 'Open a security incident, or send alerts that do' },
+  { id: 'resource.report', scopes: MANAGED, description: 'Register types of data that a service of an organisation holds, report it, and carry out its deletions' },
 ] as const satisfies readonly PermissionRow[];
 
 export type PermissionId = (typeof PERMISSION_ROWS)[number]['id'];
@@ -155,8 +156,8 @@ const ROLE_ROWS = [
       'session.read', 'session.revoke', 'attempt.read', 'api-key.read', 'api-key.create', 'api-key.revoke', 'service-account.create', 'service-account.disable',
       'organization.create', 'organization.update', 'member.invite', 'member.remove', 'role.define', 'role.assign', 'policy.change',
       'federation.change', 'audit.read', 'audit.prove', 'event.write',
-      // Nobody grants what he does not hold: without these an admin could not make anybody a viewer.
-      'audit.verify', 'ledger.read',
+      // Nobody grants what he does not hold: without these an admin could not make anybody a viewer, or an account a service.
+      'audit.verify', 'ledger.read', 'resource.report',
     ],
   },
   {
@@ -223,10 +224,10 @@ const ROLE_ROWS = [
   },
   {
     id: 'service',
-    description: 'A program: sends events, fetches receipts and proofs of what it sent.',
+    description: 'A program: sends events, fetches receipts and proofs of what it sent, has retention delete what it holds.',
     levels: ['organization'], needsMfa: false, holder: 'service-account',
     own: ['user.read', 'api-key.read', 'audit.read', 'audit.prove'],
-    organization: ['event.write', 'organization.read'],
+    organization: ['event.write', 'organization.read', 'resource.report'],
   },
   {
     id: 'alerting',

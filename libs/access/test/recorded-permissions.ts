@@ -59,4 +59,5 @@ export const RECORDED_PERMISSIONS = [
   'incident.read',
   'incident.manage',
   'incident.report',
+  'resource.report',
 ] as const;

@@ -90,6 +90,14 @@ export const PRIVACY: AlertGroup = {
       silent: { at: '20m', series: { [`countersign_retention_oldest_open_order_seconds{${RETENTION}}`]: '0 60 120 0x20' } },
     },
     {
+      name: 'CountersignOrdersUnfetched',
+      expr: 'max by (type) (countersign_retention_oldest_unfetched_order_seconds) > 86400',
+      for: '10m', severity: 'warning', owner: 'privacy', runbook: 'orders-unfetched.md',
+      summary: 'The service that holds {{ $labels.type }} has not fetched an order of deletion for a day.',
+      fires: { at: '15m', series: { [`countersign_retention_oldest_unfetched_order_seconds{type="acme.contract",${RETENTION}}`]: '86460+60x20' }, alerts: [{ type: 'acme.contract' }], notYet: '9m' },
+      silent: { at: '15m', series: { [`countersign_retention_oldest_unfetched_order_seconds{type="acme.contract",${RETENTION}}`]: '3600+60x20' } },
+    },
+    {
       name: 'CountersignHolderFails',
       expr: grown('countersign_retention_sweep_failures_total', '30m', 'holder'),
       for: '1h', severity: 'warning', owner: 'privacy', runbook: 'deletion-stuck.md',

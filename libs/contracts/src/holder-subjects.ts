@@ -10,7 +10,7 @@ export const HELD_RECORDS_MAX = 100;
 /** Subjects' keys that a holder names of one person. */
 export const HELD_KEYS_MAX = 10_000;
 
-const word = z.string().max(64).regex(/^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words');
+const word = z.string().max(128).regex(/^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words');
 const dataClass = z.enum(DATA_CLASSES);
 const cursor = z.string().min(1).max(512);
 /** Who: a subject of a tenant, as its keys are. */

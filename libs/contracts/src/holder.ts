@@ -27,7 +27,7 @@ export type DeletionAction = (typeof DELETION_ACTIONS)[number];
 const time = z.iso.datetime();
 // Unlike the ledger's opaque ids, one line each: a certificate lists them by lines.
 export const heldIdSchema = z.string().min(1).max(256).regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be 1 to 256 characters without control characters');
-export const resourceTypeSchema = z.string().max(64).regex(/^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words');
+export const resourceTypeSchema = z.string().max(128).regex(/^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$/, 'must be dotted lower-case words');
 export const orderIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z, a-z, 0-9, _ and -');
 
 /** One thing that is held. `id` is its owner's; nothing here is personal. */
@@ -113,5 +113,5 @@ export type HolderReply = z.infer<typeof holderReplySchema>;
 /** Services of the platform answer on their own names; every other one below `holders`, which the bus keeps apart. */
 const PLATFORM_HOLDERS: ReadonlySet<string> = new Set(['ledger', 'identity', 'keys', 'retention']);
 
-/** `<service>.<operation>`, or `holders.<service>.<operation>`. */
+/** `<service>.<operation>`, or `holders.<service>.<operation>`; of a service of the customers' `<service>` is `<organisation>.<its name>`. */
 export const holderSubject = (service: string, operation: string): string => (PLATFORM_HOLDERS.has(service) ? `${service}.${operation}` : `holders.${service}.${operation}`);

@@ -18,6 +18,8 @@ export * from './retention-operations.js';
 export * from './retention-policies.js';
 export * from './retention-dry-run.js';
 export * from './retention-holds.js';
+export * from './retention-types.js';
+export * from './holder-types.js';
 export * from './ingest.js';
 export * from './retention-certificates.js';
 export * from './retention-requests.js';

@@ -4,6 +4,7 @@ import { RETENTION_DRY_RUN_OPERATIONS } from './retention-dry-run.js';
 import { RETENTION_INCIDENT_OPERATIONS } from './retention-incidents.js';
 import { RETENTION_POLICY_OPERATIONS } from './retention-policies.js';
 import { RETENTION_REQUEST_OPERATIONS } from './retention-requests.js';
+import { RETENTION_TYPE_OPERATIONS } from './retention-types.js';
 import type { RetentionOperationContract } from './retention.js';
 
 /** Operations of retention: arguments, results, the faults of each beside RETENTION_FAULTS_OF_ALL, and the events that it leaves. */
@@ -11,6 +12,7 @@ export const RETENTION_OPERATIONS = {
   ...RETENTION_POLICY_OPERATIONS,
   ...RETENTION_DRY_RUN_OPERATIONS,
   ...HOLD_OPERATIONS,
+  ...RETENTION_TYPE_OPERATIONS,
   ...RETENTION_REQUEST_OPERATIONS,
   ...RETENTION_INCIDENT_OPERATIONS,
 } as const satisfies Readonly<Record<string, RetentionOperationContract>>;

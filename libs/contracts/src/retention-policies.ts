@@ -110,10 +110,10 @@ export const RETENTION_POLICY_OPERATIONS = {
     faults: ['ORGANIZATION_UNKNOWN', 'PROPOSAL_UNKNOWN'],
     emits: ['retention.policy.proposal-withdrawn'],
   },
-  /** What holds for one resource now, and why. `clock` and `actions` are those of its type. */
+  /** What holds for one resource now, and why. `clock` and `actions` are those of its type, where it is known and nothing else is said. */
   explain: {
     asker: 'edge',
-    args: z.strictObject({ ...ofSet, resource: explainedResourceSchema, clock: z.enum(['created', 'closed', 'last-used']).default('created'), actions: z.array(z.enum(DELETION_ACTIONS)).max(DELETION_ACTIONS.length).default([...DELETION_ACTIONS]), at: time.optional() }),
+    args: z.strictObject({ ...ofSet, resource: explainedResourceSchema, clock: z.enum(['created', 'closed', 'last-used']).optional(), actions: z.array(z.enum(DELETION_ACTIONS)).max(DELETION_ACTIONS.length).optional(), at: time.optional() }),
     result: retentionOutcomeSchema,
     faults: ['ORGANIZATION_UNKNOWN'],
     reads: true,

@@ -31,6 +31,10 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
  * - RELEASE_NOT_ASKED: nobody has asked for it, or too long ago
  * - INCIDENTS_TOO_MANY: are open; INCIDENT_UNKNOWN, INCIDENT_CLOSED, INCIDENT_NOT_CLOSED, INCIDENT_STAGES_OPEN: what is owed must be done or waived first; INCIDENT_TOO_LARGE: more than one holds
  * - STAGE_NOT_OPEN: it is not owed, or settled; STAGE_REASON_MISSING: it is late, or waived; DRAFT_UNKNOWN
+ * - TYPE_UNKNOWN: nobody has registered it here; TYPE_FOREIGN: its name is not below that of the organisation; TYPES_TOO_MANY
+ * - TYPE_OWNER_FIXED: another service holds it, or in another way
+ * - CLASS_NOT_OF_TYPE, RESOURCES_TOO_MANY: about resources that are reported
+ * - ORDER_UNKNOWN: nobody has fetched it; ORDER_EXPIRED: too late; ORDER_SETTLED: it was answered otherwise, or called back
  * - RETENTION_OVERLOADED: too much at once; `retryAfterMs`
  * - RETENTION_UNAVAILABLE: something that retention needs does not answer
  * - RETENTION_INTERNAL: a failure of the service, told in its log
@@ -82,6 +86,15 @@ export const RETENTION_FAULT_CODES = [
   'STAGE_NOT_OPEN',
   'STAGE_REASON_MISSING',
   'DRAFT_UNKNOWN',
+  'TYPE_UNKNOWN',
+  'TYPE_FOREIGN',
+  'TYPE_OWNER_FIXED',
+  'TYPES_TOO_MANY',
+  'CLASS_NOT_OF_TYPE',
+  'RESOURCES_TOO_MANY',
+  'ORDER_UNKNOWN',
+  'ORDER_EXPIRED',
+  'ORDER_SETTLED',
   'RETENTION_OVERLOADED',
   'RETENTION_UNAVAILABLE',
   'RETENTION_INTERNAL',

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ensureDatabase, withClient } from '@countersign/postgres';
 import { startNats, type NatsServer } from './nats.js';
+import type { HolderName } from './nats-config.js';
 import { startPostgres, type PostgresServer } from './postgres.js';
 import { readIfThere, writePrivate } from './state-files.js';
 
@@ -10,6 +11,8 @@ export interface DevstackOptions {
   readonly stateDir: string;
   /** False turns PostgreSQL's fsync off: for tests only. */
   readonly durable: boolean;
+  /** Services of customers on the bus. */
+  readonly holders?: readonly HolderName[];
   /** Told what takes long, such as installing nats-server. */
   readonly log?: (line: string) => void;
 }
@@ -54,7 +57,7 @@ export async function startDevstack(options: DevstackOptions): Promise<Devstack>
   const ports = await rememberedPorts(file);
   const [database, bus] = await Promise.allSettled([
     startPostgres({ dir: join(stateDir, 'postgres'), durable: options.durable, port: ports.postgres }),
-    startNats({ dir: join(stateDir, 'nats'), port: ports.nats, monitorPort: ports.natsMonitor, log: options.log }),
+    startNats({ dir: join(stateDir, 'nats'), port: ports.nats, monitorPort: ports.natsMonitor, holders: options.holders, log: options.log }),
   ]);
   if (database.status === 'rejected' || bus.status === 'rejected') {
     if (database.status === 'fulfilled') await database.value.stop();

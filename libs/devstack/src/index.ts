@@ -4,7 +4,7 @@ export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { natsServerProgram } from './nats-binary.js';
 export { findProgram, type DebianProgram } from './debian-program.js';
 export { promtoolProgram } from './promtool.js';
-export { natsConfig, type NatsConfig } from './nats-config.js';
+export { natsConfig, type HolderName, type NatsConfig } from './nats-config.js';
 export { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
 export { guardFolder, startTestStack } from './test-stack.js';
 export { PERSONAL_CANARIES, personalOf } from './canary-person.js';

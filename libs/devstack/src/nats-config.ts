@@ -13,6 +13,18 @@ export interface NatsConfig {
   readonly retentionPublicKey: string;
   readonly operatorPublicKey: string;
   readonly systemPublicKey: string;
+  /** Services of customers that hold something: each has an account of its own. Default none. */
+  readonly holders?: readonly HolderUser[];
+}
+
+/** A service of an organisation, or of the installation. */
+export interface HolderName {
+  readonly tenant: string;
+  readonly service: string;
+}
+
+export interface HolderUser extends HolderName {
+  readonly publicKey: string;
 }
 
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
@@ -117,7 +129,7 @@ ${identity(c)}${retention(c)}${edge(c)}  SERVICES {
       { stream: { account: KEYS, subject: "keys-erased.>" } }
     ]
   }
-${operators(c)}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
+${operators(c)}${(c.holders ?? []).map(holder).join('')}  SYS { users: [ { nkey: ${c.systemPublicKey} } ] }
 }
 `;
 }
@@ -160,16 +172,16 @@ function retention(c: NatsConfig): string {
       {
         nkey: ${c.retentionPublicKey}
         permissions {
-          publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "identity.*", "ledger.*", "holders.*.*", "_INBOX.>", "_R_.>"] }
-          subscribe { allow: ["retention.*.*", "ledger.receipt.retention", "ledger.refused.retention", "ledger.integrity.*", "keys-erased.>", "_INBOX.>"] }
+          publish { allow: ["intake.retention.*", "keys.*.retention", "identity.principal.retention", "identity.*", "ledger.*", "holders.*.*", "holders.*.*.*", "_INBOX.>", "_R_.>"] }
+          subscribe { allow: ["retention.*.*", "holder-types.*.*", "ledger.receipt.retention", "ledger.refused.retention", "ledger.integrity.*", "keys-erased.>", "_INBOX.>"] }
         }
       }
     ]
     exports: [
       { service: "retention.*.edge", accounts: [EDGE] }
-    ]
+${lines(c, (one) => `{ service: "holder-types.${one.tenant}.${one.service}", accounts: [${accountOf(one)}] }`)}    ]
     imports: [
-      { service: { account: LEDGER, subject: "intake.retention.*" } }
+${lines(c, (one) => `{ service: { account: ${accountOf(one)}, subject: "holders.${one.tenant}.${one.service}.*" } }`)}      { service: { account: LEDGER, subject: "intake.retention.*" } }
       { stream: { account: LEDGER, subject: "ledger.receipt.retention" } }
       { stream: { account: LEDGER, subject: "ledger.refused.retention" } }
       { stream: { account: LEDGER, subject: "ledger.integrity.>" } }
@@ -179,6 +191,33 @@ function retention(c: NatsConfig): string {
       { service: { account: IDENTITY, subject: "identity.*" } }
       { service: { account: LEDGER, subject: "ledger.*" } }
       { service: { account: SERVICES, subject: "holders.*.*" } }
+    ]
+  }
+`;
+}
+
+/** Of a customers' service: in an account of its own nobody else hears its inboxes, and no name of it reaches another's. */
+const accountOf = ({ tenant, service }: HolderName): string => `HOLDER_${tenant}.${service}`.toUpperCase();
+const lines = ({ holders = [] }: NatsConfig, line: (one: HolderName) => string): string => holders.map((one) => `      ${line(one)}\n`).join('');
+
+/** It registers its types, answers retention, and nothing else. */
+function holder(one: HolderUser): string {
+  const { tenant, service, publicKey } = one;
+  return `  ${accountOf(one)} {
+    users: [
+      {
+        nkey: ${publicKey}
+        permissions {
+          publish { allow: ["holder-types.${tenant}.${service}", "_INBOX.>", "_R_.>"] }
+          subscribe { allow: ["holders.${tenant}.${service}.*", "_INBOX.>"] }
+        }
+      }
+    ]
+    exports: [
+      { service: "holders.${tenant}.${service}.*", accounts: [RETENTION] }
+    ]
+    imports: [
+      { service: { account: RETENTION, subject: "holder-types.${tenant}.${service}" } }
     ]
   }
 `;

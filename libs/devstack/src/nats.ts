@@ -9,7 +9,7 @@ import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { killAtExit } from './exit-hook.js';
 import { choosePort } from './free-port.js';
 import { natsServerProgram } from './nats-binary.js';
-import { natsConfig } from './nats-config.js';
+import { natsConfig, type HolderName } from './nats-config.js';
 import { commandLine, endProcess, signal, waitGone, waitStopped } from './process-file.js';
 import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
 
@@ -26,6 +26,8 @@ export interface NatsOptions {
   readonly port?: number;
   /** HTTP monitoring port, used when it is free. */
   readonly monitorPort?: number;
+  /** Services of customers, each in an account of its own. */
+  readonly holders?: readonly HolderName[];
   /** Told what takes long, such as installing the server. */
   readonly log?: (line: string) => void;
 }
@@ -42,6 +44,8 @@ export interface NatsServer {
   readonly publicKeys: NatsUsers;
   /** Folder that JetStream stores in. */
   readonly storeDir: string;
+  /** Seed file of a customers' service. */
+  holderSeedFile(name: HolderName): string;
   /** Resolves when the process is gone. Calling it again is fine. */
   stop(): Promise<void>;
   /** Sends a signal; for SIGKILL resolves when the process is gone, for SIGSTOP when it stands still. */
@@ -57,6 +61,8 @@ export interface NatsUsers {
   readonly services: string;
   readonly operator: string;
 }
+
+const holderUser = ({ tenant, service }: HolderName): string => `holder-${tenant}.${service}`;
 
 async function userKey(path: string): Promise<KeyPair> {
   const known = await readIfThere(path);
@@ -132,13 +138,14 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const users = Object.fromEntries(names.map((name) => [name, seedFile(name)])) as unknown as NatsUsers;
   const publicKeyOf = async (path: string): Promise<string> => (await userKey(path)).getPublicKey();
   const publicKeys = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await publicKeyOf(users[name])]))) as unknown as NatsUsers;
+  const holders = await Promise.all((options.holders ?? []).map(async (one) => ({ ...one, publicKey: await publicKeyOf(seedFile(holderUser(one))) })));
   const systemPublicKey = await publicKeyOf(seedFile('system'));
   const encryptionKey = await storeKey(join(dir, 'store.key'));
 
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
     const monitorPort = await choosePort(options.monitorPort);
-    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, identityPublicKey: publicKeys.identity, retentionPublicKey: publicKeys.retention, edgePublicKey: publicKeys.edge, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey };
+    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, identityPublicKey: publicKeys.identity, retentionPublicKey: publicKeys.retention, edgePublicKey: publicKeys.edge, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey, holders };
     await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...named }));
     const child = await launch(program, configFile, dir, port, encryptionKey);
     if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users, publicKeys });
@@ -166,6 +173,7 @@ function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir,
     users,
     publicKeys,
     storeDir,
+    holderSeedFile: (name) => join(dir, `${holderUser(name)}.nk`),
     async stop() {
       await endProcess(pid, STOP_STEPS);
       await rm(join(dir, 'owner'), { force: true });

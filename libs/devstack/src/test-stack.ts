@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDevstack, type Devstack } from './devstack.js';
+import { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
 import { removePostgres } from './postgres.js';
 
 // Waits for the end of the process $OWNER, then ends every process whose command line names the folder $FOLDER and
@@ -36,12 +36,12 @@ export function guardFolder(folder: string): () => void {
  * A stack in a temporary folder, for one test file: about one second to start. `stop()` deletes everything, and so
  * does the end of this process, however it ends (Linux). fsync is off unless `durable` is set.
  */
-export async function startTestStack(options: { readonly durable?: boolean } = {}): Promise<Devstack> {
+export async function startTestStack(options: Pick<Partial<DevstackOptions>, 'durable' | 'holders'> = {}): Promise<Devstack> {
   const stateDir = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
   await chmod(stateDir, 0o711);
   const dismiss = guardFolder(stateDir);
-  const stack = await startDevstack({ stateDir, durable: options.durable ?? false });
+  const stack = await startDevstack({ stateDir, durable: options.durable ?? false, holders: options.holders });
   return {
     ...stack,
     async stop() {

@@ -2,6 +2,6 @@
 export { askService, type Answered, type Question } from './ask-service.js';
 export { Gathering } from './gathering.js';
 export { isAway, metAnother } from './passing.js';
-export { readMessage, RequestFault, type RequestFaultCode } from './read-message.js';
+export { readJson, readMessage, RequestFault, type RequestFaultCode } from './read-message.js';
 export { REQUESTS_AT_ONCE_MAX, RequestReceiver, type AnsweringService, type Refusal } from './request-receiver.js';
 export { requestMetrics, type RequestMetrics } from './request-metrics.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { retentionRoute } from './retention-route.js';
 import type { Access, Call, Route } from './route.js';
 
-/** Retention: policies and legal holds, of the installation and of each organisation. */
+/** Retention: policies, legal holds, and types of data of services that are not the platform's, of the installation and of each organisation. */
 
 type Operations = typeof RETENTION_OPERATIONS;
 const { organization } = RETENTION_OPERATIONS['policy-list'].args.shape;
@@ -105,4 +105,17 @@ const HOLDS = [
   ...routes('hold-refuse-release', { method: 'POST', path: '/holds/:holdId/refuse-release', permission: 'hold.release', params: HOLD, summary: 'Turn the release down' }),
 ];
 
-export const RETENTION_ROUTES: readonly Route[] = [...POLICIES, ...HOLDS];
+const TYPE = { type: RETENTION_OPERATIONS['type-withdraw'].args.shape.type };
+const ORDER = { ...TYPE, orderId: opaque('an order id') };
+
+const TYPES = [
+  ...routes('type-list', { method: 'GET', path: '/types', permission: 'retention.read', answers: true, summary: 'Types of data that services of an organisation hold, and what waits for them' }),
+  ...routes('type-register', { method: 'POST', path: '/types', permission: 'resource.report', answers: true, summary: 'Register a type of data that a service holds, or say anew what it is' }),
+  ...routes('type-withdraw', { method: 'POST', path: '/types/:type/withdraw', permission: 'retention.change', params: TYPE, summary: 'Withdraw a type: nothing of it is ordered any more' }),
+  ...routes('resources-report', { method: 'POST', path: '/types/:type/resources', permission: 'resource.report', params: TYPE, answers: true, summary: 'Report what is held of a type, and what is not there any more' }),
+  ...routes('orders-fetch', { method: 'POST', path: '/types/:type/orders', permission: 'resource.report', params: TYPE, answers: true, summary: 'Fetch orders of deletion, to be carried out before they expire' }),
+  ...routes('order-confirm', { method: 'POST', path: '/types/:type/orders/:orderId/confirm', permission: 'resource.report', params: ORDER, answers: true, summary: 'Say which resources of an order are gone' }),
+  ...routes('order-refuse', { method: 'POST', path: '/types/:type/orders/:orderId/refuse', permission: 'resource.report', params: ORDER, summary: 'Say that an order is not carried out' }),
+];
+
+export const RETENTION_ROUTES: readonly Route[] = [...POLICIES, ...HOLDS, ...TYPES];

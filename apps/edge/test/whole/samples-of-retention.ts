@@ -1,5 +1,6 @@
 import { wanted } from '@countersign/devstack';
 import type { Cast, Make, Sample } from './cast.js';
+import { typeSamples, type Place } from './samples-of-types.js';
 import { HOME, type Person, type WholeStand } from './whole-stand.js';
 
 /** Samples of routes about retention, each at the installation and at an organisation; see samples.ts. */
@@ -8,11 +9,6 @@ const RESOURCE = '?type=contract&id=c1&class=legal&created=2026-01-31T12:00:00Z&
 const KEEP = { name: 'Contracts', type: 'contract', keep: { years: 7 } };
 const DESTROY = { name: 'Messages', type: 'message', dispose: { after: { days: 30 }, action: 'delete' } };
 const MATTER = { matter: 'Audit 2026', scope: { subjects: ['user-7'] }, reason: 'a sample' };
-
-interface Place {
-  readonly path: string;
-  readonly organization: string | undefined;
-}
 
 const officers = new WeakMap<WholeStand, Promise<Person>>();
 
@@ -59,6 +55,7 @@ const BELOW: Readonly<Record<string, (cast: Cast, place: Place) => Promise<Sampl
   'GET /holds/{holdId}': async (cast, place) => byAdmin(cast, place, await holdFor(cast.stand, place, false)),
   'POST /holds/{holdId}/ask-release': async (cast, place) => byAdmin(cast, place, { ...(await holdFor(cast.stand, place, false)), body: { reason: 'a sample' } }),
   'POST /holds/{holdId}/release': async (cast, place) => byAdmin(cast, place, await holdFor(cast.stand, place, true)),
+  ...typeSamples({ asked, byAdmin }),
   'POST /holds/{holdId}/refuse-release': async (cast, place) => byAdmin(cast, place, { ...(await holdFor(cast.stand, place, true)), body: { reason: 'a sample' } }),
 };
 

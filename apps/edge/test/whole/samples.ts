@@ -142,6 +142,8 @@ export async function valuesOf(stand: WholeStand, people: Trio): Promise<Readonl
     proposalId: same('proposal'),
     holdId: same('hold'),
     incidentId: same('incident'),
+    type: same('home.sample'),
+    orderId: same('order'),
     tenant: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     organization: { own: HOME, other: HOME, elsewhere: 'elsewhere' },
     invitationId: same('AAAAAAAAAAAAAAAAAAAAAA'),

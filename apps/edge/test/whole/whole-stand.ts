@@ -70,7 +70,7 @@ export class WholeStand {
     const sms = await SmsGateway.start();
     const smsKey = join(stack.stateDir, 'sms-key');
     await writeFile(smsKey, SMS_KEY, { mode: 0o600 });
-    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', IDENTITY_SMS_URL: sms.url, IDENTITY_SMS_KEY_FILE: smsKey } } });
+    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', IDENTITY_SMS_URL: sms.url, IDENTITY_SMS_KEY_FILE: smsKey }, retention: { RETENTION_SWEEP_SECONDS: '1' } } });
     const agent = browserAgent(platform.ca);
     const envs = [await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' }), await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' })] as const;
     const unlimited = new RateLimits(undefined, Object.fromEntries(Object.keys(LIMITS).map((name) => [name, NO_LIMIT])) as Record<LimitName, typeof NO_LIMIT>);

@@ -32,7 +32,7 @@ interface Place {
   readonly after?: string | undefined;
 }
 
-const placeSchema = z.tuple([z.string().max(64), z.string().max(512).nullable()]);
+const placeSchema = z.tuple([z.string().max(128), z.string().max(512).nullable()]);
 
 /** What rules say of one moment, as they are and as they would be. */
 interface Both {
@@ -78,7 +78,8 @@ export class DryRun {
   async #look(rules: Both, tenant: string | undefined, from: Place) {
     const endMs = this.monotonicMs() + DRY_RUN_MS_MAX;
     const tally = new Tally(tenant === undefined);
-    const types = [...(await this.source.types())].filter(({ type }) => type >= from.type).sort((a, b) => (a.type < b.type ? -1 : 1));
+    // Which types others have registered is nobody's business.
+    const types = [...(await this.source.types())].filter((one) => one.type >= from.type && (tenant === undefined || one.tenant === undefined || one.tenant === tenant)).sort((a, b) => (a.type < b.type ? -1 : 1));
     let pages = 0;
     for (const type of types) {
       for (let after = type.type === from.type ? from.after : undefined; ; ) {

@@ -1,4 +1,4 @@
-import type { RetentionArgs, RetentionResult } from '@countersign/contracts';
+import { DELETION_ACTIONS, type RetentionArgs, type RetentionResult } from '@countersign/contracts';
 import { appliesTo, covers, evaluate, restricts, type Resource } from '@countersign/retention-rules';
 import { POLICY_SET_ID, policySetAggregate, type PolicySetCommand } from '../domain/policy-set.js';
 import type { Flows } from '../parts.js';
@@ -62,7 +62,7 @@ async function execute({ store, tenant }: Flows, organization: string | undefine
 }
 
 /** Of a resource as its owner describes it; nothing is looked up, and nothing is done. */
-async function explain({ policies, holds, restrictions, announceMs, tenant }: Flows, { organization, resource: described, clock, actions, at }: RetentionArgs<'explain'>, asker: Asker): Promise<RetentionResult<'explain'>> {
+async function explain({ policies, holds, restrictions, types, announceMs, tenant }: Flows, { organization, resource: described, clock, actions, at }: RetentionArgs<'explain'>, asker: Asker): Promise<RetentionResult<'explain'>> {
   authorise(asker, 'retention.read', { organization });
   const atMs = at === undefined ? asker.now.getTime() : Date.parse(at);
   const { type, id, class: dataClass, subject, created, closed, lastUsed } = described;
@@ -73,9 +73,10 @@ async function explain({ policies, holds, restrictions, announceMs, tenant }: Fl
     ...(closed === undefined ? {} : { closedMs: Date.parse(closed) }),
     ...(lastUsed === undefined ? {} : { lastUsedMs: Date.parse(lastUsed) }),
   };
+  const known = await types.known(resource.organization!, type);
   const rules = await policies.rules(resource.organization);
   // Of the time asked about: a hold that was released since was in force then.
-  const known = await holds.rules(new Date(atMs - announceMs), resource.organization);
+  const standing = await holds.rules(new Date(atMs - announceMs), resource.organization);
   const restricted = subject === undefined ? [] : await restrictions.rules(new Date(atMs), subject);
-  return told(evaluate({ resource, type: { type, clock, actions }, policies: rules.filter((policy) => appliesTo(policy, resource)), holds: known.filter((hold) => covers(hold, resource)), restrictions: restricted.filter((one) => restricts(one, resource)), announceMs }, atMs));
+  return told(evaluate({ resource, type: { type, clock: clock ?? known?.clock ?? 'created', actions: actions ?? known?.actions ?? DELETION_ACTIONS }, policies: rules.filter((policy) => appliesTo(policy, resource)), holds: standing.filter((hold) => covers(hold, resource)), restrictions: restricted.filter((one) => restricts(one, resource)), announceMs }, atMs));
 }

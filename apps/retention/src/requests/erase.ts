@@ -14,6 +14,11 @@ import type { Tombstone } from './tombstones.js';
 
 const REASON = 'request of the data subject';
 const RESTRICTED_REASON = 'you have asked since for it to be kept and not used; it is erased when that is over';
+/** Services have fetched, or are still to fetch, what they are to erase. */
+export class ErasureOutstanding extends Error {
+  override readonly name = 'ErasureOutstanding';
+}
+
 const NO_KEY = '-';
 /** Line of a destruction receipt that names the key (docs/spec/keys-api.md, "Destruction receipt"). */
 const KEY_LINE = 4;
@@ -44,11 +49,14 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
   const { scrubbed, kept, keys } = await persons.scrub(person, row.request_id);
   const destroyed = await destroyKeys(flows.keyClient, uniqueKeys([...seen, ...keys]), row.request_id);
   await flows.files.removeOf(person);
+  // Nobody waits for a service that does not come for its orders: what is ours is gone by now, and the certificate says what is when all is.
+  const reported = await persons.eraseReported(person, uniqueKeys([...seen, ...keys]), { id: row.request_id, atMs: row.received_at.getTime() });
+  if (reported === undefined) throw new ErasureOutstanding('services have still to say that it is gone');
   const statement: ErasureStatement = erasureStatementSchema.parse({
-    certificate: flows.newId(), request: row.request_id, ...person, requestedAt, completedAt: now().toISOString(), keys: destroyed, scrubbed, kept: [...kept, OWN_KEPT],
+    certificate: flows.newId(), request: row.request_id, ...person, requestedAt, completedAt: now().toISOString(), keys: destroyed, scrubbed: [...scrubbed, ...reported.scrubbed], kept: [...kept, ...reported.kept, OWN_KEPT],
   });
   const { certificate, vkey } = await certify(flows.keyClient, statement);
-  const outcome = { certificate: sha256Hex(certificate), keys: destroyed.length, scrubbed: counted(scrubbed), kept: statement.kept.length };
+  const outcome = { certificate: sha256Hex(certificate), keys: destroyed.length, scrubbed: counted(statement.scrubbed), kept: statement.kept.length };
   await changeRequest(flows, row, { type: 'complete', outcome }, bySelf(row.request_id, now(), async (client) => {
     await client.query('UPDATE subject_requests SET certificate = $2, vkey = $3, kept = $4 WHERE request_id = $1', [row.request_id, certificate, vkey, JSON.stringify(statement.kept)]);
     // He has asked for this afterwards.

@@ -8,6 +8,13 @@ import type { RequestFlows } from '../parts.js';
 import type { ServiceParts } from '../service-parts.js';
 import { RequestRows } from '../store/request-rows.js';
 import { RestrictionRows } from '../store/restriction-rows.js';
+import { HoldRows } from '../store/hold-rows.js';
+import { PolicyRows } from '../store/policy-rows.js';
+import { ReportedRows } from '../store/reported-rows.js';
+import { TypeRows } from '../store/type-rows.js';
+import { PersonResources } from '../resources/person-resources.js';
+import { loadRules } from '../sweep/load-rules.js';
+import { OrderRows } from '../sweep/order-rows.js';
 import { PersonHolders } from './person-holders.js';
 import { Tombstones } from './tombstones.js';
 
@@ -15,14 +22,19 @@ import { Tombstones } from './tombstones.js';
 const PLATFORM_HOLDERS = ['identity', 'ledger'] as const;
 
 /** What requests of data subjects stand on. */
-export function openRequests({ config, pool, bus, keys, store }: ServiceParts, files: FileStore, now: () => Date): Omit<RequestFlows, 'worker'> {
+export function openRequests({ config, pool, bus, keys, store }: ServiceParts, files: FileStore, now: () => Date, newId: () => string): Omit<RequestFlows, 'worker'> {
+  const types = new TypeRows(pool);
+  const restrictions = new RestrictionRows(pool, config.tenant);
+  const [policies, holds] = [new PolicyRows(pool), new HoldRows(pool)];
+  const source = { pool, types: () => types.all(), policies: () => policies.rules(), holds: (since: Date) => holds.rules(since), restrictions: (at: Date) => restrictions.rules(at), announceMs: config.announceMs };
+  const reported = new PersonResources({ store, types, now, newId, resources: new ReportedRows(pool), orders: new OrderRows(pool), rules: (at) => loadRules(source, at), tenant: config.tenant });
   return {
     now,
     calendar: { timeZone: config.timeZone, holidays: config.holidays },
     erasureWaitMs: config.erasureWaitMs,
     requests: new RequestRows(pool),
-    restrictions: new RestrictionRows(pool, config.tenant),
-    persons: new PersonHolders(new HolderClient(bus), PLATFORM_HOLDERS),
+    restrictions,
+    persons: new PersonHolders(new HolderClient(bus), PLATFORM_HOLDERS, reported),
     tombstones: new Tombstones(config.stateDir),
     files: new ExportFiles(pool, files, keys, new LinkKeys(keys.client, config.tenant)),
     handOuts: new HandOuts(store),

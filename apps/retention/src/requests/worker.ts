@@ -2,7 +2,7 @@ import { HolderFault } from '@countersign/holder';
 import type { Logger } from '@countersign/runtime';
 import type { Flows } from '../parts.js';
 import type { RequestRow } from '../store/request-rows.js';
-import { erase } from './erase.js';
+import { erase, ErasureOutstanding } from './erase.js';
 import { prepareExport } from './export.js';
 import { bySelf } from './because.js';
 import { changeRequest } from './request-store.js';
@@ -63,6 +63,11 @@ export class RequestWorker {
         // Identity lets go first, and has not: without this the next start would destroy the keys of somebody who is still there.
         await this.flows.tombstones.append({ requestId, tenant: row.tenant, subject: row.subject, at: row.received_at.toISOString(), isVoid: true });
         await changeRequest(this.flows, row, { type: 'wait', reason: 'nobody else could administer: give somebody else the role first', isHeld: false }, bySelf(requestId, this.flows.now()));
+        return;
+      }
+      if (error instanceof ErasureOutstanding) {
+        this.log.info({ requestId }, 'services have still to erase somebody');
+        await this.flows.requests.postpone(row);
         return;
       }
       // The request's id is opaque; whose it is, the log is not told.

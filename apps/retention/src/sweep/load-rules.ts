@@ -31,7 +31,7 @@ export async function loadRules({ pool, announceMs, ...source }: RuleSource, now
   const isRange = new Set(types.filter((one) => one.isRange).map(({ type }) => type));
   return {
     version, heldIds, areRangesHeld,
-    outcomeOf: (resource) => rules.outcomeOf(resource),
+    outcomeOf: (resource, erasure) => rules.outcomeOf(resource, erasure),
     isHeld: ({ order, resources }) =>
       isRange.has(order.type)
         ? areRangesHeld(order.tenant) || heldIds(order.tenant).some((id) => !order.except.includes(id)) || resources.some((one) => isHeldNow(rules.outcomeOf(resourceOf(one))))

@@ -2,6 +2,9 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { OrderRows } from './order-rows.js';
 import type { SweepMetrics } from './sweeper.js';
 
+/** One series each. */
+const TYPES_SHOWN_MAX = 100;
+
 /** Progress of the sweeper. Labels are types and names of services: nothing of anybody. */
 export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => Date): SweepMetrics & { readonly swept: (at: Date) => void } {
   const registers = [registry];
@@ -20,6 +23,18 @@ export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => D
       const { count, since } = await orders.waiting();
       open.set(count);
       this.set(since === undefined ? 0 : Math.max(0, (now().getTime() - since.getTime()) / 1_000));
+    },
+  });
+  // Alerted on: a service does not come for its orders (docs/operations/orders-unfetched.md).
+  new Gauge({
+    name: 'countersign_retention_oldest_unfetched_order_seconds',
+    help: 'Age of the oldest order of a type that its service has not fetched; of the types that wait longest',
+    labelNames: ['type'],
+    registers,
+    async collect() {
+      const waiting = await orders.unfetchedSince(TYPES_SHOWN_MAX);
+      this.reset();
+      for (const { type, since } of waiting) this.set({ type }, Math.max(0, (now().getTime() - since.getTime()) / 1_000));
     },
   });
   return {

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HELD_PAGE_MAX, ORDER_EXCEPT_MAX, ORDER_MS, type HeldResource } from '@countersign/contracts';
+import { FETCH_WITHIN_MS, HELD_PAGE_MAX, ORDER_EXCEPT_MAX, ORDER_MS, type HeldResource } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
 import { HolderFault, type HolderClient } from '@countersign/holder';
-import type { Outcome, Resource } from '@countersign/retention-rules';
+import type { PoolClient } from '@countersign/postgres';
+import type { Erasure, Outcome, Resource } from '@countersign/retention-rules';
 import { deletionAggregate, type DeletionRule } from '../domain/deletion.js';
+import { ResourcesMoved } from '../store/reported-rows.js';
 import type { RegisteredType } from '../types/built-in-types.js';
+import { isReported } from '../types/holder-names.js';
 import { batchesOf, resourceOf, type Batch } from './due.js';
 import { insertOrder, type OpenOrder, type OrderRows } from './order-rows.js';
 import { EVERY_TENANT, holdRules, RulesMoved } from './rule-gate.js';
@@ -13,11 +16,14 @@ import { SWEEPER, type Settled, type Settling } from './settling.js';
 /** Rules that change while a page is judged: it is judged again, so often. */
 const JUDGED_AGAIN_MAX = 20;
 
+/** Then it is the next type's turn: no organisation's service holds up all others, however much it lists or however long it takes. */
+const CUSTOMERS_TYPE_MS_MAX = 60_000;
+
 /** Policies and holds of one moment. */
 export interface SweepRules {
   /** That of `rules_version` when they were read. */
   readonly version: string;
-  outcomeOf(resource: Resource): Outcome | undefined;
+  outcomeOf(resource: Resource, erasure?: Erasure): Outcome | undefined;
   /** Subjects and resources of a tenant that holds name: in ranges, what names one of them stays. */
   heldIds(tenant: string): readonly string[];
   /** Whether a hold may cover things in ranges of the tenant which it does not name: then no range goes. */
@@ -39,6 +45,8 @@ export interface SweeperDependencies {
   readonly settling: Settling;
   readonly holders: Pick<HolderClient, 'ask'>;
   readonly types: () => Promise<readonly RegisteredType[]>;
+  /** Puts what was reported into an order that is given, in the same transaction. Throws ResourcesMoved. */
+  readonly claim?: (client: PoolClient, open: OpenOrder) => Promise<void>;
   /** Read anew before each page: what changes meanwhile is noticed when an order is given. */
   readonly rules: (now: Date) => Promise<SweepRules>;
   readonly now: () => Date;
@@ -62,6 +70,8 @@ export interface Swept {
  */
 export class Sweeper {
   #stopped = false;
+  /** Types whose time was over: where their next turn begins. */
+  readonly #goesOnAt = new Map<string, string>();
   #sum = { looked: 0, resources: 0, items: 0, failures: 0 };
 
   constructor(private readonly deps: SweeperDependencies) {}
@@ -84,11 +94,11 @@ export class Sweeper {
   /** Settles what a crash, or a holder that was away, has left open. */
   async resume(): Promise<void> {
     let rules: SweepRules | undefined;
-    for await (const open of this.deps.orders.open()) {
+    for await (const open of this.deps.orders.open(true)) {
       if (this.#stopped) return;
       rules ??= await this.deps.rules(this.deps.now());
       // Whoever placed the hold may have crashed before he called it back.
-      if (rules.isHeld(open)) await this.#attempt(open.holder, () => this.#callBack(open));
+      if (!isReported(open.holder) && rules.isHeld(open)) await this.#attempt(open.holder, () => this.#callBack(open));
       else await this.#attempt(open.holder, () => this.#carryOut(open));
     }
   }
@@ -108,7 +118,10 @@ export class Sweeper {
         continue;
       }
       try {
-        if ((await this.#callBack(open)).state === 'executed') gone.push(open);
+        const settled = await this.#callBack(open);
+        // Fetched, maybe since it was read: then with the time that its holder has.
+        if (settled === undefined) unanswered.push((await this.deps.orders.find(open.order.type, open.order.orderId)) ?? open);
+        else if (settled.state === 'executed') gone.push(open);
       } catch (error) {
         this.deps.metrics.failed(open.holder, error);
         unanswered.push(open);
@@ -136,11 +149,18 @@ export class Sweeper {
   async #sweepType(type: RegisteredType): Promise<void> {
     const except = type.isRange ? await this.#allHeldIds() : [];
     const failing = new Set<string>();
-    for (let after: string | undefined; !this.#stopped; ) {
+    const endMs = this.deps.now().getTime() + CUSTOMERS_TYPE_MS_MAX;
+    for (let after = this.#goesOnAt.get(type.type); !this.#stopped; ) {
+      this.#goesOnAt.delete(type.type);
       const { resources, next } = await this.deps.holders.ask(type.holder, 'held-list', { type: type.type, limit: HELD_PAGE_MAX, except, ...(after === undefined ? {} : { after }) });
+      requireOwn(type, resources);
       this.#sum.looked += resources.length;
       await this.#sweepPage(type, resources, failing);
       if (next === undefined) return;
+      if (type.tenant !== undefined && this.deps.now().getTime() >= endMs) {
+        this.#goesOnAt.set(type.type, next);
+        return;
+      }
       after = next;
     }
   }
@@ -161,7 +181,7 @@ export class Sweeper {
           if (this.#stopped) return;
           // Where an order was not answered more of them would only lie open; in the next sweep it is tried again.
           if (failing.has(batch.tenant)) continue;
-          const open = await this.#give(type, batch, rules, now);
+          const open = await this.#giveUnlessMoved(type, batch, rules, now);
           for (const { id } of batch.resources) ordered.add(id);
           if (open !== undefined && !(await this.#attempt(type.holder, () => this.#carryOut(open)))) failing.add(batch.tenant);
           await sleep(1_000 / this.deps.ordersPerSecondMax);
@@ -170,6 +190,16 @@ export class Sweeper {
       } catch (error) {
         if (!(error instanceof RulesMoved) || triesLeft === 0) throw error;
       }
+    }
+  }
+
+  /** What was reported anew, or ordered elsewhere, since it was listed is met in the next sweep. */
+  async #giveUnlessMoved(type: RegisteredType, batch: Batch, rules: SweepRules, now: Date): Promise<OpenOrder | undefined> {
+    try {
+      return await this.#give(type, batch, rules, now);
+    } catch (error) {
+      if (error instanceof ResourcesMoved) return undefined;
+      throw error;
     }
   }
 
@@ -184,7 +214,7 @@ export class Sweeper {
       rule: { policy: rule.id, policyVersion: rule.version, ...rules.madeBy(rule, tenant) },
       order: {
         orderId: this.deps.newId(), tenant, type: type.type, action, resources: resources.map(({ id }) => id), except: [...held], policyVersion: rule.version,
-        orderedAt: now.toISOString(), expiresAt: new Date(now.getTime() + ORDER_MS).toISOString(),
+        orderedAt: now.toISOString(), expiresAt: new Date(now.getTime() + (isReported(type.holder) ? FETCH_WITHIN_MS : ORDER_MS)).toISOString(),
       },
     };
     await this.deps.store.execute(deletionAggregate, {
@@ -192,24 +222,31 @@ export class Sweeper {
       project: async (client) => {
         await holdRules(client, rules.version);
         await insertOrder(client, open);
+        if (isReported(type.holder)) await this.deps.claim?.(client, open);
       },
     });
     return open;
   }
 
-  async #callBack(open: OpenOrder): Promise<Settled> {
+  async #callBack(open: OpenOrder): Promise<Settled | undefined> {
     const settled = await this.deps.settling.recall(open);
-    this.deps.metrics.settled(settled, open);
+    if (settled !== undefined) this.deps.metrics.settled(settled, open);
     return settled;
   }
 
   async #carryOut(open: OpenOrder): Promise<void> {
     const settled = await this.deps.settling.execute(open);
+    if (settled === undefined) return;
     this.deps.metrics.settled(settled, open);
     if (settled.state !== 'executed') return;
     this.#sum.resources += settled.done.length;
     this.#sum.items += settled.items;
   }
+}
+
+/** A holder of one organisation's says nothing about another's. Throws HolderFault HOLDER_INTERNAL. */
+function requireOwn({ holder, type, tenant }: RegisteredType, resources: readonly HeldResource[]): void {
+  if (tenant !== undefined && resources.some((resource) => resource.tenant !== tenant || resource.type !== type)) throw new HolderFault('HOLDER_INTERNAL', `${holder} lists what is not of ${type}`);
 }
 
 /** Whether a hold, by what it covers, touches an order. Ranges name nobody: any hold of their tenant may. */

@@ -1,4 +1,4 @@
-import type { DataClass, DeletionAction } from '@countersign/contracts';
+import { FETCHED_RESOURCES_MAX, type DataClass, type DeletionAction, type TypeWay } from '@countersign/contracts';
 import type { ClockStart } from '@countersign/retention-rules';
 
 /** A type of resources and who holds them. */
@@ -12,13 +12,17 @@ export interface RegisteredType {
   readonly orderMax: number;
   /** A resource is a range of many things, of which a hold may keep some. */
   readonly isRange: boolean;
+  /** Whose resources may be of it; undefined: anybody's. */
+  readonly tenant?: string;
 }
 
-const ORDER_MAX = 500;
+const PLATFORM_ORDER_MAX = 500;
+/** Of customers' types. */
+export const ORDER_MAX: Readonly<Record<TypeWay, number>> = { http: FETCHED_RESOURCES_MAX, nats: 500 };
 /** Of 1,024 entries each: one order takes some hundred milliseconds, so that a hold, and appends, wait for no more. */
 const STRETCHES_MAX = 16;
 
-const held = (holder: string, type: string, dataClass: DataClass, clock: ClockStart): RegisteredType => ({ type, holder, clock, actions: ['delete'], classes: [dataClass], orderMax: ORDER_MAX, isRange: false });
+const held = (holder: string, type: string, dataClass: DataClass, clock: ClockStart): RegisteredType => ({ type, holder, clock, actions: ['delete'], classes: [dataClass], orderMax: PLATFORM_ORDER_MAX, isRange: false });
 
 /** What the platform's own services hold. */
 export const BUILT_IN_TYPES: readonly RegisteredType[] = [

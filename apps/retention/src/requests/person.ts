@@ -1,0 +1,5 @@
+/** Somebody, as his keys name him. */
+export interface Person {
+  readonly tenant: string;
+  readonly subject: string;
+}
