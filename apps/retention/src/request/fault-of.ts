@@ -4,6 +4,7 @@ import { IdentityClientError } from '@countersign/identity-client';
 import { isPassing, KeyClientError } from '@countersign/key-client';
 import { isAway, metAnother, RequestFault } from '@countersign/request-reply';
 import { RetentionFault } from '../domain/retention-fault.js';
+import { RulesMoved } from '../sweep/rule-gate.js';
 
 const IDENTITY_AWAY = new Set(['IDENTITY_UNAVAILABLE', 'IDENTITY_OVERLOADED']);
 
@@ -20,7 +21,7 @@ export function faultOf(error: unknown): RetentionFault {
   // Somebody else's command id, or one of something else: the edge makes them at random.
   if (error instanceof EventStoreFault && error.code === 'COMMAND_ID_REUSED') return new RetentionFault('REQUEST_MALFORMED', 'the command id is of another request', { field: 'commandId' }, { cause: error });
   if (error instanceof EventStoreFault && error.code === 'PERSONAL_NOT_SEALED') return isKeysAway(error.cause) ? unavailable(error) : internal(error);
-  if (metAnother(error)) return conflict(error);
+  if (metAnother(error) || error instanceof RulesMoved) return conflict(error);
   return isKeysAway(error) || isAway(error) ? unavailable(error) : internal(error);
 }
 

@@ -15,6 +15,8 @@ import type { SweepRules } from '../sweep/sweeper.js';
 const CONFLICTS_MAX = 5;
 /** Orders looked at for one request: those that are not due any more are called back on the way. */
 const LOOKED_AT_MAX = 64;
+/** Rules that change while orders are handed out: what is not out yet is judged again, so often in one request. */
+const JUDGED_AGAIN_MAX = 20;
 
 export interface FetchedOrdersDependencies {
   readonly store: EventStore;
@@ -51,16 +53,18 @@ export class FetchedOrders {
     const at = await now(this.deps.pool);
     const out = (await this.deps.orders.out(type, at, FETCHED_ORDERS_MAX)).map(fetched);
     if (out.length >= limit) return out.slice(0, limit);
-    const rules = await this.deps.rules(at);
+    let triesLeft = JUDGED_AGAIN_MAX;
+    let rules = await this.deps.rules(at);
     for (const open of await this.deps.orders.unfetched(type, LOOKED_AT_MAX)) {
-      if (out.length >= limit) break;
-      try {
-        const order = await this.#handOut(open, rules, by);
-        if (order !== undefined) out.push(order);
-      } catch (error) {
-        // What changed meanwhile is judged by at the next request.
-        if (!(error instanceof RulesMoved)) throw error;
-        break;
+      for (let isJudged = false; !isJudged && out.length < limit; ) {
+        try {
+          const order = await this.#handOut(open, rules, by);
+          if (order !== undefined) out.push(order);
+          isJudged = true;
+        } catch (error) {
+          if (!(error instanceof RulesMoved) || triesLeft-- === 0) throw error;
+          rules = await this.deps.rules(at);
+        }
       }
     }
     return out;
