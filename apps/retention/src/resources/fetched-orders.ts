@@ -51,10 +51,15 @@ export class FetchedOrders {
   async fetch(tenant: string, type: string, limit: number, by: ByService): Promise<FetchedOrder[]> {
     await this.#type(tenant, type);
     const at = await now(this.deps.pool);
-    const out = (await this.deps.orders.out(type, at, FETCHED_ORDERS_MAX)).map(fetched);
-    if (out.length >= limit) return out.slice(0, limit);
     let triesLeft = JUDGED_AGAIN_MAX;
     let rules = await this.deps.rules(at);
+    const out: FetchedOrder[] = [];
+    for (const open of await this.deps.orders.out(type, at, FETCHED_ORDERS_MAX)) {
+      // Whoever placed the hold may have crashed before he called it back.
+      if (rules.isHeld(open)) await this.recall(open);
+      else out.push(fetched(open));
+    }
+    if (out.length >= limit) return out.slice(0, limit);
     for (const open of await this.deps.orders.unfetched(type, LOOKED_AT_MAX)) {
       for (let isJudged = false; !isJudged && out.length < limit; ) {
         try {
