@@ -201,4 +201,3 @@ const fetched = ({ order: { orderId, action, resources, expiresAt } }: OpenOrder
 async function now(pool: Pool): Promise<Date> {
   return (await pool.query<{ at: Date }>('SELECT clock_timestamp() AS at')).rows[0]!.at;
 }
-
