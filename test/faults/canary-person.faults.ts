@@ -192,6 +192,7 @@ describe('a person who was active in every service and is erased', () => {
     await takeUpAgain(deployment, 'keys_subjects');
     await startServices(deployment);
     expect(await statesOf(rosalind)).toEqual(['erased']);
+    await staysOut();
     await isUntouched(ben);
     // Whoever has seen more is not told that less is all; somebody new finds nothing wrong.
     expect(await run('auditor', 'verify', '--tenant', 'system')).toMatchObject({ code: 2 });
@@ -199,6 +200,15 @@ describe('a person who was active in every service and is erased', () => {
     expect((await searchEverywhere(deployment, rosalind.canaries)).found).toEqual([]);
   });
 });
+
+/** Her password, session and API key are in the database again, and open nothing; of the account is left that it was there. */
+async function staysOut(): Promise<void> {
+  const { account: { userId }, browser, canaries } = rosalind;
+  for (const email of [ROSALIND.email, ROSALIND.secondEmail]) expect(wanted(await deployment.browser().post('/v1/sign-in', { email, password: ROSALIND.password }), 401).json.code).toBe('SIGN_IN_REFUSED');
+  wanted(await browser.stolen().get('/v1/account/principal'), 401);
+  wanted(await deployment.browser().ask('GET', '/v1/account/profile', { headers: { authorization: `Bearer ${canaries['apiKey'] as string}` } }), 401);
+  await until('identity has let go of her again', LIMIT_MS, async () => wanted(await deployment.admin.browser.get(`/v1/admin/users/${userId}`), 200).json['state'] === 'erased');
+}
 
 async function linkOfArchive({ browser }: Life): Promise<string> {
   const { requests } = wanted(await browser.get('/v1/account/privacy/requests'), 200).json as unknown as { requests: SubjectRequestView[] };

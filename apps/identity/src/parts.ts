@@ -1,6 +1,7 @@
 import type { BackupCodes } from '@countersign/credentials';
 import type { EventStore } from '@countersign/event-store';
 import type { FieldCipher } from '@countersign/key-client';
+import type { Erasures } from './hold/erasures.js';
 import type { IndexKeys } from './keys/index-keys.js';
 import type { PersonalColumns } from './keys/personal-columns.js';
 import type { Notices } from './mail/notices.js';
@@ -65,6 +66,8 @@ export interface Flows {
   readonly backupCodes: BackupCodes;
   readonly guard: Guard;
   readonly revocations: Pick<Revocations, 'enforce' | 'enforceOver'>;
+  /** Who was erased is not let in, whatever this database says. */
+  readonly erasures: Pick<Erasures, 'isKept' | 'requireKept'>;
   /** A new opaque id. */
   readonly newId: () => string;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
 import { HolderResponder, PersonResponder } from '@countersign/holder';
 import { createOperations, type Readiness } from '@countersign/operations-http';
+import { RetentionClient } from '@countersign/retention-client';
 import { Gathering, RequestReceiver } from '@countersign/request-reply';
 import { startRotation } from '@countersign/rotation';
 import { ConfigError, type Logger, type ShutdownStep } from '@countersign/runtime';
@@ -22,8 +23,9 @@ import { LastUses } from './api-keys/last-uses.js';
 import { serviceAccountHandlers } from './api-keys/service-accounts.js';
 import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
+import { Erasures } from './hold/erasures.js';
 import { IdentityHolder } from './hold/identity-holder.js';
-import { personHolder } from './hold/persons.js';
+import { letGoAgain, personHolder } from './hold/persons.js';
 import { IndexKeys } from './keys/index-keys.js';
 import { PersonalColumns } from './keys/personal-columns.js';
 import { MailRelay } from './mail/mail-relay.js';
@@ -40,6 +42,7 @@ import { enrolPasskeyHandlers } from './passkeys/enrol-passkey.js';
 import { keepPasskeyHandlers } from './passkeys/keep-passkeys.js';
 import { policyHandlers } from './policy/policies.js';
 import { Answers } from './request/answers.js';
+import type { Handlers } from './request/asker.js';
 import { denialHandlers, Denials } from './request/denials.js';
 import { Repeated } from './request/repeated.js';
 import { principalHandlers } from './vouch/principals.js';
@@ -57,6 +60,7 @@ import { ENCRYPTED_COLUMNS } from './store/encrypted-columns.js';
 import { ApiKeyRows } from './store/api-key-rows.js';
 import { CommandRows } from './store/command-rows.js';
 import { InvitationRows } from './store/invitation-rows.js';
+import { ErasureRows } from './store/erasure-rows.js';
 import { LeaseRows } from './store/lease-rows.js';
 import { Links } from './store/link-rows.js';
 import type { SmsProvider } from './sms/sms-provider.js';
@@ -73,6 +77,8 @@ import { SignInRows } from './store/sign-in-rows.js';
 import { UserRows } from './store/user-rows.js';
 
 const ID_BYTES = 16;
+/** Before requests are answered retention is asked once: while it is away nobody waits for longer. */
+const RETENTION_MS_MAX = 10_000;
 const USER_AGENT = 'countersign-identity';
 
 export interface RunningIdentity {
@@ -104,61 +110,34 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const metrics = serviceMetrics(parts);
   const leases = new LeaseRows(parts.pool);
   const revocations = new Revocations({ bus, leases, log });
-  const flows = await flowsOf(parts, { leases, revocations, locked: metrics.locked });
+  const erasures = erasuresOf(parts);
+  const flows = await flowsOf(parts, { leases, revocations, erasures, locked: metrics.locked });
   if (config.leakedPasswords === 'api' || config.leakedPasswordsFile !== undefined) leakCheckMetric(parts, flows.users);
   const gathering = new Gathering(log);
   const denials = new Denials({ ...flows, gathering });
   const lastUses = new LastUses(flows.apiKeys, log);
   const shownKeys = new ShownKeys({ ...flows, lastUses, gathering });
   const service = new Answers({
-    now, denials, shownKeys,
+    now, denials, shownKeys, erasures,
     repeated: new Repeated({ flows, commands: new CommandRows(parts.pool) }),
     sessions: flows.sessions,
-    handlers: {
-      ...registerHandlers(flows),
-      ...signInHandlers(flows),
-      ...sessionHandlers(flows),
-      ...totpHandlers(flows),
-      ...enrolPasskeyHandlers(flows),
-      ...keepPasskeyHandlers(flows),
-      ...passkeySignInHandlers(flows),
-      ...factorHandlers(flows),
-      ...profileHandlers(flows),
-      ...phoneHandlers(flows),
-      ...smsSignInHandlers(flows),
-      ...changeEmailHandlers(flows),
-      ...resetPasswordHandlers(flows),
-      ...setupHandlers(flows),
-      ...mfaResetHandlers(flows),
-      ...changePasswordHandlers(flows),
-      ...userHandlers(flows),
-      ...roleHandlers(flows),
-      ...organizationHandlers(flows),
-      ...memberHandlers(flows),
-      ...invitationHandlers(flows),
-      ...acceptHandlers(flows),
-      ...customRoleHandlers(flows),
-      ...policyHandlers(flows),
-      ...apiKeyHandlers(flows),
-      ...serviceAccountHandlers(flows),
-      ...edgeLeaseHandlers(flows),
-      ...principalHandlers(flows),
-      ...denialHandlers(denials),
-    },
+    handlers: handlersOf(flows, denials),
   });
   const receiver = new RequestReceiver({ bus, log, service, metrics: metrics.requests });
   const app = createOperations({ metrics: registry, readiness: () => readiness(parts) });
   const mailRelay = new MailRelay({ rows: flows.mails, columns: flows.columns, transport: mailTransport(parts), registry, log });
   await ensureHome(flows);
   await revocations.start();
+  const holders = await startHolders(parts, flows, now);
+  // Before the first request: nobody who was erased may come in because the database was put back.
+  await erasures.start(letGoAgain(flows, parts.pool, now));
   await receiver.start();
   mailRelay.start();
-  const holders = await startHolders(parts, flows, now);
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => Promise.all([receiver.stop(), holders.stop()]) },
+    { name: 'stop requests', run: () => Promise.all([receiver.stop(), erasures.stop(), holders.stop()]) },
     { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },
@@ -169,6 +148,45 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   return { url, log, shutdown };
 }
 
+function handlersOf(flows: Flows, denials: Denials): Handlers {
+  return {
+    ...registerHandlers(flows),
+    ...signInHandlers(flows),
+    ...sessionHandlers(flows),
+    ...totpHandlers(flows),
+    ...enrolPasskeyHandlers(flows),
+    ...keepPasskeyHandlers(flows),
+    ...passkeySignInHandlers(flows),
+    ...factorHandlers(flows),
+    ...profileHandlers(flows),
+    ...phoneHandlers(flows),
+    ...smsSignInHandlers(flows),
+    ...changeEmailHandlers(flows),
+    ...resetPasswordHandlers(flows),
+    ...setupHandlers(flows),
+    ...mfaResetHandlers(flows),
+    ...changePasswordHandlers(flows),
+    ...userHandlers(flows),
+    ...roleHandlers(flows),
+    ...organizationHandlers(flows),
+    ...memberHandlers(flows),
+    ...invitationHandlers(flows),
+    ...acceptHandlers(flows),
+    ...customRoleHandlers(flows),
+    ...policyHandlers(flows),
+    ...apiKeyHandlers(flows),
+    ...serviceAccountHandlers(flows),
+    ...edgeLeaseHandlers(flows),
+    ...principalHandlers(flows),
+    ...denialHandlers(denials),
+  };
+}
+
+function erasuresOf({ config: { tenant }, bus, pool, keys, registry, log }: ServiceParts): Erasures {
+  const retention = new RetentionClient({ bus, timeoutMs: RETENTION_MS_MAX });
+  return new Erasures({ rows: new ErasureRows(pool), users: new UserRows(pool), columns: new PersonalColumns(keys.subjects, tenant), retention, tenant, registry, log });
+}
+
 /** Answers retention: what there is, what is to go, and all of one person. */
 async function startHolders({ bus, pool, log, config }: ServiceParts, flows: Flows, now: () => Date): Promise<{ stop(): Promise<unknown> }> {
   const answering = { bus, service: SOURCE, onError: (error: unknown, operation: string) => log.error({ err: error, operation }, 'retention got no answer') };
@@ -177,10 +195,10 @@ async function startHolders({ bus, pool, log, config }: ServiceParts, flows: Flo
   return { stop: () => Promise.all(holders.map((holder) => holder.stop())) };
 }
 
-async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocations'> & Pick<ConstructorParameters<typeof Guard>[0], 'locked'>): Promise<Flows> {
+async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocations' | 'erasures'> & Pick<ConstructorParameters<typeof Guard>[0], 'locked'>): Promise<Flows> {
   const { config, pool, store, keys: keyService, attempts } = parts;
   const { tenant, homeOrganization, isRegistrationOpen, issuer } = config;
-  const { leases, revocations, locked } = own;
+  const { leases, revocations, erasures, locked } = own;
   const newId = (): string => randomBytes(ID_BYTES).toString('base64url');
   const keys = new IndexKeys(keyService.client, tenant);
   const signIns = new SignInRows(pool);
@@ -196,7 +214,7 @@ async function flowsOf(parts: ServiceParts, own: Pick<Flows, 'leases' | 'revocat
     members: new MemberRows(pool),
     invitations: new InvitationRows(pool),
     policies: new PolicyRows(pool),
-    tenant, homeOrganization, isRegistrationOpen, issuer, store, keys, signIns, leases, revocations, newId,
+    tenant, homeOrganization, isRegistrationOpen, issuer, store, keys, signIns, leases, revocations, erasures, newId,
     users,
     sessions: new SessionRows(pool),
     passkeys: new PasskeyRows(pool),

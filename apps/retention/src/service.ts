@@ -16,6 +16,7 @@ import { Answers } from './request/answers.js';
 import { Callers } from './request/callers.js';
 import { Denials } from './request/denials.js';
 import { DueWatch } from './requests/due.js';
+import { erasureHandlers } from './requests/erasures.js';
 import { openFileStore, openRequests } from './requests/open-requests.js';
 import { replay } from './requests/replay.js';
 import { requestHandlers } from './requests/requests.js';
@@ -81,7 +82,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
       ...requestHandlers(flows),
       ...incidentHandlers(incidents.flows),
     },
-    open: fileHandlers(flows),
+    open: { ...fileHandlers(flows), ...erasureHandlers(flows) },
   });
   const receiver = new RequestReceiver({ bus, log, service, metrics: requestMetrics(SOURCE, registry) });
   const registration = new BusRegistration(flows, bus, log);

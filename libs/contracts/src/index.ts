@@ -24,6 +24,7 @@ export * from './ingest.js';
 export * from './retention-certificates.js';
 export * from './retention-requests.js';
 export * from './incident-shapes.js';
+export * from './retention-erasures.js';
 export * from './holder.js';
 export * from './retention-deletions.js';
 export * from './holder-subjects.js';

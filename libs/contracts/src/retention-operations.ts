@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { RETENTION_ERASURE_OPERATIONS } from './retention-erasures.js';
 import { HOLD_OPERATIONS } from './retention-holds.js';
 import { RETENTION_DRY_RUN_OPERATIONS } from './retention-dry-run.js';
 import { RETENTION_INCIDENT_OPERATIONS } from './retention-incidents.js';
@@ -15,6 +16,7 @@ export const RETENTION_OPERATIONS = {
   ...RETENTION_TYPE_OPERATIONS,
   ...RETENTION_REQUEST_OPERATIONS,
   ...RETENTION_INCIDENT_OPERATIONS,
+  ...RETENTION_ERASURE_OPERATIONS,
 } as const satisfies Readonly<Record<string, RetentionOperationContract>>;
 
 export type RetentionOperation = keyof typeof RETENTION_OPERATIONS;

@@ -8,7 +8,7 @@ export const RETENTION_SERVICE = 'retention';
 export const RETENTION_REQUEST_BYTES_MAX = 256 * 1024;
 
 /** Who may ask: the bus lets each publish below its own name only. */
-export const RETENTION_ASKERS = ['edge'] as const;
+export const RETENTION_ASKERS = ['edge', 'identity'] as const;
 export type RetentionAsker = (typeof RETENTION_ASKERS)[number];
 
 /** `retention.<operation>.<asker>`. */
@@ -128,8 +128,8 @@ export const RETENTION_DENIED_EVENT = 'retention.request.denied';
 
 export interface RetentionOperationContract {
   readonly asker: RetentionAsker;
-  /** What stands for itself: nobody is asked who he is. */
-  readonly auth?: 'link';
+  /** What stands for itself: nobody is asked who he is. `service`: the bus says which service asks, for itself. */
+  readonly auth?: 'link' | 'service';
   readonly args: z.ZodType;
   readonly result: z.ZodType;
   /** Beside {@link RETENTION_FAULTS_OF_ALL}. */

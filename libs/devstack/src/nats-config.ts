@@ -141,7 +141,7 @@ function identity(c: NatsConfig): string {
       {
         nkey: ${c.identityPublicKey}
         permissions {
-          publish { allow: ["intake.identity.*", "keys.*.identity", "identity-revoked", "_INBOX.>", "_R_.>"] }
+          publish { allow: ["intake.identity.*", "keys.*.identity", "retention.*.identity", "identity-revoked", "_INBOX.>", "_R_.>"] }
           subscribe { allow: ["identity.*", "identity.*.*", "identity-acked.*", "ledger.receipt.identity", "ledger.refused.identity", "keys-erased.>", "_INBOX.>"] }
         }
       }
@@ -159,6 +159,7 @@ function identity(c: NatsConfig): string {
       { stream: { account: LEDGER, subject: "ledger.receipt.identity" } }
       { stream: { account: LEDGER, subject: "ledger.refused.identity" } }
       { service: { account: KEYS, subject: "keys.*.identity" } }
+      { service: { account: RETENTION, subject: "retention.*.identity" } }
       { stream: { account: KEYS, subject: "keys-erased.>" } }
     ]
   }
@@ -179,6 +180,7 @@ function retention(c: NatsConfig): string {
     ]
     exports: [
       { service: "retention.*.edge", accounts: [EDGE] }
+      { service: "retention.*.identity", accounts: [IDENTITY] }
 ${lines(c, (one) => `{ service: "holder-types.${one.tenant}.${one.service}", accounts: [${accountOf(one)}] }`)}    ]
     imports: [
 ${lines(c, (one) => `{ service: { account: ${accountOf(one)}, subject: "holders.${one.tenant}.${one.service}.*" } }`)}      { service: { account: LEDGER, subject: "intake.retention.*" } }

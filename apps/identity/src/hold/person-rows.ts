@@ -77,7 +77,7 @@ export async function findScrub(pool: Pool, requestId: string): Promise<Scrub | 
 }
 
 /** Takes away what is his, and says so. Nobody finds the account by its address any more, and nobody signs in. */
-export async function scrubPerson(client: PoolClient, requestId: string, userId: string, keys: readonly HeldKey[]): Promise<Scrub> {
+export async function scrubPerson(client: PoolClient, { requestId, userId, isUntold }: { readonly requestId: string; readonly userId: string; readonly isUntold: boolean }, keys: readonly HeldKey[]): Promise<Scrub> {
   await client.query(`UPDATE invitations SET state = 'revoked' WHERE state = 'pending' AND email_index = (SELECT email_index FROM users WHERE user_id = $1)`, [userId]);
   await client.query(`UPDATE invitations SET email_index = NULL WHERE email_index = (SELECT email_index FROM users WHERE user_id = $1)`, [userId]);
   const scrubbed: Scrubbed[] = [];
@@ -93,6 +93,6 @@ export async function scrubPerson(client: PoolClient, requestId: string, userId:
   );
   if (rowCount === 1) scrubbed.push({ holder: 'identity', class: 'contact', action: 'scrubbed', count: 1, type: 'account' });
   const outcome: Scrub = { scrubbed, kept: [{ holder: 'identity', type: 'event', class: 'legal', reason: EVENTS_KEPT }], keys };
-  await client.query('INSERT INTO subject_scrubs (request_id, user_id, outcome) VALUES ($1, $2, $3)', [requestId, userId, outcome]);
+  await client.query('INSERT INTO subject_scrubs (request_id, user_id, outcome, is_untold) VALUES ($1, $2, $3, $4)', [requestId, userId, outcome, isUntold]);
   return outcome;
 }

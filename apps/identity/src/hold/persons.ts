@@ -5,6 +5,7 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import { endSessions } from '../store/session-rows.js';
+import type { LetGo } from './erasures.js';
 import { exportPerson } from './person-export.js';
 import { findScrub, heldKeys, heldTypes, scrubPerson, type Scrub } from './person-rows.js';
 
@@ -25,17 +26,28 @@ export function personHolder(flows: Flows, pool: Pool, now: () => Date): Subject
       const known = await findScrub(pool, requestId);
       if (known !== undefined) return answer(known);
       if (!(await isOurs(tenant, subject))) return { scrubbed: NOTHING.scrubbed, kept: NOTHING.kept, keys: NOTHING.keys };
-      const outcome = await erase(flows, pool, requestId, subject, now());
-      await flows.revocations.enforce(subject);
-      return answer(outcome);
+      return answer(await erase(flows, pool, { requestId, userId: subject, now: now() }));
     },
   };
 }
 
 const answer = ({ scrubbed, kept, keys }: Scrub) => ({ scrubbed: [...scrubbed], kept: [...kept], keys: [...keys] });
 
+/** What to do with somebody whose erasure the database has forgotten, because it was put back from a snapshot. */
+export function letGoAgain(flows: Flows, pool: Pool, now: () => Date): LetGo {
+  return async (requestId, userId) => void (await erase(flows, pool, { requestId, userId, now: now(), isAgain: true }));
+}
+
+interface Order {
+  readonly requestId: string;
+  readonly userId: string;
+  readonly now: Date;
+  /** It was done before, and must come true again, also if nobody is left to administer then; and retention is to be told. */
+  readonly isAgain?: boolean;
+}
+
 /** One transaction: the event, what goes, and the row that says so. Throws HolderFault SUBJECT_NEEDED. */
-async function erase(flows: Flows, pool: Pool, requestId: string, userId: string, now: Date): Promise<Scrub> {
+async function erase(flows: Flows, pool: Pool, { requestId, userId, now, isAgain = false }: Order): Promise<Scrub> {
   // Before anything goes: afterwards nobody could tell.
   const keys = await heldKeys(pool, flows.tenant, userId);
   let outcome: Scrub | undefined;
@@ -51,14 +63,15 @@ async function erase(flows: Flows, pool: Pool, requestId: string, userId: string
       retriesMax: CONFLICTS_MAX,
       project: async (client) => {
         await endSessions(client, userId, undefined, now);
-        outcome = await scrubPerson(client, requestId, userId, keys);
-        await leaveAnAdministrator(client);
+        outcome = await scrubPerson(client, { requestId, userId, isUntold: isAgain }, keys);
+        if (!isAgain) await leaveAnAdministrator(client);
       },
     });
   } catch (error) {
     if (error instanceof IdentityFault && error.code === 'LAST_ADMINISTRATOR') throw new HolderFault('SUBJECT_NEEDED', 'nobody could administer any more', undefined, { cause: error });
     throw error;
   }
+  await flows.revocations.enforce(userId);
   // Another instance was faster with the same request.
   return outcome ?? (await findScrub(pool, requestId))!;
 }

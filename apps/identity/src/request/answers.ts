@@ -4,6 +4,7 @@ import { readMessage, type AnsweringService, type Refusal } from '@countersign/r
 import type { ShownKeys } from '../api-keys/shown-keys.js';
 import { IdentityFault } from '../domain/identity-fault.js';
 import { strangerOf } from '../domain/origin.js';
+import type { Flows } from '../parts.js';
 import type { SessionRows } from '../store/session-rows.js';
 import type { Asker, Handler, Handlers } from './asker.js';
 import { personIn, signedInBy } from './authorise.js';
@@ -17,6 +18,7 @@ export interface AnswersDependencies {
   readonly denials: Denials;
   readonly shownKeys: ShownKeys;
   readonly repeated: Repeated;
+  readonly erasures: Flows['erasures'];
   readonly now: () => Date;
 }
 
@@ -66,12 +68,14 @@ export class Answers implements AnsweringService {
     const session = await this.deps.sessions.check(sessionDigest(context.session), now);
     if (session === undefined) throw new IdentityFault('UNAUTHENTICATED', 'there is no such session, or it has ended');
     const { user_id } = session;
+    await this.deps.erasures.requireKept(user_id);
     return { ...stranger, cause: { actor: { type: 'user', id: user_id }, correlationId }, origin: { subject: user_id, ip, userAgent }, signedIn: signedInBy(session) };
   }
 
   async #program(apiKey: string, stranger: Asker): Promise<Asker> {
     const signedIn = await this.deps.shownKeys.check(apiKey, stranger);
     const { session_id: keyId, user_id: subject } = signedIn.session;
+    await this.deps.erasures.requireKept(subject);
     const { ip, userAgent, correlationId } = stranger.context;
     return { ...stranger, cause: { actor: { type: 'api-key', id: keyId }, correlationId }, origin: { subject, ip, userAgent }, signedIn };
   }

@@ -24,9 +24,10 @@ export function signInHandlers(flows: Flows): Pick<Handlers, 'sign-in' | 'verify
 
 /** The same answer, after the same work, for an account that is not there, one that is disabled, and a wrong password. */
 async function signIn(flows: Flows, { email, password }: IdentityArgs<'sign-in'>, asker: Asker): Promise<IdentityResult<'sign-in'>> {
-  const { keys, users, guard, passwords } = flows;
+  const { keys, users, guard, passwords, erasures } = flows;
   const indexes = await keys.emailIndexes(email);
-  const user = await users.credentialsByEmail(indexes);
+  const found = await users.credentialsByEmail(indexes);
+  const user = found !== undefined && (await erasures.isKept(found.user_id)) ? found : undefined;
   await guard.run({ what: 'password', account: indexes[0], userId: user?.user_id }, asker, async () => {
     const verdict = await passwords.verify(password, user?.state === 'active' ? user.password : undefined);
     if (!verdict.isRight || user === undefined) throw new IdentityFault('SIGN_IN_REFUSED', 'sign-in refused');

@@ -26,6 +26,7 @@ export async function startSession(flows: Flows, start: Start, asker: Asker): Pr
   const { userId, organization, assurance, access } = start;
   const { now, context } = asker;
   const { ip, userAgent } = context;
+  if (!(await flows.erasures.isKept(userId))) throw new IdentityFault('SIGN_IN_REFUSED', 'sign-in refused');
   const sessionId = newId();
   const { token, digest } = newSessionToken();
   const [origin] = await columns.seal([{ subject: userId, table: 'sessions', column: 'origin', row: sessionId, text: JSON.stringify({ ip, userAgent }) }]);

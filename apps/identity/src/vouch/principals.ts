@@ -14,6 +14,7 @@ export function principalHandlers(flows: Flows): Pick<Handlers, 'principal'> {
 
 async function principalOf(flows: Flows, { standIn, organization }: IdentityArgs<'principal'>, { now }: Asker): Promise<IdentityResult<'principal'>> {
   const { view } = await behind(flows, standIn, now);
+  await flows.erasures.requireKept(view.userId);
   if (organization === undefined) return { principal: view };
   return { principal: view, organization: (await flows.organizations.find(organization))?.state ?? 'unknown' };
 }

@@ -20,8 +20,8 @@ export interface Asker {
 }
 
 export type Handler<O extends RetentionOperation> = (args: RetentionArgs<O>, asker: Asker) => Promise<RetentionResult<O>>;
-/** Operations at which a link stands for itself. */
-export type OpenOperation = { [O in RetentionOperation]: (typeof RETENTION_OPERATIONS)[O] extends { readonly auth: 'link' } ? O : never }[RetentionOperation];
+/** Operations at which a link, or the service that asks, stands for itself. */
+export type OpenOperation = { [O in RetentionOperation]: (typeof RETENTION_OPERATIONS)[O] extends { readonly auth: 'link' | 'service' } ? O : never }[RetentionOperation];
 export type OpenHandler<O extends OpenOperation> = (args: RetentionArgs<O>, context: RetentionContext) => Promise<RetentionResult<O>>;
 export type OpenHandlers = { readonly [O in OpenOperation]: OpenHandler<O> };
 export type Handlers = { readonly [O in Exclude<RetentionOperation, OpenOperation>]: Handler<O> };

@@ -69,12 +69,12 @@ export async function destroyAgain({ keyClient }: Pick<Flows, 'keyClient'>, { re
   await destroyKeys(keyClient, [{ tenant, subject }], requestId);
 }
 
-const uniqueKeys = (keys: readonly HeldKey[]): Person[] => [...new Map(keys.map((key) => [nameOf(key), key])).values()];
+export const uniqueKeys = (keys: readonly HeldKey[]): Person[] => [...new Map(keys.map((key) => [nameOf(key), key])).values()];
 
 type Destroyed = ErasureStatement['keys'][number];
 
 /** The same subject again gets the same receipt. */
-async function destroyKeys(client: Pick<KeyClient, 'ask'>, keys: readonly Person[], requestId: string): Promise<Destroyed[]> {
+export async function destroyKeys(client: Pick<KeyClient, 'ask'>, keys: readonly Person[], requestId: string): Promise<Destroyed[]> {
   const destroyed: Destroyed[] = [];
   for (const { tenant, subject } of keys) {
     const { result } = await client.ask('destroy-subject', { tenant, subject, reason: `${REASON} ${requestId}` });

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { tenantSchema } from '@countersign/contracts';
@@ -14,6 +14,8 @@ export type Tombstone = z.output<typeof tombstoneSchema>;
  * written before anything is erased, and never taken out. It names opaque ids only.
  */
 export class Tombstones {
+  #known: { readonly size: number; readonly lines: readonly Tombstone[] } | undefined;
+
   constructor(private readonly folder: string) {}
 
   /** Durable when it resolves. */
@@ -37,22 +39,33 @@ export class Tombstones {
 
   /** Each that is in force once, the oldest first. A line that a crash cut short was followed by nothing: what it was about has not begun. */
   async read(): Promise<Tombstone[]> {
-    let text: string;
-    try {
-      text = await readFile(join(this.folder, FILE), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
-    const known = new Map<string, Tombstone>();
-    for (const line of text.split('\n')) {
-      const tombstone = parse(line);
-      if (tombstone?.isVoid === true) known.delete(tombstone.requestId);
-      else if (tombstone !== undefined) known.set(tombstone.requestId, tombstone);
-    }
-    return [...known.values()];
+    return inForce(await this.lines());
+  }
+
+  /** All lines ever written, so that the number of a line is a place that stays; those that came to nothing among them. */
+  async lines(): Promise<readonly Tombstone[]> {
+    const path = join(this.folder, FILE);
+    const size = await stat(path).then((found) => found.size, absent(0));
+    // Lines are only added.
+    if (this.#known?.size !== size) this.#known = { size, lines: (await readFile(path, 'utf8').catch(absent(''))).split('\n').flatMap((line) => parse(line) ?? []) };
+    return this.#known.lines;
   }
 }
+
+/** What of these came to something. */
+export function inForce(lines: readonly Tombstone[]): Tombstone[] {
+  const known = new Map<string, Tombstone>();
+  for (const line of lines) {
+    if (line.isVoid === true) known.delete(line.requestId);
+    else known.set(line.requestId, line);
+  }
+  return [...known.values()];
+}
+
+const absent = <T>(instead: T) => (error: unknown): T => {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return instead;
+  throw error;
+};
 
 function parse(line: string): Tombstone | undefined {
   try {

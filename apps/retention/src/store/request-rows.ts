@@ -78,6 +78,12 @@ export class RequestRows {
     await this.pool.query(`UPDATE subject_requests SET next_at = now() + $2 * interval '1 millisecond' WHERE request_id = $1`, [request_id, pauseMs]);
   }
 
+  /** Those of these that are not answered yet. */
+  async openOf(requestIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const { rows } = await this.pool.query<{ request_id: string }>('SELECT request_id FROM subject_requests WHERE request_id = ANY($1) AND closed_at IS NULL', [requestIds]);
+    return new Set(rows.map(({ request_id }) => request_id));
+  }
+
   /** Open ones by how soon they are due. */
   async dueFirst(limit: number): Promise<RequestRow[]> {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE r.closed_at IS NULL AND r.state <> 'ready' ORDER BY r.due_at LIMIT $1`, [limit])).rows;

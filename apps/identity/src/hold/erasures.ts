@@ -1,0 +1,109 @@
+import type { RetentionContext } from '@countersign/contracts';
+import type { RetentionClient } from '@countersign/retention-client';
+import type { Logger } from '@countersign/runtime';
+import { Gauge, type Registry } from 'prom-client';
+import { IdentityFault } from '../domain/identity-fault.js';
+import type { PersonalColumns } from '../keys/personal-columns.js';
+import type { ErasureRows } from '../store/erasure-rows.js';
+import type { UserRows } from '../store/user-rows.js';
+
+const ROUND_MS = 30_000;
+const RETRY_MS = 1_000;
+
+export interface ErasuresDependencies {
+  readonly rows: ErasureRows;
+  readonly users: Pick<UserRows, 'find'>;
+  readonly columns: Pick<PersonalColumns, 'open'>;
+  readonly retention: Pick<RetentionClient, 'ask'>;
+  readonly tenant: string;
+  readonly registry: Registry;
+  readonly log: Pick<Logger, 'warn' | 'info'>;
+}
+
+/** Lets go of somebody whose erasure this database has forgotten. */
+export type LetGo = (requestId: string, userId: string) => Promise<void>;
+
+/**
+ * Who was erased, although this database may have been put back from a snapshot in which he was not. Until retention has told everything that it knows,
+ * each person is let in only if the key service still has the key that he was known under: it never forgets whose it destroyed.
+ */
+export class Erasures {
+  #isCurrent = false;
+  #isWarned = false;
+  #isStopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #letGo: LetGo = async () => undefined;
+  readonly #gauge: Gauge;
+
+  constructor(private readonly deps: ErasuresDependencies) {
+    this.#gauge = new Gauge({ name: 'countersign_identity_erasures_current', help: '1 once retention has told which persons were erased; 0: each is looked up with the key service', registers: [deps.registry] });
+    this.#gauge.set(0);
+  }
+
+  /** Looks once before it resolves, and from then on. */
+  async start(letGo: LetGo): Promise<void> {
+    this.#letGo = letGo;
+    await this.#round();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  /** False for somebody who was erased. Rejects with KeyClientError where nobody can tell. */
+  async isKept(userId: string): Promise<boolean> {
+    if (this.#isCurrent) return true;
+    const user = await this.deps.users.find(userId);
+    // Accounts of services are nobody's.
+    if (user === undefined) return true;
+    const [email] = await this.deps.columns.open([{ subject: userId, table: 'users', column: 'email', row: userId, sealed: user.email }]);
+    return email !== undefined;
+  }
+
+  /** Throws UNAUTHENTICATED; KeyClientError as {@link isKept}. */
+  async requireKept(userId: string): Promise<void> {
+    if (!(await this.isKept(userId))) throw new IdentityFault('UNAUTHENTICATED', 'there is no such account any more');
+  }
+
+  #round(): Promise<void> {
+    this.#looking = this.look()
+      .catch((error: unknown) => {
+        if (!this.#isWarned) this.deps.log.warn({ err: error }, 'retention does not tell who was erased; until it does, everybody is looked up with the key service');
+        this.#isWarned = true;
+      })
+      .finally(() => {
+        this.#gauge.set(this.#isCurrent ? 1 : 0);
+        if (this.#isStopped) return;
+        this.#timer = setTimeout(() => { this.#round().catch(() => undefined); }, this.#isCurrent ? ROUND_MS : RETRY_MS);
+      });
+    return this.#looking;
+  }
+
+  /** Rejects with RetentionClientError, or when somebody could not be let go of. */
+  async look(): Promise<void> {
+    const { rows, retention, tenant, log } = this.deps;
+    for (let after = await rows.place(), isLast = false; !isLast && !this.#isStopped; ) {
+      const page = await retention.ask('erasure-list', contextOf('erasures'), { after });
+      for (const { requestId, subject } of await rows.forgotten(page.erasures.filter((one) => one.tenant === tenant))) {
+        this.#isCurrent = false;
+        await this.#letGo(requestId, subject);
+        log.info({ requestId }, 'an erasure that this database had forgotten was done again');
+      }
+      for (const requestId of await rows.untold()) {
+        await retention.ask('erasure-repeat', contextOf(requestId), { requestId });
+        await rows.told(requestId);
+      }
+      await rows.setPlace(page.next);
+      // One is being carried out: it is here by itself, and the rest is asked for next time.
+      if (!page.isLast && page.next <= after) return;
+      [after, isLast] = [page.next, page.isLast];
+    }
+    this.#isCurrent = !this.#isStopped;
+    this.#isWarned = false;
+  }
+}
+
+const contextOf = (correlationId: string): RetentionContext => ({ ip: '127.0.0.1', userAgent: 'identity', correlationId });
