@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import { Indexer, restMsAfter, type IndexerDependencies } from '../src/search/indexer.js';
+import { CLOSED } from '../src/search/open-parts.js';
+import { PersonEntries } from '../src/search/person-entries.js';
 import { PgIndexStore } from '../src/store/pg-index-store.js';
 import { PgProducers, PRODUCER_LIMITS_DEFAULT } from '../src/store/pg-producers.js';
+import { PgReadStore } from '../src/store/pg-read-store.js';
 import { startHttpFixture, type HttpFixture } from './fixture/http-fixture.js';
 import { makeEvent, makeEvents, startLedgerFixture, type LedgerFixture } from './fixture/ledger-fixture.js';
 
@@ -160,5 +163,41 @@ describe('the gap report', () => {
       `SELECT (SELECT count(*)::int FROM unnest(seen)) AS runs, upper(seen)::int - 1 AS highest FROM producers WHERE ledger_id = ${ledger.ledgerId}`,
     );
     expect({ highest, isBounded: Number(runs) <= RUNS_KEPT_MAX + 1 }).toEqual({ highest: 400, isBounded: true });
+  });
+});
+
+describe('what is recorded of one person', () => {
+  const personal = (n: number) => ({ personal: n % 7 === 0 ? [{ subject: 'anna', data: { n } }, { subject: 'ben', data: { n } }] : undefined });
+  const acts = (n: number): Partial<Event> => ({ ...personal(n), actor: { type: 'user', id: n % 11 === 0 ? 'anna' : `u-${n}` }, resource: n % 13 === 0 ? { type: 'user', id: 'anna' } : undefined });
+  const hers = (from: number, count: number): number[] => Array.from({ length: count }, (_, n) => n).filter((n) => n % 7 === 0 || n % 11 === 0 || n % 13 === 0).map((n) => from + n);
+  const entriesOf = async (limit: number): Promise<number[]> => {
+    const persons = new PersonEntries(ledgers.reader, new PgReadStore(ledgers.reader), CLOSED);
+    const found: number[] = [];
+    for (let after: string | undefined; ; ) {
+      const { records, next } = await persons.export({ tenant: 'anyone', subject: 'anna', limit, ...(after === undefined ? {} : { after }) });
+      found.push(...records.filter(({ id }) => id.startsWith('persons/')).map(({ id }) => Number(id.split('/')[1])));
+      if (next === undefined) return found;
+      after = next;
+    }
+  };
+
+  it('is found alike by reading, by the index, behind the index, and where the index did not know subjects yet', async () => {
+    const ledger = await ledgers.ledger('persons');
+    await ledger.append(makeEvents('persons', 200, acts));
+    const expected = hers(0, 200);
+    expect(await entriesOf(100)).toEqual(expected);
+    await http.index();
+    expect(await rowsOf(`SELECT DISTINCT subject FROM event_subjects WHERE ledger_id = ${ledger.ledgerId} ORDER BY 1`)).toEqual([{ subject: 'anna' }, { subject: 'ben' }]);
+    for (const limit of [3, 100]) expect(await entriesOf(limit)).toEqual(expected);
+    await ledger.append(makeEvents('persons', 100, acts));
+    const all = [...expected, ...hers(200, 100)];
+    for (const limit of [3, 100]) expect(await entriesOf(limit)).toEqual(all);
+    await ledgers.admin.query(`UPDATE index_cursors SET subjects_from = 120 WHERE ledger_id = ${ledger.ledgerId}`);
+    await ledgers.admin.query(`DELETE FROM event_subjects WHERE ledger_id = ${ledger.ledgerId} AND leaf_index < 120`);
+    for (const limit of [3, 100]) expect(await entriesOf(limit)).toEqual(all);
+    await new PgIndexStore(ledgers.runtime).reset(ledger);
+    await http.index();
+    expect(await entriesOf(7)).toEqual(all);
+    expect(await rowsOf(`SELECT subjects_from, indexed_size FROM index_cursors WHERE ledger_id = ${ledger.ledgerId}`)).toEqual([{ subjects_from: '0', indexed_size: '300' }]);
   });
 });

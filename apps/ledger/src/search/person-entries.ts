@@ -9,7 +9,7 @@ import { LEDGER_SOURCE } from '../verify/verdict-event.js';
 import { CLOSED, type PartOpener } from './open-parts.js';
 import { recordedEvents } from './recorded-event.js';
 
-/** Entries looked at by one statement. */
+/** Entries looked at by one statement, where they have to be read. */
 const STRETCH = 50_000;
 const STATEMENT_MS_MAX = 30_000;
 /** A page ends after so long, however little it has found: the one who asks goes on behind it. */
@@ -19,6 +19,14 @@ const PAGE_BYTES_MAX = 256 * 1024;
 
 /** Why entries stay when their subject is erased: this is what the person is told. */
 const ENTRIES_KEPT = 'that something happened, and when, must stay provable; what the record says of you is encrypted under your key and cannot be read once it is destroyed';
+
+const READ_SQL = `SELECT leaf_index FROM entries WHERE ledger_id = $1 AND leaf_index >= $2 AND leaf_index < $3
+  AND (position($5::bytea IN entry) > 0 OR position($6::bytea IN entry) > 0 OR position($7::bytea IN entry) > 0) ORDER BY leaf_index LIMIT $4`;
+const KNOWN = [['event_subjects', 'subject'], ['event_index', 'actor_id'], ['event_index', 'resource_id']] as const;
+// One statement, so that the index is what its cursor says. `to` is null where it does not know the subjects of the entry at $2.
+const INDEX_SQL = `SELECT (SELECT least(indexed_size, $3::bigint) FROM index_cursors WHERE ledger_id = $1 AND subjects_from <= $2 AND indexed_size > $2) AS to,
+  ARRAY(SELECT leaf_index FROM (${KNOWN.map(([table, column]) => `(SELECT leaf_index FROM ${table} WHERE ledger_id = $1 AND leaf_index >= $2 AND leaf_index < $3 AND ${column} = $5 ORDER BY leaf_index LIMIT $4)`).join(' UNION ')}) AS known
+        ORDER BY leaf_index LIMIT $4) AS found`;
 
 interface Place {
   readonly tenant: string;
@@ -33,8 +41,8 @@ interface Found {
 }
 
 /**
- * What every ledger says of one person: events that he caused, that are about him, or that have a part under his key. No index knows the last
- * ones, and appends must not pay for one: an export reads all entries, stretch by stretch, as seldom as somebody asks for it.
+ * What every ledger says of one person: events that he caused, that are about him, or that have a part under his key. The search index knows all
+ * of them; what it has not reached, or was indexed before it knew subjects, is read, stretch by stretch.
  */
 export class PersonEntries implements SubjectHolder {
   constructor(
@@ -84,8 +92,7 @@ export class PersonEntries implements SubjectHolder {
     const records: EntryRecord[] = [];
     let from = ledger.tenant === place.tenant ? place.from : 0;
     for (; from < treeSize && records.length < limit && this.monotonicMs() < endMs; ) {
-      const to = Math.min(from + STRETCH, treeSize);
-      const indexes = await this.#matches(ledger, subject, from, to, limit - records.length);
+      const { indexes, to } = await this.#matches(ledger, subject, from, treeSize, limit - records.length);
       records.push(...(await this.store.entriesAt(ledger, indexes)).toReversed());
       from = records.length >= limit ? indexes.at(-1)! + 1 : to;
     }
@@ -94,15 +101,16 @@ export class PersonEntries implements SubjectHolder {
     return { ledger, records, next: following && { tenant: following.tenant, from: 0 } };
   }
 
-  #matches({ ledgerId }: Ledger, subject: string, from: number, to: number, limit: number): Promise<number[]> {
+  /** From `from` up to the `to` that it says, which is not behind `end`: by the index where that knows them all, and else by reading. */
+  #matches({ ledgerId }: Ledger, subject: string, from: number, end: number, limit: number): Promise<{ readonly indexes: number[]; readonly to: number }> {
     return withTransaction(this.pool, async (client) => {
       await client.query(`SET LOCAL statement_timeout = ${STATEMENT_MS_MAX}`);
-      const { rows } = await client.query<{ leaf_index: string }>(
-        `SELECT leaf_index FROM entries WHERE ledger_id = $1 AND leaf_index >= $2 AND leaf_index < $3
-         AND (position($4::bytea IN entry) > 0 OR position($5::bytea IN entry) > 0 OR position($6::bytea IN entry) > 0) ORDER BY leaf_index LIMIT $7`,
-        [ledgerId, from, to, ...[underKey(subject), `"actor":{"id":${JSON.stringify(subject)},`, `"resource":{"id":${JSON.stringify(subject)},`].map((text) => Buffer.from(text)), limit],
-      );
-      return rows.map((row) => Number(row.leaf_index));
+      const { rows: [indexed] } = await client.query<{ to: string | null; found: string[] }>(INDEX_SQL, [ledgerId, from, end, limit, subject]);
+      if (indexed!.to !== null) return { indexes: indexed!.found.map(Number), to: Number(indexed!.to) };
+      const to = Math.min(from + STRETCH, end);
+      const texts = [underKey(subject), `"actor":{"id":${JSON.stringify(subject)},`, `"resource":{"id":${JSON.stringify(subject)},`].map((text) => Buffer.from(text));
+      const { rows } = await client.query<{ leaf_index: string }>(READ_SQL, [ledgerId, from, to, limit, ...texts]);
+      return { indexes: rows.map((row) => Number(row.leaf_index)), to };
     }, { readOnly: true });
   }
 }

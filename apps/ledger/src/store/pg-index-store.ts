@@ -39,6 +39,9 @@ const INDEX_SQL = `
   ), indexed AS (
     INSERT INTO event_index (ledger_id, leaf_index, event_id, type, severity, time, actor_id, resource_id)
     SELECT $1, fields.* FROM fields ON CONFLICT DO NOTHING
+  ), subjects AS (
+    INSERT INTO event_subjects (ledger_id, subject, leaf_index)
+    SELECT DISTINCT $1::integer, part->>'subject', leaf_index FROM events, jsonb_array_elements(e->'parts') AS part WHERE part ? 'subject' ON CONFLICT DO NOTHING
   ), blocks AS (
     INSERT INTO event_index_blocks AS known (ledger_id, block, min_time, max_time)
     SELECT $1, leaf_index / ${INDEX_BLOCK_LEAVES}, min(time), max(time) FROM fields GROUP BY 2 ORDER BY 2
@@ -100,8 +103,9 @@ export class PgIndexStore {
   /** Forgets what is indexed of a ledger; the indexer then starts over. What is known of producers stays. */
   async reset(ledger: Ledger): Promise<void> {
     await withTransaction(this.pool, async (client) => {
-      await client.query('UPDATE index_cursors SET indexed_size = 0 WHERE ledger_id = $1', [ledger.ledgerId]);
+      await client.query('UPDATE index_cursors SET indexed_size = 0, subjects_from = 0 WHERE ledger_id = $1', [ledger.ledgerId]);
       await client.query('DELETE FROM event_index WHERE ledger_id = $1', [ledger.ledgerId]);
+      await client.query('DELETE FROM event_subjects WHERE ledger_id = $1', [ledger.ledgerId]);
       await client.query('DELETE FROM event_index_blocks WHERE ledger_id = $1', [ledger.ledgerId]);
     });
   }
