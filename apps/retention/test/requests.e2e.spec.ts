@@ -80,7 +80,7 @@ describe('whoever has an account', () => {
     const { userId } = person.account;
     const { requestId } = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
     await settled(person, requestId, 'waiting');
-    const explained = async () => wanted(await admin.get(`/v1/organizations/home/retention/explain?type=session&id=s1&class=security&subject=${userId}&created=2020-01-01T00:00:00Z`), 200).json as unknown as RetentionOutcome;
+    const explained = async () => wanted(await admin.get(`/v1/organizations/home/retention/explain?type=session&id=s1&class=security&subject=${userId}&created=2020-01-01T00:00:00Z&closed=2020-02-01T00:00:00Z`), 200).json as unknown as RetentionOutcome;
     const shown = async () => wanted(await person.browser.get('/v1/account/privacy'), 200).json as { isRestricted: boolean; restriction?: { since: string; liftsAt?: string; reason?: string } };
     expect(await explained()).toMatchObject({ verdict: 'held', reasons: [{ code: 'SUBJECT_RESTRICTED', id: requestId }, {}] });
     expect((await admin.post('/v1/privacy/requests', { kind: 'delete', tenant: 'system', subject: userId })).json.code).toBe('SUBJECT_RESTRICTED');
