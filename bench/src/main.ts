@@ -14,6 +14,10 @@ import { measureRules, readRulesOptions, RULES_USAGE } from './retention/bench.j
 import { readOptions, USAGE, type RunOptions } from './options.js';
 import { appendRecord, describeHardware, describeMachine, memoryFileSystem, recordText, type MeasuredStack } from './record.js';
 import { startStack, type BenchStack } from './stack.js';
+import { SweepBench } from './sweep/bench.js';
+import { sweepTable } from './sweep/figures.js';
+import { readSweepOptions, SWEEP_USAGE } from './sweep/options.js';
+import { startSweepStack, type SweepStack } from './sweep/stack.js';
 import { rounded } from './table.js';
 
 const startMs = performance.now();
@@ -78,6 +82,21 @@ function identityRun(args: readonly string[]): Run<IdentityStack> {
       const bench = new IdentityBench(stack, options.scale, say);
       await bench.run();
       return { figures: bench.figures, table: identityTable(bench.figures), rounds: bench.rounds };
+    },
+  };
+}
+
+function sweepRun(args: readonly string[]): Run<SweepStack> {
+  const options = readSweepOptions(args);
+  return {
+    command: 'npm run bench -- sweep',
+    starting: 'key service, identity, retention, ledger, an edge and a producer',
+    options,
+    start: startSweepStack,
+    measure: async (stack) => {
+      const bench = new SweepBench(stack, options.scale, say);
+      await bench.run();
+      return { figures: bench.figures, table: sweepTable(bench.figures), rounds: bench.rounds };
     },
   };
 }
@@ -152,5 +171,6 @@ function rulesToEnd(args: readonly string[]): never {
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'keys') await runToEnd(() => keysRun(rest), KEYS_USAGE);
 else if (first === 'identity') await runToEnd(() => identityRun(rest), IDENTITY_USAGE);
+else if (first === 'sweep') await runToEnd(() => sweepRun(rest), SWEEP_USAGE);
 else if (first === 'retention-rules') rulesToEnd(rest);
 else await runToEnd(() => ledgerRun(process.argv.slice(2)), USAGE);

@@ -64,7 +64,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const verdictSender = sendVerdicts(parts, system);
   const bodySealer = sealLeftBodies(parts);
   const rotation = rotateKept(parts);
-  const holder = await openHolder(parts);
+  const holder = await openHolder(parts, () => intake.backlogBytes > BUSY_BACKLOG_BYTES);
   const persons = openPersons(parts);
   await persons.start();
   await app.listen(config.httpPort, config.httpHost);

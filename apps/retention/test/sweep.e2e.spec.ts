@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyCertificate } from '@countersign/certificates';
 import { deletionList, deletionStatementSchema } from '@countersign/contracts';
 import type { Event } from '@countersign/chain';
+import { publishIntake } from '@countersign/bus';
 import { HolderFault } from '@countersign/holder';
 import type { Hold } from '@countersign/retention-rules';
 import { OrderRows } from '../src/sweep/order-rows.js';
@@ -185,6 +186,28 @@ describe('the ledger', () => {
     const [taken] = await stand.sql<{ entry: string }>('ledger', `SELECT encode(entry, 'escape') AS entry FROM entries WHERE encode(entry, 'escape') LIKE '%"id":"' || $1 || '"%'`, [orderId]);
     expect(taken!.entry).toContain('"type":"ledger.parts.destruction-recalled"');
     expect(await stand.sql('ledger', 'SELECT state FROM retention_orders WHERE order_id = $1', [orderId])).toEqual([{ state: 'expired' }]);
+  });
+});
+
+describe('sign-in records and refused events', () => {
+  it('are swept by their policies, each certified; what is not due stays', async () => {
+    stand.policies = [
+      { id: 'devices', version: 1, type: 'sign-in-device', dispose: { after: { days: 180 }, action: 'delete' } },
+      { id: 'refused', version: 1, type: 'quarantined-event', dispose: { after: { days: 30 }, action: 'delete' } },
+    ];
+    await stand.sql('identity', `INSERT INTO devices (token_hash, user_id, known_at) SELECT rpad('d' || n, 43, '-'), 'user-' || n, now() - n * interval '100 days' FROM generate_series(1, 3) n`);
+    // Both refused, one of them long ago.
+    for (const id of ['none', 'neither']) await publishIntake(stand.services, 'intake.shop.acme', JSON.stringify([{ ...events(1)[0]!, id }]), { timeoutMs: 5_000 });
+    const refused = () => stand.sql<{ id: string }>('ledger', `SELECT quarantine_id AS id FROM quarantine WHERE tenant = 'acme' ORDER BY 1`);
+    await until(async () => (await refused()).length === 2);
+    const [old, young] = await refused();
+    await stand.sql('ledger', `BEGIN; SET LOCAL session_replication_role = replica; UPDATE quarantine SET received_at = now() - interval '31 days' WHERE quarantine_id = ${old!.id}; COMMIT`);
+    const before = (await orders()).length;
+    expect(await stand.sweeper().sweep()).toMatchObject({ resources: 3, failures: 0 });
+    expect(await refused()).toEqual([young]);
+    expect(await stand.sql('identity', 'SELECT user_id FROM devices')).toEqual([{ user_id: 'user-1' }]);
+    const given = (await orders()).slice(before);
+    expect(given.map(({ certificate }) => deletionStatementSchema.parse(verifyCertificate(certificate!, [stand.vkey!]).statement).type).sort()).toEqual(['quarantined-event', 'sign-in-device']);
   });
 });
 

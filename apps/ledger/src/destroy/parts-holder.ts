@@ -6,7 +6,9 @@ import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
 import type { PgReadStore } from '../store/pg-read-store.js';
 import { AfterList } from './after-list.js';
+import type { FairShare } from './fair-share.js';
 import type { PartClasses } from './part-class.js';
+import { ENTRIES_LOCK } from './reclaiming.js';
 import type { StatementRows } from './statement-rows.js';
 import { orderedEvent, recalledEvent, type DestructionRecords } from './statements.js';
 import { storedParts, type StoredParts } from './stored-parts.js';
@@ -23,6 +25,9 @@ export interface PartsHolderOptions {
   readonly classes: PartClasses;
   readonly statements: StatementRows;
   readonly records: DestructionRecords;
+  readonly share: FairShare;
+  /** Told of how many entries parts go, shortly before that is committed. */
+  readonly onDestroyed: (entries: number) => void;
 }
 
 export interface PreparedParts {
@@ -54,10 +59,11 @@ export class PartsHolder {
 
   /** States what is to go, and waits until that is signed. */
   async prepare(order: HeldOrder): Promise<PreparedParts> {
-    const { statements, records } = this.options;
+    const { statements, records, share } = this.options;
+    await share.turn();
     const ledger = await this.options.read.ledger(order.tenant);
     if (ledger === undefined) throw new HolderFault('REQUEST_MALFORMED', 'there is no such ledger', 'tenant');
-    const { taken, spoken } = await this.#take(ledger, order);
+    const { taken, spoken } = await share.work(() => this.#take(ledger, order));
     if (spoken.ranges.length === 0) return { ledger, taken };
     const event = orderedEvent(order, { parts: ['data', 'personal'], ...spoken });
     const stated = await statements.keep(order.orderId, { ledger, event }, order.expiresAt);
@@ -69,7 +75,24 @@ export class PartsHolder {
   }
 
   /** All that was stated, or nothing: then the statement is left behind, and taken back by whoever settles statements. */
-  async carryOut(client: PoolClient, { orderId }: HeldOrder, { ledger: { ledgerId }, taken }: PreparedParts): Promise<Carried> {
+  async carryOut(client: PoolClient, { orderId }: HeldOrder, prepared: PreparedParts): Promise<Carried> {
+    await client.query('SELECT pg_advisory_xact_lock_shared($1)', [ENTRIES_LOCK]);
+    const carried = await this.options.share.work(() => this.#destroy(client, orderId, prepared));
+    if (carried.done.length > 0) this.options.onDestroyed(prepared.taken.reduce((sum, { going }) => sum + going.length, 0));
+    return carried;
+  }
+
+  /** What was stated and did not happen is taken back, or a part that somebody takes away later would pass for destroyed. Safe to repeat. */
+  async takeBack(orderId: string, at: string): Promise<void> {
+    const { statements, records } = this.options;
+    const stated = await statements.find(orderId);
+    if (stated === undefined) return;
+    // Counts wherever it stands: also when the statement itself comes to the ledger later.
+    await records.record(stated.ledger, recalledEvent(stated.ledger.tenant, orderId, at));
+    await statements.forget(orderId);
+  }
+
+  async #destroy(client: PoolClient, orderId: string, { ledger: { ledgerId }, taken }: PreparedParts): Promise<Carried> {
     // Taken by another order meanwhile, or looked at anew.
     if (!(await areThere(client, ledgerId, taken))) return { done: [], items: 0 };
     let items = 0;
@@ -83,16 +106,6 @@ export class PartsHolder {
     const done = taken.filter(({ going }) => going.length > 0).map(({ id }) => id);
     if (done.length > 0) await this.options.statements.forget(orderId, client);
     return { done, items };
-  }
-
-  /** What was stated and did not happen is taken back, or a part that somebody takes away later would pass for destroyed. Safe to repeat. */
-  async takeBack(orderId: string, at: string): Promise<void> {
-    const { statements, records } = this.options;
-    const stated = await statements.find(orderId);
-    if (stated === undefined) return;
-    // Counts wherever it stands: also when the statement itself comes to the ledger later.
-    await records.record(stated.ledger, recalledEvent(stated.ledger.tenant, orderId, at));
-    await statements.forget(orderId);
   }
 
   async #take(ledger: Ledger, { resources, except }: HeldOrder): Promise<Pick<Taking, 'taken' | 'spoken'>> {

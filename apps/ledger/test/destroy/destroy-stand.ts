@@ -6,6 +6,8 @@ import { createPool } from '@countersign/postgres';
 import { LedgerHolder } from '../../src/destroy/ledger-holder.js';
 import { readPartClasses } from '../../src/destroy/part-class.js';
 import { PartsHolder } from '../../src/destroy/parts-holder.js';
+import { FairShare } from '../../src/destroy/fair-share.js';
+import { Reclaiming } from '../../src/destroy/reclaiming.js';
 import { StatementSettling } from '../../src/destroy/settling.js';
 import { StatementRows } from '../../src/destroy/statement-rows.js';
 import type { DestructionRecords } from '../../src/destroy/statements.js';
@@ -25,6 +27,8 @@ export class DestroyStand {
   readonly holder: LedgerHolder;
   readonly failures: unknown[] = [];
   readonly settling: StatementSettling;
+  readonly reclaiming: Reclaiming;
+  #destroyed = 0;
   /** Awaited before an event of the ledger's own is on record. */
   stating: () => Promise<unknown> = () => Promise.resolve();
   /** Awaited when a statement is on record, before anything goes. */
@@ -38,6 +42,13 @@ export class DestroyStand {
   ) {
     const read = new PgReadStore(fixture.reader);
     const statements = new StatementRows(eraser);
+    const share = new FairShare(() => false);
+    const takeDestroyed = (): number => {
+      const taken = this.#destroyed;
+      this.#destroyed = 0;
+      return taken;
+    };
+    this.reclaiming = new Reclaiming({ eraser, share, takeDestroyed });
     const records: DestructionRecords = {
       record: async (_ledger, event) => {
         await this.stating();
@@ -46,7 +57,7 @@ export class DestroyStand {
       },
     };
     const stretches = new Stretches({ reader: fixture.reader, eraser, classes, lookingMs, maxAgeMs: 0, now: () => new Date() });
-    const parts = new PartsHolder({ reader: fixture.reader, read, stretches, classes, statements, records });
+    const parts = new PartsHolder({ reader: fixture.reader, read, stretches, classes, statements, records, share, onDestroyed: (entries) => void (this.#destroyed += entries) });
     this.holder = new LedgerHolder(parts, fixture.reader);
     this.orders = new Orders(eraser, this.holder);
     this.settling = new StatementSettling({ statements, parts, orders: this.orders, onError: (error) => this.failures.push(error) });

@@ -93,6 +93,35 @@ describe('parts of audit events', () => {
   });
 });
 
+describe('the space of destroyed parts', () => {
+  it('comes back: rows of the last pages move before them, unchanged, and the file ends earlier', async () => {
+    const large = await DestroyStand.open();
+    try {
+      // The second half has parts that stay.
+      await large.append(makeEvents('acme', 4_096, () => ({ type: 'identity.session.created', data: { text: 'x'.repeat(700) } })));
+      await large.append(makeEvents('acme', 1_024, () => ({ type: 'identity.note.added', data: { text: 'x'.repeat(700) } })));
+      const pages = async (): Promise<number> => Number((await large.fixture.admin.query<{ n: string }>(`SELECT pg_relation_size('entries') / 8192 AS n`)).rows[0]!.n);
+      const before = await pages();
+      await large.destroy((await large.list()).filter(({ class: one }) => one === 'security'));
+      expect(await pages()).toBeGreaterThan(before);
+      const rows = async (): Promise<unknown> => (await large.fixture.admin.query(`SELECT md5(string_agg(e::text, ',' ORDER BY leaf_index)) FROM entries e`)).rows[0];
+      const content = await rows();
+      const done: string[] = [];
+      for (let idle = 0; idle < 2; ) {
+        done.push((await large.reclaiming.round()).done);
+        idle = done.at(-1) === 'nothing' ? idle + 1 : 0;
+        expect(done.length).toBeLessThan(40);
+      }
+      expect(done).toContain('moved');
+      expect(await pages()).toBeLessThan(before * 0.75);
+      expect(await rows()).toEqual(content);
+      expect(await large.verify()).toMatchObject({ verdict: 'intact' });
+    } finally {
+      await large.close();
+    }
+  });
+});
+
 describe('a crash between a statement and its order', () => {
   let other: DestroyStand;
   beforeAll(async () => {
