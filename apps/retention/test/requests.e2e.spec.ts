@@ -122,6 +122,7 @@ describe('whoever has an account', () => {
     const { email, userId } = person.account;
     const name = 'Wilhelmina Quillfeather-Ostrakova';
     wanted(await person.browser.ask('PATCH', '/v1/account/profile', { body: { name } }), 204);
+    for (const kind of ['correct', 'restrict', 'export']) wanted(await person.browser.post(`/v1/account/privacy/${kind}`, {}), 202);
     const { certificateUrl, requestId } = wanted(await person.browser.post('/v1/account/privacy/delete', {}), 202).json as unknown as SubjectRequestView & { certificateUrl: string };
     const { certificate, vkey } = await found('the certificate', async () => {
       const answer = await other.browser.get(certificateUrl);
@@ -133,6 +134,7 @@ describe('whoever has an account', () => {
     expect(said.scrubbed).toContainEqual({ holder: 'identity', type: 'account', class: 'contact', action: 'scrubbed', count: 1 });
     expect(said.kept.map(({ holder }) => holder).sort()).toEqual(['identity', 'ledger', 'retention']);
     expect(said.keys.map(({ tenant }) => tenant)).toContain('system');
+    await endedWith(userId, requestId);
     wanted(await person.browser.get('/v1/account/profile'), 401);
     expect((await person.browser.post('/v1/sign-in', { email, password: person.account.password })).status).toBe(401);
     for (const database of DATABASES) {
@@ -191,4 +193,15 @@ async function invited({ account: { email } }: Person): Promise<string> {
   const { browser } = stand.admin;
   wanted(await browser.post('/v1/organizations', { organization: 'guests', name: 'Guests' }), 204);
   return wanted(await browser.post('/v1/organizations/guests/invitations', { email }), 201).json['invitationId'] as string;
+}
+
+/** Whatever else somebody had asked for ends with him; asked for afterwards, an archive is refused, and no file is left. */
+async function endedWith(userId: string, erasure: string): Promise<void> {
+  const { browser } = stand.admin;
+  const { requestId } = wanted(await browser.post('/v1/privacy/requests', { kind: 'export', tenant: 'system', subject: userId }), 201).json as { requestId: string };
+  wanted(await browser.post(`/v1/privacy/requests/${requestId}/verify`, { how: 'a letter' }), 204);
+  const others = () => withClient(stand.stack.databaseUrl('retention'), async (client) => (await client.query<{ kind: string; state: string; reason: string }>('SELECT kind, state, reason FROM subject_requests WHERE subject = $1 AND request_id <> $2 ORDER BY kind', [userId, erasure])).rows);
+  await found('the archive is refused', async () => (await others()).every(({ state }) => state === 'refused') || undefined);
+  expect(await others()).toEqual(['correct', 'export', 'export', 'restrict'].map((kind) => ({ kind, state: 'refused', reason: 'the person was erased' })));
+  expect(await withClient(stand.stack.databaseUrl('retention'), async (client) => (await client.query('SELECT FROM files WHERE subject = $1', [userId])).rowCount)).toBe(0);
 }

@@ -107,6 +107,12 @@ export class ExportFiles {
     await this.#remove((await this.pool.query<{ file_id: string }>('SELECT file_id FROM files WHERE tenant = $1 AND subject = $2', [tenant, subject])).rows);
   }
 
+  /** Takes away what was written and may not be known; what is known stays. */
+  async discard(fileId: string): Promise<void> {
+    const { rowCount } = await this.pool.query('SELECT FROM files WHERE file_id = $1', [fileId]);
+    if (rowCount === 0) await this.store.remove(fileId);
+  }
+
   /** Those whose time is over. Returns their requests. */
   async removeEnded(now: Date, limit: number): Promise<string[]> {
     const { rows } = await this.pool.query<{ file_id: string; request_id: string }>('SELECT file_id, request_id FROM files WHERE until <= $1 ORDER BY until LIMIT $2', [now, limit]);

@@ -2,6 +2,7 @@ import { parseNote, parseVkey, sha256Hex } from '@countersign/chain';
 import { statementText, verifyCertificate } from '@countersign/certificates';
 import { erasureStatementSchema, type ErasureStatement, type HeldKey, type Kept } from '@countersign/contracts';
 import type { KeyClient } from '@countersign/key-client';
+import { RetentionFault } from '../domain/retention-fault.js';
 import type { Flows } from '../parts.js';
 import type { RequestRow } from '../store/request-rows.js';
 import { holdRules, rulesVersion } from '../sweep/rule-gate.js';
@@ -14,6 +15,9 @@ import type { Tombstone } from './tombstones.js';
 
 const REASON = 'request of the data subject';
 const RESTRICTED_REASON = 'you have asked since for it to be kept and not used; it is erased when that is over';
+/** Of other requests of somebody who was erased. */
+export const ERASED_REASON = 'the person was erased';
+
 /** Services have fetched, or are still to fetch, what they are to erase. */
 export class ErasureOutstanding extends Error {
   override readonly name = 'ErasureOutstanding';
@@ -48,6 +52,7 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
   }
   const { scrubbed, kept, keys } = await persons.scrub(person, row.request_id);
   const destroyed = await destroyKeys(flows.keyClient, uniqueKeys([...seen, ...keys]), row.request_id);
+  await endOthers(flows, row);
   await flows.files.removeOf(person);
   // Nobody waits for a service that does not come for its orders: what is ours is gone by now, and the certificate says what is when all is.
   const reported = await persons.eraseReported(person, uniqueKeys([...seen, ...keys]), { id: row.request_id, atMs: row.received_at.getTime() });
@@ -63,6 +68,19 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
     await client.query('DELETE FROM restrictions WHERE tenant = $1 AND subject = $2', [row.tenant, row.subject]);
   }));
 }
+
+/** What else the person has asked for has nothing left to be about; an export that is being written finds its request closed, and leaves no file. */
+async function endOthers(flows: Flows, { request_id, tenant, subject }: RequestRow): Promise<void> {
+  for (const other of await flows.requests.openOfPerson(tenant, subject)) {
+    if (other.request_id === request_id) continue;
+    await changeRequest(flows, other, { type: 'refuse', reason: ERASED_REASON }, bySelf(other.request_id, flows.now())).catch((error: unknown) => {
+      // Somebody else was faster.
+      if (!isClosedMeanwhile(error)) throw error;
+    });
+  }
+}
+
+export const isClosedMeanwhile = (error: unknown): boolean => error instanceof RetentionFault && error.code === 'SUBJECT_REQUEST_CLOSED';
 
 /** Whom a key service that was put back may have forgotten to have erased. */
 export async function destroyAgain({ keyClient }: Pick<Flows, 'keyClient'>, { requestId, tenant, subject }: Tombstone): Promise<void> {

@@ -26,8 +26,15 @@ export async function prepareExport(flows: Flows, row: RequestRow): Promise<void
   const person = { tenant: row.tenant, subject: row.subject };
   const madeAt = flows.now();
   const until = new Date(madeAt.getTime() + EXPORT_DAYS * DAY_MS);
-  const written = await flows.files.write(flows.newId(), row.request_id, person, until, zipStream(entriesOf(flows, row, madeAt), madeAt));
-  await changeRequest(flows, row, { type: 'prepare', bytes: written.bytes, digest: written.digest, untilMs: until.getTime() }, bySelf(row.request_id, flows.now(), written.keep));
+  const fileId = flows.newId();
+  try {
+    const written = await flows.files.write(fileId, row.request_id, person, until, zipStream(entriesOf(flows, row, madeAt), madeAt));
+    await changeRequest(flows, row, { type: 'prepare', bytes: written.bytes, digest: written.digest, untilMs: until.getTime() }, bySelf(row.request_id, flows.now(), written.keep));
+  } catch (error) {
+    // Nobody knows of it: its request was closed meanwhile, or could not be carried out.
+    await flows.files.discard(fileId);
+    throw error;
+  }
 }
 
 async function* entriesOf({ persons }: Flows, row: RequestRow, madeAt: Date): AsyncGenerator<ZipEntry> {

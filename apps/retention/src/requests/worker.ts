@@ -1,8 +1,9 @@
+import { FilesFault } from '@countersign/files';
 import { HolderFault } from '@countersign/holder';
 import type { Logger } from '@countersign/runtime';
 import type { Flows } from '../parts.js';
 import type { RequestRow } from '../store/request-rows.js';
-import { erase, ErasureOutstanding } from './erase.js';
+import { erase, ERASED_REASON, ErasureOutstanding, isClosedMeanwhile } from './erase.js';
 import { prepareExport } from './export.js';
 import { bySelf } from './because.js';
 import { changeRequest } from './request-store.js';
@@ -70,6 +71,13 @@ export class RequestWorker {
         await this.flows.requests.postpone(row);
         return;
       }
+      if (row.kind === 'export' && error instanceof FilesFault && error.code === 'FILE_MISSING') {
+        // No key of the person is there to write it under.
+        await changeRequest(this.flows, row, { type: 'refuse', reason: ERASED_REASON }, bySelf(requestId, this.flows.now()));
+        return;
+      }
+      // Withdrawn, or its subject erased, while it was carried out.
+      if (isClosedMeanwhile(error)) return;
       // The request's id is opaque; whose it is, the log is not told.
       this.log.warn({ err: error, requestId, kind: row.kind }, 'a request of a data subject failed, it is tried again');
       await this.flows.requests.postpone(row);

@@ -53,6 +53,10 @@ export class RequestRows {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE r.tenant = $1 AND r.subject = $2 ORDER BY r.received_at DESC LIMIT $3`, [tenant, subject, OWN_MAX])).rows;
   }
 
+  async openOfPerson(tenant: string, subject: string): Promise<RequestRow[]> {
+    return (await this.pool.query<RequestRow>(`${SQL} WHERE r.tenant = $1 AND r.subject = $2 AND r.closed_at IS NULL`, [tenant, subject])).rows;
+  }
+
   async page(isOpen: boolean, after: string, limit: number): Promise<RequestRow[]> {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE (r.closed_at IS NULL) = $1 AND r.request_id > $2 ORDER BY r.request_id LIMIT $3`, [isOpen, after, limit])).rows;
   }
