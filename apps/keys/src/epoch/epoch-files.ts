@@ -10,6 +10,8 @@ import type { RootKeyProvider } from '../root/root-key-provider.js';
 const NAME = /^epoch-(\d{8})\.key$/;
 const NUMBER_CHARS = 8;
 const KEY_BYTES = 32;
+/** What a destroyed file is overwritten with; JSON holds none. */
+const ERASED = '\0';
 /** What epoch keys belong to, as the root key's provider is told. */
 const OWNER = 'keys_subjects';
 
@@ -88,12 +90,13 @@ export class EpochFiles {
   }
 
   async #read(epoch: number): Promise<string> {
-    try {
-      return await readFile(this.#path(epoch), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new EpochKeyMissing(epoch);
+    const text = await readFile(this.#path(epoch), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') throw new EpochKeyMissing(epoch);
       throw error;
-    }
+    });
+    // Being destroyed: overwritten, and not yet removed.
+    if (text.includes(ERASED)) throw new EpochKeyMissing(epoch);
+    return text;
   }
 
   #path(epoch: number): string {
