@@ -7,7 +7,7 @@ import { isCommandDone, isOutcomeOpen } from '../src/http/problem.js';
 
 const MADE: KeptAnswer = { status: 201, body: '{"id":1}', type: 'application/json' };
 const POLL_MS = 5;
-const SHORT: IdempotencyTimes = { ...IDEMPOTENCY_TIMES, underWayMs: 30 };
+const SHORT: IdempotencyTimes = { ...IDEMPOTENCY_TIMES, underWayMs: 1_500 };
 
 let run = 0;
 /** Of nobody else's: a store may be shared. */

@@ -167,7 +167,7 @@ export function versionOf(key: Key | undefined, version: number): KeyVersion {
  * Why the key must be rotated before it is leased for `leaseUses` more encryptions, if it must. The limit of the
  * algorithm (NIST SP 800-38D §8.3) holds whatever the policy says.
  */
-export function rotationDue(key: Key, nowMs: number, usesLeased: number, leaseUses: number): RotationReason | undefined {
+export function rotationDue(key: Key, nowMs: number, usesLeased: number, leaseUses: number): 'age' | 'uses' | undefined {
   const active = key.versions.findLast(({ state }) => state === 'active');
   if (active === undefined) return undefined;
   if (usesLeased + leaseUses >= KEY_USES_MAX) return 'uses';

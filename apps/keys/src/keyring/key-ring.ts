@@ -6,7 +6,7 @@ import { EventStoreFault, type Cause, type EventStore } from '@countersign/event
 import type { PoolClient } from '@countersign/postgres';
 import { LRUCache } from 'lru-cache';
 import { keyIdOf, nextKeyId } from '../domain/key-id.js';
-import { activeVersion, type Key, type KeyCommand, type KeyKind, type KeyName, type RotationPolicy, type RotationReason } from '../domain/key.js';
+import { activeVersion, type Key, type KeyCommand, type KeyKind, type KeyName, type RotationPolicy } from '../domain/key.js';
 import { keyAggregate, keyStreamId } from '../domain/key-aggregate.js';
 import { KeysFault } from '../domain/keys-fault.js';
 import type { RootKeyProvider } from '../root/root-key-provider.js';
@@ -41,6 +41,9 @@ interface Wrapping {
   /** When the database was last asked whether it still is the active one; monotonic. */
   readonly askedMs: number;
 }
+
+/** Somebody asks for it; or a version, named by its key id, was found due. */
+type WhyRotate = { readonly reason: 'asked'; readonly commandId?: string | undefined } | { readonly reason: 'age' | 'uses'; readonly due: string };
 
 interface Carrying {
   readonly material?: Material | undefined;
@@ -80,12 +83,19 @@ export class KeyRing {
 
   /**
    * A new version becomes the active one; the older ones only decrypt from then on. Of several who ask for one at once each
-   * gets his own; who rotates for age or uses is content with the version of whoever was faster. Throws KEYS_OVERLOADED.
+   * gets his own; who rotates for age or uses names the version that he found due, and is content with that of whoever was faster.
+   * Throws KEYS_OVERLOADED.
    */
-  async rotate(name: KeyName, kind: KeyKind, reason: RotationReason, cause: Cause, commandId?: string): Promise<Key> {
+  async rotate(name: KeyName, kind: KeyKind, why: WhyRotate, cause: Cause): Promise<Key> {
+    const { reason } = why;
+    const commandId = why.reason === 'asked' ? why.commandId : undefined;
     for (let triesLeft = ROTATE_TRIES_MAX; ; triesLeft--) {
       const key = await this.load(name);
       const active = activeVersion(key);
+      if (why.reason !== 'asked' && active.keyId !== why.due) {
+        if (kind === 'tenant') this.#forget(name.tenant);
+        return key!;
+      }
       const keyId = nextKeyId(active.keyId, active.version + 1);
       const material = await this.#make(name, kind, keyId);
       try {
@@ -167,7 +177,7 @@ export class KeyRing {
     let active = activeVersion(await this.ensure(name, 'tenant', SELF));
     if (known?.keyId === active.keyId && hasRoom(known)) return known;
     if (!(await leaseUses(this.deps.rows.pool, active.keyId, WRAP_LEASE_USES, KEY_USES_MAX))) {
-      active = activeVersion(await this.rotate(name, 'tenant', 'uses', SELF));
+      active = activeVersion(await this.rotate(name, 'tenant', { reason: 'uses', due: active.keyId }, SELF));
       if (!(await leaseUses(this.deps.rows.pool, active.keyId, WRAP_LEASE_USES, KEY_USES_MAX))) throw new KeysFault('KEY_EXHAUSTED', 'the tenant key has no use left');
     }
     const bytes = await this.bytes(active.keyId);

@@ -62,7 +62,7 @@ async function leaseActive(deps: DataKeyDependencies & { readonly blocks: LeaseB
     const uses = leases * lease.usesMax;
     const due = rotationDue(key, deps.now(), usesLeased, uses);
     if (due !== undefined) {
-      await ring.rotate(name, key.kind, due, causeOf(asker));
+      await ring.rotate(name, key.kind, { reason: due, due: keyId }, causeOf(asker));
       continue;
     }
     // Counted before they are handed out: what a process had in stock is lost with it, and nothing is used that was not counted.

@@ -27,7 +27,7 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
       const kind = (await ring.load(name))?.kind;
       if (kind === undefined) throw new KeysFault('KEY_UNKNOWN', 'there is no such key', { field: 'purpose' });
       if (kind === 'signing') throw new KeysFault('KEY_IN_USE', 'a log keeps its signing keys: whoever verifies it knows them', { field: 'purpose' });
-      const { keyId, version } = activeVersion(await ring.rotate(name, kind, 'asked', causeOf(asker), asker.nonce));
+      const { keyId, version } = activeVersion(await ring.rotate(name, kind, { reason: 'asked', commandId: asker.nonce }, causeOf(asker)));
       deps.rotated(name);
       return { result: { keyId, version } };
     },
@@ -58,14 +58,13 @@ export function lifecycleHandlers(deps: LifecycleDependencies): Pick<Handlers, '
  */
 export async function carryOutDue({ ring, rows, now, rotated }: Omit<LifecycleDependencies, 'holders'>, cause: Parameters<KeyRing['execute']>[2]): Promise<void> {
   const failures: unknown[] = [];
-  for (const { tenant, purpose } of await rows.due(new Date(now()), DUE_A_ROUND_MAX)) {
-    const name = { tenant, purpose };
+  for (const { name, active } of await rows.due(new Date(now()), DUE_A_ROUND_MAX)) {
     try {
       const key = await ring.load(name);
       if (key === undefined) continue;
       if (key.destroyAtMs !== undefined && key.destroyAtMs <= now()) await ring.execute(name, { type: 'destroy', atMs: now() }, cause);
-      else {
-        await ring.rotate(name, key.kind, isOlderThanPolicy(key, now()) ? 'age' : 'uses', cause);
+      else if (active !== undefined) {
+        await ring.rotate(name, key.kind, { reason: isOlderThanPolicy(key, now()) ? 'age' : 'uses', due: active }, cause);
         rotated(name);
       }
     } catch (error) {

@@ -118,13 +118,14 @@ export class KeyRows {
     return (await this.#views(rows))[0];
   }
 
-  /** Keys whose rotation or destruction is due by `now`: ends first, at most `limit`. */
-  async due(now: Date, limit: number): Promise<KeyName[]> {
-    const { rows } = await this.pool.query<KeyName>(
-      `SELECT k.tenant, k.purpose FROM keys AS k WHERE k.destroy_at <= $1 OR ${ROTATION_DUE} ORDER BY k.destroy_at NULLS LAST LIMIT $2`,
+  /** Keys whose rotation or destruction is due by `now`, with the active version that is: ends first, at most `limit`. */
+  async due(now: Date, limit: number): Promise<{ readonly name: KeyName; readonly active: string | undefined }[]> {
+    const { rows } = await this.pool.query<{ tenant: string; purpose: string; active: string | null }>(
+      `SELECT k.tenant, k.purpose, (SELECT v.key_id FROM key_versions AS v WHERE v.tenant = k.tenant AND v.purpose = k.purpose AND v.state = 'active') AS active
+         FROM keys AS k WHERE k.destroy_at <= $1 OR ${ROTATION_DUE} ORDER BY k.destroy_at NULLS LAST LIMIT $2`,
       [now, limit],
     );
-    return rows;
+    return rows.map(({ tenant, purpose, active }) => ({ name: { tenant, purpose }, active: active ?? undefined }));
   }
 
   /** How many keys should have been rotated by `now` and are not. */
