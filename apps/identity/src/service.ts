@@ -78,7 +78,7 @@ import { UserRows } from './store/user-rows.js';
 
 const ID_BYTES = 16;
 /** Before requests are answered retention is asked once: while it is away nobody waits for longer. */
-const RETENTION_MS_MAX = 10_000;
+const RETENTION_MS_MAX = 3_000;
 const USER_AGENT = 'countersign-identity';
 
 export interface RunningIdentity {
@@ -129,7 +129,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   await ensureHome(flows);
   await revocations.start();
   const holders = await startHolders(parts, flows, now);
-  // Before the first request: nobody who was erased may come in because the database was put back.
+  // Before the first request: nobody who was erased may come in because the database was put back. Until retention has told, keys tell.
   await erasures.start(letGoAgain(flows, parts.pool, now));
   await receiver.start();
   mailRelay.start();

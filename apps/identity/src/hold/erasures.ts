@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetentionContext } from '@countersign/contracts';
 import type { RetentionClient } from '@countersign/retention-client';
 import type { Logger } from '@countersign/runtime';
@@ -9,6 +10,8 @@ import type { UserRows } from '../store/user-rows.js';
 
 const ROUND_MS = 30_000;
 const RETRY_MS = 1_000;
+/** Retention may be starting too, or be away: nobody who was erased comes in meanwhile, so there is nothing to wait longer for. */
+const FIRST_LOOK_MS_MAX = 1_000;
 
 export interface ErasuresDependencies {
   readonly rows: ErasureRows;
@@ -33,23 +36,26 @@ export class Erasures {
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
+  readonly #stopping = Promise.withResolvers<never>();
   #letGo: LetGo = async () => undefined;
   readonly #gauge: Gauge;
 
   constructor(private readonly deps: ErasuresDependencies) {
     this.#gauge = new Gauge({ name: 'countersign_identity_erasures_current', help: '1 once retention has told which persons were erased; 0: each is looked up with the key service', registers: [deps.registry] });
     this.#gauge.set(0);
+    this.#stopping.promise.catch(() => undefined);
   }
 
-  /** Looks once before it resolves, and from then on. */
+  /** Looks at once, and from then on. Resolves when retention has told everything, or is not heard of for a second. */
   async start(letGo: LetGo): Promise<void> {
     this.#letGo = letGo;
-    await this.#round();
+    await Promise.race([this.#round(), sleep(FIRST_LOOK_MS_MAX, undefined, { ref: false })]);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    this.#stopping.reject(new Error('identity stops'));
     await this.#looking;
   }
 
@@ -71,7 +77,7 @@ export class Erasures {
   #round(): Promise<void> {
     this.#looking = this.look()
       .catch((error: unknown) => {
-        if (!this.#isWarned) this.deps.log.warn({ err: error }, 'retention does not tell who was erased; until it does, everybody is looked up with the key service');
+        if (!this.#isWarned && !this.#isStopped) this.deps.log.warn({ err: error }, 'retention does not tell who was erased; until it does, everybody is looked up with the key service');
         this.#isWarned = true;
       })
       .finally(() => {
@@ -86,7 +92,8 @@ export class Erasures {
   async look(): Promise<void> {
     const { rows, retention, tenant, log } = this.deps;
     for (let after = await rows.place(), isLast = false; !isLast && !this.#isStopped; ) {
-      const page = await retention.ask('erasure-list', contextOf('erasures'), { after });
+      // Whoever stops does not wait for an answer that may never come.
+      const page = await Promise.race([retention.ask('erasure-list', contextOf('erasures'), { after }), this.#stopping.promise]);
       for (const { requestId, subject } of await rows.forgotten(page.erasures.filter((one) => one.tenant === tenant))) {
         this.#isCurrent = false;
         await this.#letGo(requestId, subject);
