@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Event } from '@countersign/chain';
 import { Indexer, restMsAfter, type IndexerDependencies } from '../src/search/indexer.js';
 import { CLOSED } from '../src/search/open-parts.js';
+import { PART_CLASSES_DEFAULT } from '../src/destroy/part-class.js';
 import { PersonEntries } from '../src/search/person-entries.js';
 import { PgIndexStore } from '../src/store/pg-index-store.js';
 import { PgProducers, PRODUCER_LIMITS_DEFAULT } from '../src/store/pg-producers.js';
@@ -171,7 +172,7 @@ describe('what is recorded of one person', () => {
   const acts = (n: number): Partial<Event> => ({ ...personal(n), actor: { type: 'user', id: n % 11 === 0 ? 'anna' : `u-${n}` }, resource: n % 13 === 0 ? { type: 'user', id: 'anna' } : undefined });
   const hers = (from: number, count: number): number[] => Array.from({ length: count }, (_, n) => n).filter((n) => n % 7 === 0 || n % 11 === 0 || n % 13 === 0).map((n) => from + n);
   const entriesOf = async (limit: number): Promise<number[]> => {
-    const persons = new PersonEntries(ledgers.reader, new PgReadStore(ledgers.reader), CLOSED);
+    const persons = new PersonEntries(ledgers.reader, new PgReadStore(ledgers.reader), CLOSED, PART_CLASSES_DEFAULT);
     const found: number[] = [];
     for (let after: string | undefined; ; ) {
       const { records, next } = await persons.export({ tenant: 'anyone', subject: 'anna', limit, ...(after === undefined ? {} : { after }) });

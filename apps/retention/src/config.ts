@@ -44,6 +44,8 @@ const schema = z.object({
   RETENTION_ERASURE_WAIT_SECONDS: count(0, 604_800).default(3_600),
   /** Between two sweeps over everything that is held. */
   RETENTION_SWEEP_SECONDS: count(1, 86_400).default(3_600),
+  /** Between two looks at what is due of requests, and at what holds have let go. */
+  RETENTION_LOOK_SECONDS: count(1, 3_600).default(30),
   RETENTION_ORDERS_PER_SECOND_MAX: count(1, 1_000).default(10),
   RETENTION_HTTP_HOST: z.string().default('127.0.0.1'),
   RETENTION_HTTP_PORT: count(0, 65_535).default(8084),
@@ -69,6 +71,7 @@ export function readConfig(env: Environment) {
     timeZone: config.RETENTION_TIME_ZONE,
     holidays: new Set(config.RETENTION_HOLIDAYS),
     sweepPauseMs: config.RETENTION_SWEEP_SECONDS * 1_000,
+    lookPauseMs: config.RETENTION_LOOK_SECONDS * 1_000,
     ordersPerSecondMax: config.RETENTION_ORDERS_PER_SECOND_MAX,
     httpHost: config.RETENTION_HTTP_HOST,
     httpPort: config.RETENTION_HTTP_PORT,

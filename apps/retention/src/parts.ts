@@ -7,6 +7,7 @@ import type { ExportFiles } from './files/export-files.js';
 import type { HandOuts } from './files/hand-outs.js';
 import type { PersonHolders } from './requests/person-holders.js';
 import type { Tombstones } from './requests/tombstones.js';
+import type { RemainderRows } from './store/remainder-rows.js';
 import type { RequestRows } from './store/request-rows.js';
 import type { RestrictionRows } from './store/restriction-rows.js';
 import type { PolicyRows } from './store/policy-rows.js';
@@ -24,6 +25,7 @@ export interface RequestFlows {
   readonly erasureWaitMs: number;
   readonly requests: RequestRows;
   readonly restrictions: RestrictionRows;
+  readonly remainders: RemainderRows;
   readonly persons: PersonHolders;
   readonly tombstones: Tombstones;
   readonly files: ExportFiles;

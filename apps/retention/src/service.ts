@@ -68,7 +68,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const flows: Flows = { ...stores, recall: sweep.recall, dryRuns: sweep.dryRuns, fetched: sweep.fetched };
   const worker = new RequestWorker(flows, log);
   wakes.wake = () => worker.wake();
-  const due = new DueWatch(flows, registry, log);
+  const due = new DueWatch(flows, registry, log, config.lookPauseMs);
   const incidents = openIncidents(parts, flows);
   const gathering = new Gathering(log);
   const service = new Answers({

@@ -10,6 +10,7 @@ import { withClient } from '@countersign/postgres';
 import yauzl from 'yauzl';
 import { found, Stand, type Person } from './fixture/stand.js';
 
+const HELD = 'a legal hold forbids erasing it; it is erased when the hold is over';
 const DATABASES = ['identity', 'ledger', 'retention', 'keys', 'keys_subjects'];
 let stand: Stand;
 beforeAll(async () => {
@@ -115,6 +116,48 @@ describe('whoever has an account', () => {
     const { requestId } = wanted(await person.browser.post('/v1/account/privacy/delete', {}), 202).json as unknown as SubjectRequestView;
     expect((await settled(person, requestId, 'held')).reason).toBe('a legal hold forbids erasing it; it is erased when the hold is over');
     wanted(await person.browser.get('/v1/account/privacy'), 200);
+  });
+
+  it('is erased but for what a hold covers, with the reason; that goes by itself once the hold and its announcement are over', async () => {
+    const [person, other] = [await stand.person(), await stand.person()];
+    const { email, userId } = person.account;
+    const retention = <T>(work: (client: Parameters<Parameters<typeof withClient>[1]>[0]) => Promise<T>): Promise<T> => withClient(stand.stack.databaseUrl('retention'), work);
+    const { holdId } = wanted(await stand.admin.browser.post('/v1/retention/holds', { matter: 'Case 8', scope: { types: ['session'] }, reason: 'a claim' }), 201).json as { holdId: string };
+    const { types } = wanted(await person.browser.get('/v1/account/privacy'), 200).json as { types: { type: string; onErasure: string; reason?: string }[] };
+    expect(types.find(({ type }) => type === 'session')).toMatchObject({ onErasure: 'kept', reason: HELD });
+    const { certificateUrl, requestId } = wanted(await person.browser.post('/v1/account/privacy/delete', {}), 202).json as unknown as SubjectRequestView & { certificateUrl: string };
+    const certificateOf = (request: (id: string) => boolean) => found('the certificate', async () => {
+      const answer = await other.browser.get(certificateUrl);
+      if (answer.status !== 200) return undefined;
+      const { certificate, vkey } = answer.json as unknown as { certificate: string; vkey: string };
+      const statement = verifyCertificate(certificate, [parseVkey(vkey)]).statement as unknown as ErasureStatement;
+      return request(statement.request) ? statement : undefined;
+    });
+    const first = await certificateOf((id) => id === requestId);
+    expect(first.scrubbed).toContainEqual(expect.objectContaining({ type: 'account', action: 'scrubbed' }));
+    expect(first.scrubbed.map(({ type }) => type)).not.toContain('session');
+    expect(first.kept).toContainEqual(expect.objectContaining({ holder: 'identity', type: 'session', reason: HELD }));
+    expect(first.kept.map(({ type }) => type)).toContain('subject-key');
+    expect(first.keys.some(({ tenant }) => tenant === 'system')).toBe(false);
+    const sessions = () => withClient(stand.stack.databaseUrl('identity'), async (client) => (await client.query('SELECT FROM sessions WHERE user_id = $1', [userId])).rowCount);
+    expect(await sessions()).toBeGreaterThan(0);
+    wanted(await person.browser.get('/v1/account/profile'), 401);
+    expect((await person.browser.post('/v1/sign-in', { email, password: person.account.password })).status).toBe(401);
+    // Released, and announced still: nothing goes on.
+    const released = (days: number) => retention(async (client) => {
+      await client.query(`UPDATE holds SET placed_at = now() - interval '30 days', release_asked_by = 'y', release_asked_at = now() - interval '29 days', released_by = 'x', released_at = now() - $2 * interval '1 day' WHERE hold_id = $1`, [holdId, days]);
+      await client.query('UPDATE erasure_remainders SET next_at = now() WHERE request_id = $1', [requestId]);
+    });
+    await released(1);
+    await found('it was looked at', () => retention(async (client) => (await client.query('SELECT FROM erasure_remainders WHERE request_id = $1 AND next_at > now()', [requestId])).rowCount === 1 || undefined));
+    expect(await sessions()).toBeGreaterThan(0);
+    await released(15);
+    const second = await certificateOf((id) => id !== requestId);
+    expect(second.scrubbed.map(({ type }) => type)).toContain('session');
+    expect(second.keys.some(({ tenant }) => tenant === 'system')).toBe(true);
+    expect(second.kept.map(({ type }) => type)).not.toContain('session');
+    expect(await sessions()).toBe(0);
+    expect(await retention(async (client) => (await client.query<{ n: string }>('SELECT count(*) AS n FROM erasure_remainders WHERE request_id = $1', [requestId])).rows[0]!.n)).toBe('0');
   });
 
   it('is erased: signed out for good, found in no database, and can prove it with a certificate', async () => {

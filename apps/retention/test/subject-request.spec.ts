@@ -2,8 +2,10 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import type { HeldType } from '@countersign/contracts';
+import { planErasure, type Hold, type HoldScope, type PersonsKind } from '@countersign/retention-rules';
 import { subjectRequestAggregate, type SubjectRequest, type SubjectRequestCommand } from '../src/domain/subject-request.js';
-import { heldReason, holdOver } from '../src/requests/hold-against.js';
+import { isFreed, isStopped, keptOf, remainderOf, toldTypes } from '../src/requests/erasure-plan.js';
 import { Tombstones } from '../src/requests/tombstones.js';
 
 const RECEIVED = Date.parse('2026-03-05T10:00:00Z');
@@ -95,25 +97,30 @@ describe('tombstones', () => {
   });
 });
 
-describe('a hold against an erasure', () => {
-  const persons = [{ tenant: 'acme', subject: 'user-1' }, { tenant: 'system', subject: 'person-1' }];
-  it.each([
-    ['names the person', undefined, { subjects: ['user-1'] }, true],
-    ['names the person as another ledger does', 'system', { subjects: ['person-1'] }, true],
-    ['names somebody else', undefined, { subjects: ['user-2'] }, false],
-    ['names somebody else in a query', 'acme', { query: 'subject:user-2|user-3* created<2026-01-01' }, false],
-    ['names them in a query', 'acme', { query: 'subject:user-*' }, true],
-    ['names nobody but those whom it is not about', 'acme', { query: '-subject:user-2' }, true],
-    ['names types, which may be theirs', 'acme', { types: ['session'] }, true],
-    ['is over everything of an organisation that knows them', 'acme', { everything: true as const }, true],
-    ['is over everything of one that does not', 'other', { everything: true as const }, false],
-  ])('%s', (_what, organization, scope, stands) => {
-    const hold = { id: 'h1', scope, placedMs: 0, ...(organization === undefined ? {} : { organization }) };
-    expect(holdOver([hold], persons)).toBe(stands ? hold : undefined);
+describe('an erasure and what holds keep of it', () => {
+  const key = { tenant: 'system', subject: 'user-1' };
+  const kind = (holder: string, type: string, count: number, isByKeys = false): PersonsKind => ({ holder, organization: 'acme', type, dataClass: 'security', subjects: ['user-1'], count, under: [key], isByKeys });
+  const KINDS = [kind('identity', 'session', 2), kind('identity', 'api-key', 0), kind('identity', 'passkey', 1), kind('ledger', 'audit-parts', 7, true)];
+  const under = (...scopes: HoldScope[]) => planErasure(KINDS, [key], scopes.map((scope, n) => ({ id: `h${String(n)}`, scope, placedMs: 0 })));
+
+  it('waits when nothing could go, and not when something can', () => {
+    expect([under(), under({ types: ['session'] }), under({ subjects: ['user-1'] }), under({ dataClasses: ['security'] }), under({ types: ['session', 'passkey'] })].map(isStopped)).toEqual([false, false, true, true, true]);
+    // Of somebody of whom nothing is known it is the key that a hold keeps, or nothing that it could keep.
+    expect([[], [{ id: 'h', scope: { subjects: ['user-1'] }, placedMs: 0 }]].map((holds) => isStopped(planErasure([], [key], holds)))).toEqual([false, true]);
   });
 
-  it('is told as what it is: over the person, or over kinds of data of which his cannot be told apart', () => {
-    const reasons = [{ subjects: ['user-1'] }, { query: 'subject:user-1' }, { types: ['session'] }].map((scope) => heldReason({ id: 'h1', scope, placedMs: 0 }));
-    expect(reasons.map((reason) => reason.includes('kinds of data'))).toEqual([false, false, true]);
+  it('is certified with what stays and why, and goes on when one of them can go', () => {
+    const plan = under({ types: ['session'] }, { types: ['audit-parts'] });
+    expect(keptOf(plan).map(({ holder, type, count, reason }) => [holder, type, count, reason.startsWith('a legal hold')])).toEqual([['identity', 'session', 2, true], ['ledger', 'audit-parts', 7, true], ['keys', 'subject-key', 1, false]]);
+    const left = remainderOf(plan)!;
+    expect(left.kinds.map(({ type }) => type)).toEqual(['session', 'audit-parts']);
+    const hold = (...types: string[]): Hold => ({ id: 'h', scope: { types }, placedMs: 0 });
+    expect([[hold('session', 'audit-parts')], [hold('session')], [hold('audit-parts')], [hold('passkey')], []].map((holds) => isFreed(left, holds))).toEqual([false, false, true, true, true]);
+    expect(remainderOf(under())).toBeUndefined();
+  });
+
+  it('is told the person before', () => {
+    const types = KINDS.filter(({ count }) => count > 0).map(({ holder, type, count }): HeldType => ({ holder, type, class: 'security', count, onErasure: 'deleted' }));
+    expect(toldTypes(types, under({ types: ['session'] })).map(({ type, onErasure, reason }) => [type, onErasure, reason?.slice(0, 12)])).toEqual([['session', 'kept', 'a legal hold'], ['passkey', 'deleted', undefined], ['audit-parts', 'kept', 'it can only ']]);
   });
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { heldIdSchema } from './holder.js';
+import { heldKeepSchema } from './holder-subjects.js';
 import { opaqueId, time } from './identity-shapes.js';
 import { tenantSchema } from './ledger-http.js';
 import type { RetentionOperationContract } from './retention.js';
@@ -9,7 +10,8 @@ import type { RetentionOperationContract } from './retention.js';
 /** Erasures of one page. */
 export const ERASURES_PAGE_MAX = 500;
 
-const erasureSchema = z.strictObject({ requestId: opaqueId, tenant: tenantSchema, subject: heldIdSchema, at: time });
+/** `keep`: types of the asker that a hold covered. */
+const erasureSchema = z.strictObject({ requestId: opaqueId, tenant: tenantSchema, subject: heldIdSchema, at: time, keep: heldKeepSchema.default([]) });
 export type BegunErasure = z.output<typeof erasureSchema>;
 
 export const RETENTION_ERASURE_OPERATIONS = {

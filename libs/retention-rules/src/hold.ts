@@ -29,7 +29,7 @@ export const isInForce = ({ placedMs, releasedMs }: Hold, atMs: number): boolean
 /** What resources a hold covers, ready to be asked often. Throws RetentionRulesFault QUERY_MALFORMED. */
 export function coverageOf({ organization, scope }: Pick<Hold, 'organization' | 'scope'>): Query {
   const { subjects, resources, types, dataClasses, createdFromMs, createdBeforeMs, query } = scope;
-  const asked: Query = query === undefined ? { fixed: undefined, anchors: [], rest: undefined } : parseQuery(query);
+  const asked: Query = query === undefined ? { fixed: undefined, anchors: [], rest: undefined, ofKinds: undefined } : parseQuery(query);
   const fixed: (Test | undefined)[] = [
     organization === undefined ? undefined : (resource) => resource.organization === organization,
     types && oneOf(types, ({ type }) => type),
@@ -41,13 +41,12 @@ export function coverageOf({ organization, scope }: Pick<Hold, 'organization' | 
     resources && { field: 'name', whole: new Set(resources.map(({ type, id }) => nameOf(type, id))), prefixes: [] },
     ...asked.anchors,
   ];
-  const rest: (Test | undefined)[] = [
+  const timed: (Test | undefined)[] = [
     createdFromMs === undefined ? undefined : ({ createdMs }) => createdMs >= createdFromMs,
     createdBeforeMs === undefined ? undefined : ({ createdMs, oldestMs = createdMs }) => oldestMs < createdBeforeMs,
-    asked.rest,
   ];
   const those = (tests: readonly (Test | undefined)[]): Test | undefined => all(tests.filter((test) => test !== undefined));
-  return { fixed: those(fixed), anchors: named.filter((anchor) => anchor !== undefined), rest: those(rest) };
+  return { fixed: those(fixed), anchors: named.filter((anchor) => anchor !== undefined), rest: those([...timed, asked.rest]), ofKinds: those([...timed, asked.ofKinds]) };
 }
 
 export function covers(hold: Pick<Hold, 'organization' | 'scope'>, resource: Resource): boolean {
@@ -55,14 +54,29 @@ export function covers(hold: Pick<Hold, 'organization' | 'scope'>, resource: Res
   return (fixed?.(resource) ?? true) && anchors.every((anchor) => anchorTest(anchor)(resource)) && (rest?.(resource) ?? true);
 }
 
-/** Whether a hold may cover something about a subject, of which nothing else is known. False is certain. */
-export function mayBeAbout(hold: Pick<Hold, 'organization' | 'scope'>, subject: string): boolean {
-  const named = coverageOf(hold).anchors.filter(({ field }) => field === 'subject');
-  return named.every(({ whole, prefixes }) => whole.has(subject) || prefixes.some((prefix) => subject.startsWith(prefix)));
+/** Things of one type and class, whose ids, ends and last uses nobody has asked for. */
+export interface Kind {
+  readonly organization: string;
+  readonly type: string;
+  readonly dataClass: string;
+  /** About whom they are, each about one of them. */
+  readonly subjects: readonly string[];
+  /** None was created before; undefined: nobody knows. */
+  readonly oldestMs?: number;
 }
 
-/** Whether a hold says whom it is about. */
-export const namesSubjects = (hold: Pick<Hold, 'organization' | 'scope'>): boolean => coverageOf(hold).anchors.some(({ field }) => field === 'subject');
+/** Whether a hold may cover one of these things, now or one that is added. False is certain. Throws RetentionRulesFault QUERY_MALFORMED. */
+export function mayCover(hold: Pick<Hold, 'organization' | 'scope'>, { organization, type, dataClass, subjects, oldestMs = -Infinity }: Kind): boolean {
+  const { fixed, anchors, ofKinds } = coverageOf(hold);
+  const may = (anchor: Anchor, thing: Resource): boolean => {
+    if (anchor.field === 'name') return [...anchor.whole].some((name) => name.startsWith(nameOf(type, '')));
+    return anchor.field === 'id' || anchorTest(anchor)(thing);
+  };
+  return subjects.some((subject) => {
+    const thing: Resource = { organization, type, id: '', dataClass, subject, createdMs: Infinity, oldestMs };
+    return (fixed?.(thing) ?? true) && anchors.every((anchor) => may(anchor, thing)) && (ofKinds?.(thing) ?? true);
+  });
+}
 
 function oneOf(values: readonly string[], read: (resource: Resource) => string): Test {
   const known = new Set(values);

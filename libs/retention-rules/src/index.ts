@@ -4,7 +4,8 @@
  */
 export { evaluate, type Erasure, type Matter } from './evaluate.js';
 export { RetentionRulesFault, type RetentionRulesFaultCode } from './fault.js';
-export { coverageOf, covers, isInForce, mayBeAbout, namesSubjects, type Hold, type HoldScope } from './hold.js';
+export { planErasure, type ErasurePlan, type KeyName, type PersonsKind } from './erasure-plan.js';
+export { coverageOf, covers, isInForce, mayCover, type Hold, type HoldScope, type Kind } from './hold.js';
 export type { Outcome, Reason, ReasonCode, Verdict } from './outcome.js';
 export { endOfPeriod, isAtLeast, isSamePeriod, type Period } from './period.js';
 export { appliesTo, explicitness, type Disposal, type Policy } from './policy.js';

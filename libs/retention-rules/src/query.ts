@@ -30,6 +30,8 @@ export interface Query {
   readonly fixed: Test | undefined;
   readonly anchors: readonly Anchor[];
   readonly rest: Test | undefined;
+  /** What of `rest` can be asked of things of which neither the id nor the end nor the last use is known. */
+  readonly ofKinds: Test | undefined;
 }
 
 const TEXTS: Readonly<Record<string, (resource: Resource) => string | undefined>> = {
@@ -56,7 +58,8 @@ export function parseQuery(text: string): Query {
   if (terms.length > QUERY_TERMS_MAX) throw malformed(`a query has at most ${QUERY_TERMS_MAX} terms`);
   const parts = terms.map((term, at) => partOf(term, at + 1));
   const those = (isFixed: boolean): Test | undefined => all(parts.flatMap(({ test, ...part }) => (test !== undefined && part.isFixed === isFixed ? [test] : [])));
-  return { fixed: those(true), anchors: parts.flatMap(({ anchor }) => anchor ?? []), rest: those(false) };
+  const ofKinds = all(parts.flatMap(({ test, isFixed, isOfKind = false }) => (test !== undefined && !isFixed && isOfKind ? [test] : [])));
+  return { fixed: those(true), anchors: parts.flatMap(({ anchor }) => anchor ?? []), rest: those(false), ofKinds };
 }
 
 /** Met when all are; undefined when there are none. */
@@ -68,6 +71,7 @@ export function all(tests: readonly Test[]): Test | undefined {
 /** One of the two. */
 interface Part {
   readonly isFixed: boolean;
+  readonly isOfKind?: boolean;
   readonly anchor?: Anchor;
   readonly test?: Test;
 }
@@ -77,7 +81,7 @@ function partOf(term: string, at: number): Part {
   if (field !== '') {
     const read = valuesOf(values.split('|'), at);
     if (not !== '-' && (field === 'subject' || field === 'id')) return { isFixed: false, anchor: { field, ...read } };
-    return { isFixed: field === 'type' || field === 'class', test: textTest(field, read, not === '-') };
+    return { isFixed: field === 'type' || field === 'class', isOfKind: field === 'subject', test: textTest(field, read, not === '-') };
   }
   const [, clock = '', operator, time = ''] = TIME_TERM.exec(term) ?? [];
   const ms = Date.parse(time);
@@ -86,6 +90,7 @@ function partOf(term: string, at: number): Part {
   const read = operator === '<' && clock === 'created' ? oldestOf : TIMES[clock]!;
   return {
     isFixed: false,
+    isOfKind: clock === 'created',
     test: (resource) => {
       const found = read(resource);
       return found !== undefined && (operator === '<' ? found < ms : found >= ms);

@@ -24,7 +24,7 @@ export interface ErasuresDependencies {
 }
 
 /** Lets go of somebody whose erasure this database has forgotten. */
-export type LetGo = (requestId: string, userId: string) => Promise<void>;
+export type LetGo = (requestId: string, userId: string, keep: readonly string[]) => Promise<void>;
 
 /**
  * Who was erased, although this database may have been put back from a snapshot in which he was not. Until retention has told everything that it knows,
@@ -94,9 +94,10 @@ export class Erasures {
     for (let after = await rows.place(), isLast = false; !isLast && !this.#isStopped; ) {
       // Whoever stops does not wait for an answer that may never come.
       const page = await Promise.race([retention.ask('erasure-list', contextOf('erasures'), { after }), this.#stopping.promise]);
+      const keeps = new Map(page.erasures.map(({ requestId, keep }) => [requestId, keep]));
       for (const { requestId, subject } of await rows.forgotten(page.erasures.filter((one) => one.tenant === tenant))) {
         this.#isCurrent = false;
-        await this.#letGo(requestId, subject);
+        await this.#letGo(requestId, subject, keeps.get(requestId) ?? []);
         log.info({ requestId }, 'an erasure that this database had forgotten was done again');
       }
       for (const requestId of await rows.untold()) {

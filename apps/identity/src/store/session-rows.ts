@@ -116,8 +116,8 @@ export async function endSession(client: PoolClient, sessionId: string, now: Dat
 }
 
 /** Ends all sessions of the user but `keptSessionId`, and forgets sign-ins that wait for a second factor. Returns how many. */
-export async function endSessions(client: PoolClient, userId: string, keptSessionId: string | undefined, now: Date): Promise<number> {
-  await client.query('DELETE FROM challenges WHERE user_id = $1', [userId]);
+export async function endSessions(client: PoolClient, userId: string, keptSessionId: string | undefined, now: Date, keepsChallenges = false): Promise<number> {
+  if (!keepsChallenges) await client.query('DELETE FROM challenges WHERE user_id = $1', [userId]);
   // Whoever is just signing in with what was true before is kept out too.
   await client.query('UPDATE users SET access = access + 1 WHERE user_id = $1', [userId]);
   const { rowCount } = await client.query('UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND session_id IS DISTINCT FROM $3', [userId, now, keptSessionId ?? null]);

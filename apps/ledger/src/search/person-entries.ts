@@ -1,8 +1,10 @@
-import type { HeldKey, HeldRecord, HeldType, HolderArgs, HolderResult, RecordedEvent } from '@countersign/contracts';
+import { decodeEntry } from '@countersign/chain';
+import type { DataClass, HeldKey, HeldKind, HeldRecord, HolderArgs, HolderResult, RecordedEvent } from '@countersign/contracts';
 import { PersonResponder, type SubjectHolder } from '@countersign/holder';
 import { withTransaction } from '@countersign/postgres';
 import type pg from 'pg';
 import type { Ledger } from '../append/head.js';
+import { classOfType, type PartClasses } from '../destroy/part-class.js';
 import type { ServiceParts } from '../service-parts.js';
 import type { EntryRecord, PgReadStore } from '../store/pg-read-store.js';
 import { LEDGER_SOURCE } from '../verify/verdict-event.js';
@@ -49,6 +51,7 @@ export class PersonEntries implements SubjectHolder {
     private readonly pool: pg.Pool,
     private readonly store: PgReadStore,
     private readonly opener: PartOpener,
+    private readonly classes: PartClasses,
     private readonly monotonicMs: () => number = () => performance.now(),
   ) {}
 
@@ -56,10 +59,10 @@ export class PersonEntries implements SubjectHolder {
     const found = await this.#find(subject, placeOf(after), STRETCH);
     if (found === undefined) return { types: [], keys: [] };
     const { ledger: { tenant }, records, next } = found;
-    const isUnderKey = records.some(({ entry }) => entry.includes(Buffer.from(underKey(subject))));
-    const types: HeldType[] = records.length === 0 ? [] : [{ holder: 'ledger', type: 'event', class: 'legal', count: records.length, onErasure: 'kept', reason: ENTRIES_KEPT }];
-    const keys: HeldKey[] = isUnderKey ? [{ tenant, subject }] : [];
-    return { types, keys, ...nextOf(next) };
+    const sealed = records.filter(({ entry }) => entry.includes(Buffer.from(underKey(subject))));
+    const keys: HeldKey[] = sealed.length > 0 ? [{ tenant, subject }] : [];
+    const events: HeldKind[] = records.length === 0 ? [] : [{ holder: 'ledger', type: 'event', class: 'legal', count: records.length, onErasure: 'kept', reason: ENTRIES_KEPT, tenant, under: [] }];
+    return { types: [...events, ...partKinds(tenant, sealed, this.classes).map((kind) => ({ ...kind, under: keys }))], keys, ...nextOf(next) };
   }
 
   async export({ subject, after, limit }: HolderArgs<'held-export'>): Promise<HolderResult<'held-export'>> {
@@ -80,7 +83,7 @@ export class PersonEntries implements SubjectHolder {
 
   /** Nothing goes here: the keys do, and with them what can be read. */
   async scrub(_request: HolderArgs<'held-scrub-subject'>): Promise<HolderResult<'held-scrub-subject'>> {
-    return { scrubbed: [], kept: [{ holder: 'ledger', type: 'event', class: 'legal', reason: ENTRIES_KEPT }], keys: [] };
+    return { scrubbed: [], kept: [{ holder: 'ledger', type: 'event', class: 'legal', reason: ENTRIES_KEPT }], keys: [], held: [] };
   }
 
   /** Of one ledger, at most `limit` entries; undefined: there is no ledger at or behind the place. */
@@ -115,6 +118,19 @@ export class PersonEntries implements SubjectHolder {
   }
 }
 
+/** Records that say something under somebody's key, by the class of their parts. */
+function partKinds(tenant: string, sealed: readonly EntryRecord[], classes: PartClasses): Omit<HeldKind, 'under'>[] {
+  const kinds = new Map<DataClass, { count: number; oldest: string }>();
+  for (const { entry } of sealed) {
+    const { type, recordedAt } = decodeEntry(entry);
+    // What no order ever destroys is of no class; its key goes all the same.
+    const partClass = classOfType(type, classes) ?? 'legal';
+    const { count, oldest } = kinds.get(partClass) ?? { count: 0, oldest: recordedAt };
+    kinds.set(partClass, { count: count + 1, oldest: oldest < recordedAt ? oldest : recordedAt });
+  }
+  return [...kinds].map(([dataClass, { count, oldest }]) => ({ holder: 'ledger', type: 'audit-parts', class: dataClass, count, onErasure: 'shredded', tenant, oldest }));
+}
+
 /** As canonical JSON has it: an opaque id holds no control characters, so this is the one way to write it (docs/spec/ledger-format.md, "Entry"). */
 const underKey = (subject: string): string => `"subject":${JSON.stringify(subject)}`;
 
@@ -132,9 +148,9 @@ function recordOf(tenant: string, { index, eventHash, entry = {}, parts }: Recor
 }
 
 /** Answers retention about persons; always, whether or not parts may be destroyed here. */
-export function openPersons({ bus, stores, keys, log }: Pick<ServiceParts, 'bus' | 'stores' | 'keys' | 'log'>): PersonResponder {
+export function openPersons({ config, bus, stores, keys, log }: Pick<ServiceParts, 'config' | 'bus' | 'stores' | 'keys' | 'log'>): PersonResponder {
   return new PersonResponder(
     { bus, service: LEDGER_SOURCE, onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer about a person') },
-    new PersonEntries(stores.reader, stores.read, keys.personal ?? CLOSED),
+    new PersonEntries(stores.reader, stores.read, keys.personal ?? CLOSED, config.partClasses),
   );
 }

@@ -20,7 +20,7 @@ export interface SubjectRequest {
 }
 
 type Change =
-  | { readonly type: 'open'; readonly kind: SubjectRequestKind; readonly law: PrivacyLaw; readonly subject: string; readonly receivedAtMs: number; readonly isVerified: boolean; readonly details: string | undefined; readonly calendar: Calendar; readonly waitMs: number }
+  | { readonly type: 'open'; readonly kind: SubjectRequestKind; readonly law: PrivacyLaw; readonly subject: string; readonly receivedAtMs: number; readonly isVerified: boolean; readonly details: string | undefined; readonly calendar: Calendar; readonly waitMs: number; readonly continues?: string }
   /** The same was asked for again. */
   | { readonly type: 'repeat' }
   | { readonly type: 'verify'; readonly how: string }
@@ -109,11 +109,11 @@ function requireWhole({ isErasing }: SubjectRequest): void {
 
 function open(command: Extract<SubjectRequestCommand, { type: 'open' }>, request: SubjectRequest | undefined): readonly RequestEvent[] {
   if (request !== undefined) throw new RetentionFault('CONFLICT', 'there is such a request already');
-  const { kind, law, subject, receivedAtMs, calendar, isVerified, details, nowMs, waitMs } = command;
+  const { kind, law, subject, receivedAtMs, calendar, isVerified, details, nowMs, waitMs, continues } = command;
   if (receivedAtMs > nowMs) throw new RetentionFault('REQUEST_MALFORMED', 'it has not been received yet', { field: 'receivedAt' });
   const { confirmBy, dueAt, extendedDueAt } = requestClock(law, kind, receivedAtMs, calendar);
   const clock = { receivedAt: iso(receivedAtMs), dueAt: iso(dueAt), ...(extendedDueAt === undefined ? {} : { extendedDueAt: iso(extendedDueAt) }), ...(confirmBy === undefined ? {} : { confirmBy: iso(confirmBy) }) };
-  return [happened('subject-request.opened', { kind, law, subject, isVerified, notBefore: iso(nowMs + waitMs), ...clock }, { severity: 'notice', ...(details === undefined ? {} : { personal: [{ subject, data: { details } }] }) })];
+  return [happened('subject-request.opened', { kind, law, subject, isVerified, notBefore: iso(nowMs + waitMs), ...clock, ...(continues === undefined ? {} : { continues }) }, { severity: 'notice', ...(details === undefined ? {} : { personal: [{ subject, data: { details } }] }) })];
 }
 
 /** Once, and before it is due: afterwards nothing is left to be extended. */

@@ -23,8 +23,9 @@ export function fileHandlers(flows: Flows): Pick<OpenHandlers, 'file-read' | 'ce
       const id = await flows.files.follow(token, flows.now());
       const row = id.startsWith(CERTIFICATE_PREFIX) ? await flows.requests.find(id.slice(CERTIFICATE_PREFIX.length)) : undefined;
       if (row === undefined) throw new RetentionFault('FILE_LINK_INVALID', 'the link is not one of ours');
-      if (row.certificate === null || row.vkey === null) throw new RetentionFault('CERTIFICATE_MISSING', 'it is not erased yet: come again');
-      return { certificate: row.certificate, vkey: row.vkey };
+      const found = await flows.requests.certificateOf(row.request_id);
+      if (found === undefined) throw new RetentionFault('CERTIFICATE_MISSING', 'it is not erased yet: come again');
+      return found;
     }),
   };
 }

@@ -3,11 +3,10 @@ import type { Logger } from '@countersign/runtime';
 import { Gauge, type Registry } from 'prom-client';
 import type { Flows } from '../parts.js';
 import { bySelf } from './because.js';
-import { holdAgainst } from './hold-against.js';
+import { goOn } from './go-on.js';
 import { changeRequest } from './request-store.js';
 import { restrictionAgainst } from './restrictions.js';
 
-const ROUND_MS = 30_000;
 /** Requests looked at in a round, those that are due first. */
 const LOOKED_AT_MAX = 1_000;
 const ENDED_A_ROUND_MAX = 100;
@@ -24,6 +23,7 @@ export class DueWatch {
     private readonly flows: Flows,
     registry: Registry,
     private readonly log: Pick<Logger, 'warn'>,
+    private readonly pauseMs: number,
   ) {
     const registers = [registry];
     this.#open = new Gauge({ name: 'countersign_retention_subject_requests_open', help: 'Requests of data subjects that are not answered', labelNames: ['kind'], registers });
@@ -36,7 +36,7 @@ export class DueWatch {
       this.#running = this.look()
         .catch((error: unknown) => this.log.warn({ err: error }, 'what is due cannot be looked at, it is tried again'))
         .finally(() => { if (this.#timer !== undefined) this.start(); });
-    }, ROUND_MS);
+    }, this.pauseMs);
   }
 
   async stop(): Promise<void> {
@@ -59,9 +59,9 @@ export class DueWatch {
     if (rows[0] === undefined) this.#next.reset();
     else this.#next.set((rows[0].due_at.getTime() - now.getTime()) / 1_000);
     for (const row of await requests.held(LOOKED_AT_MAX)) {
-      // Whether all of it may go is found out when it is carried out, which is dearer.
-      if ((await holdAgainst(this.flows, [row])) === undefined && (await restrictionAgainst(this.flows, [row], row.received_at)) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
+      if ((await restrictionAgainst(this.flows, [row], row.received_at)) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
     }
+    await goOn(this.flows, LOOKED_AT_MAX);
     for (const requestId of await files.removeEnded(now, ENDED_A_ROUND_MAX)) {
       const row = await requests.find(requestId);
       if (row !== undefined) await changeRequest(this.flows, row, { type: 'complete', outcome: {} }, bySelf(requestId, now));

@@ -2,7 +2,7 @@ import { ERASURES_PAGE_MAX, type BegunErasure } from '@countersign/contracts';
 import { RetentionFault } from '../domain/retention-fault.js';
 import type { Flows } from '../parts.js';
 import type { OpenHandlers } from '../request/asker.js';
-import { destroyKeys, uniqueKeys } from './erase.js';
+import { letGo, readHolds } from './let-go.js';
 import { inForce } from './tombstones.js';
 
 const REPEATED = 'retention.erasure.repeated';
@@ -24,12 +24,12 @@ async function page({ tombstones, requests }: Flows, after: number): Promise<{ e
   // A file with fewer lines than somebody has seen is another one: all of it is told.
   const from = after > lines.length ? 0 : after;
   const to = Math.min(from + ERASURES_PAGE_MAX, lines.length);
-  const stands = new Set(inForce(lines).map(({ requestId }) => requestId));
-  const shown = lines.slice(from, to).filter(({ requestId, isVoid }) => isVoid !== true && stands.has(requestId));
+  const standing = new Map(inForce(lines).map((tombstone) => [tombstone.requestId, tombstone]));
+  const shown = lines.slice(from, to).filter(({ requestId, isVoid }) => isVoid !== true && standing.has(requestId));
   const open = await requests.openOf(shown.map(({ requestId }) => requestId));
   const firstOpen = lines.findIndex(({ requestId }, at) => at >= from && at < to && open.has(requestId));
   const next = firstOpen === -1 ? to : firstOpen;
-  const erasures = shown.filter(({ requestId }) => !open.has(requestId)).map(({ requestId, tenant, subject, at }) => ({ requestId, tenant, subject, at }));
+  const erasures = shown.filter(({ requestId }) => !open.has(requestId)).map(({ requestId, tenant, subject, at }) => ({ requestId, tenant, subject, at, keep: [...(standing.get(requestId)!.keep ?? [])] }));
   return { erasures, next, isLast: next === lines.length };
 }
 
@@ -37,12 +37,13 @@ async function page({ tombstones, requests }: Flows, after: number): Promise<{ e
  * All services let go again, and the keys that they name are destroyed again: a snapshot may hold what a policy had deleted before the erasure, and
  * so keys that nobody named then. It is put on record that this was needed.
  */
-async function repeat({ tombstones, persons, keyClient, files, store, newId }: Flows, requestId: string): Promise<void> {
+async function repeat(flows: Flows, requestId: string): Promise<void> {
+  const { tombstones, persons, files, store, newId } = flows;
   const tombstone = (await tombstones.read()).find((one) => one.requestId === requestId);
   if (tombstone === undefined) throw new RetentionFault('SUBJECT_REQUEST_UNKNOWN', 'there is no such erasure', { field: 'requestId' });
   const { tenant, subject } = tombstone;
-  const { keys } = await persons.scrub({ tenant, subject }, requestId);
-  await destroyKeys(keyClient, uniqueKeys([{ tenant, subject }, ...keys]), requestId);
+  const { kinds, keys: seen } = await persons.show({ tenant, subject });
+  await letGo(flows, { requestId, tenant, subject }, kinds, seen, await readHolds(flows));
   await files.removeOf({ tenant, subject });
   const event = { type: REPEATED, severity: 'warning' as const, resource: { type: 'subject-request', id: requestId }, data: { subject } };
   await store.append({ tenant, stream: `erasure-repeated/${newId()}`, expectedVersion: 0, events: [event], actor: { type: 'service', id: 'identity' }, correlationId: requestId });

@@ -6,6 +6,7 @@ import { HandOuts } from '../files/hand-outs.js';
 import { LinkKeys } from '../files/link-keys.js';
 import type { RequestFlows } from '../parts.js';
 import type { ServiceParts } from '../service-parts.js';
+import { RemainderRows } from '../store/remainder-rows.js';
 import { RequestRows } from '../store/request-rows.js';
 import { RestrictionRows } from '../store/restriction-rows.js';
 import { HoldRows } from '../store/hold-rows.js';
@@ -34,6 +35,7 @@ export function openRequests({ config, pool, bus, keys, store }: ServiceParts, f
     erasureWaitMs: config.erasureWaitMs,
     requests: new RequestRows(pool),
     restrictions,
+    remainders: new RemainderRows(pool),
     persons: new PersonHolders(new HolderClient(bus), PLATFORM_HOLDERS, reported),
     tombstones: new Tombstones(config.stateDir),
     files: new ExportFiles(pool, files, keys, new LinkKeys(keys.client, config.tenant)),

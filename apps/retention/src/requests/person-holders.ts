@@ -1,7 +1,8 @@
-import type { HeldKey, HeldRecord, HeldType, Kept, Scrubbed } from '@countersign/contracts';
+import type { HeldKey, HeldKind, HeldRecord, HeldType, Kept, Scrubbed } from '@countersign/contracts';
 import type { HolderClient } from '@countersign/holder';
-import type { Erasure } from '@countersign/retention-rules';
+import type { Erasure, PersonsKind } from '@countersign/retention-rules';
 import type { PersonResources } from '../resources/person-resources.js';
+import { kindOf } from './erasure-plan.js';
 import type { Person } from './person.js';
 
 export type { Person };
@@ -12,12 +13,25 @@ const PAGE = 100;
 const PAGES_MAX = 1_000_000;
 /** Reading every event of a holder takes its time. */
 const PAGE_MS_MAX = 150_000;
+/** Holds wait for it. */
+const SCRUB_MS_MAX = 150_000;
 /** Types of one holder that are told one by one. */
 const TYPES_MAX = 1_000;
 
 export interface HeldPerson {
+  /** What the person is told. */
   readonly types: readonly HeldType[];
+  /** What the platform's services hold, for the rules. */
+  readonly kinds: readonly PersonsKind[];
   readonly keys: readonly HeldKey[];
+}
+
+/** What services have let go of, and what they have left because they were told to. */
+export interface LetGo {
+  readonly scrubbed: readonly Scrubbed[];
+  readonly kept: readonly Kept[];
+  readonly keys: readonly HeldKey[];
+  readonly held: readonly { readonly service: string; readonly types: readonly { readonly type: string; readonly count: number }[] }[];
 }
 
 /** What all services hold of persons. */
@@ -38,19 +52,23 @@ export class PersonHolders {
   /** Rejects with HolderFault when one of them does not answer: half an answer would be a wrong one. */
   async show(person: Person): Promise<HeldPerson> {
     const types = new Map<string, HeldType>();
+    const kinds = new Map<string, PersonsKind>();
     const keys = new Map<string, HeldKey>([[nameOf(person), { ...person }]]);
     for (const service of this.asked) {
       let after: string | undefined;
       for (let pages = 0; pages === 0 || after !== undefined; pages += 1) {
-        if (pages >= PAGES_MAX || types.size > TYPES_MAX) throw new RangeError(`${service} comes to no end`);
+        if (pages >= PAGES_MAX || kinds.size > TYPES_MAX) throw new RangeError(`${service} comes to no end`);
         const page = await this.client.ask(service, 'held-subject', { ...person, ...(after === undefined ? {} : { after }) }, PAGE_MS_MAX);
-        for (const type of page.types) add(types, type);
+        for (const kind of page.types) {
+          if (kind.count > 0) add(types, typeIn(kind));
+          addKind(kinds, kindOf(person, kind));
+        }
         for (const key of page.keys) keys.set(nameOf(key), key);
         after = page.next;
       }
     }
     for (const type of await this.reported.show(person, [...keys.values()])) add(types, type);
-    return { types: [...types.values()], keys: [...keys.values()] };
+    return { types: [...types.values()], kinds: [...kinds.values()], keys: [...keys.values()] };
   }
 
   /** Everything that one of them holds of somebody. Rejects as {@link show}. */
@@ -68,16 +86,20 @@ export class PersonHolders {
     }
   }
 
-  /** Has all of them let go of somebody; the same request again changes nothing. Rejects with HolderFault, SUBJECT_NEEDED too. */
-  async scrub(person: Person, requestId: string): Promise<{ readonly scrubbed: Scrubbed[]; readonly kept: Kept[]; readonly keys: HeldKey[] }> {
-    const [scrubbed, kept, keys]: [Scrubbed[], Kept[], HeldKey[]] = [[], [], []];
+  /**
+   * Has all of them let go of somebody; the same request again changes nothing. Rejects with HolderFault, SUBJECT_NEEDED too.
+   * @param keep types of a service that it leaves
+   */
+  async scrub(person: Person, requestId: string, keep: (service: string) => string[]): Promise<LetGo> {
+    const [scrubbed, kept, keys, held]: [Scrubbed[], Kept[], HeldKey[], LetGo['held'][number][]] = [[], [], [], []];
     for (const service of this.asked) {
-      const done = await this.client.ask(service, 'held-scrub-subject', { ...person, requestId }, PAGE_MS_MAX);
+      const done = await this.client.ask(service, 'held-scrub-subject', { ...person, requestId, keep: keep(service) }, SCRUB_MS_MAX);
       scrubbed.push(...done.scrubbed);
       kept.push(...done.kept);
       keys.push(...done.keys);
+      held.push({ service, types: done.held });
     }
-    return { scrubbed, kept, keys };
+    return { scrubbed, kept, keys, held };
   }
 
   /** Has services erase what they have reported, which they fetch. Undefined: they have still to say that it is gone. */
@@ -93,4 +115,15 @@ function add(types: Map<string, HeldType>, type: HeldType): void {
   const name = `${type.holder} ${type.type} ${type.class} ${type.onErasure}`;
   const before = types.get(name);
   types.set(name, before === undefined ? type : { ...before, count: before.count + type.count });
+}
+
+const typeIn = ({ holder, type, class: dataClass, count, onErasure, reason }: HeldKind): HeldType => ({ holder, type, class: dataClass, count, onErasure, ...(reason === undefined ? {} : { reason }) });
+
+/** The same kind of several pages is one. */
+function addKind(kinds: Map<string, PersonsKind>, kind: PersonsKind | undefined): void {
+  if (kind === undefined) return;
+  const name = JSON.stringify([kind.holder, kind.organization, kind.type, kind.dataClass, kind.subjects, kind.under]);
+  const before = kinds.get(name);
+  const oldest = [kind.oldestMs, before?.oldestMs].filter((ms) => ms !== undefined);
+  kinds.set(name, before === undefined ? kind : { ...before, count: before.count + kind.count, ...(oldest.length < 2 ? {} : { oldestMs: Math.min(...oldest) }) });
 }

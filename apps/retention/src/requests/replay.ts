@@ -8,6 +8,6 @@ import { destroyAgain } from './erase.js';
  */
 export async function replay(flows: Pick<Flows, 'tombstones' | 'keyClient'>, log: Pick<Logger, 'info'>): Promise<void> {
   const tombstones = await flows.tombstones.read();
-  for (const tombstone of tombstones) await destroyAgain(flows, tombstone);
+  for (const tombstone of tombstones) if (tombstone.isKeyKept !== true) await destroyAgain(flows, tombstone);
   if (tombstones.length > 0) log.info({ erasures: tombstones.length }, 'erasures are in force');
 }

@@ -1,11 +1,14 @@
 import type { PermissionId } from '@countersign/access';
 import type { OpenedRequest, RetentionArgs, RetentionResult, SubjectRequestView } from '@countersign/contracts';
+import { planErasure } from '@countersign/retention-rules';
 import { RetentionFault } from '../domain/retention-fault.js';
 import { certificateUrl } from '../files/file-handlers.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { authorise } from '../request/authorise.js';
 import { RequestOpen, viewOf, type RequestRow } from '../store/request-rows.js';
+import { toldTypes } from './erasure-plan.js';
+import { standingHolds } from './let-go.js';
 import type { Person } from './person-holders.js';
 import { becauseOf } from './because.js';
 import { changeRequest } from './request-store.js';
@@ -29,8 +32,8 @@ export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
     ...restrictionHandlers(flows, (asker) => self(flows, asker, 'user.update'), (requestId, asker) => answerable(flows, requestId, asker)),
     'privacy-show': async (_args, asker) => {
       const person = self(flows, asker, 'user.read');
-      const { types } = await flows.persons.show(person);
-      return { types: [...types], ...(await ownRestriction(flows, person, asker)) };
+      const { types, kinds, keys } = await flows.persons.show(person);
+      return { types: toldTypes(types, planErasure(kinds, keys, await standingHolds(flows))), ...(await ownRestriction(flows, person, asker)) };
     },
     'request-open': ({ kind, law, details }, asker) => open(flows, { ...self(flows, asker, PERMISSION[kind]), kind, law, details, isVerified: true, receivedAt: asker.now }, asker),
     'request-own-list': async (_args, asker) => {

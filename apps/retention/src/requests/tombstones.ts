@@ -4,8 +4,11 @@ import { z } from 'zod';
 import { tenantSchema } from '@countersign/contracts';
 
 const FILE = 'erasures.jsonl';
-/** `isVoid`: it came to nothing after all, and nothing was gone. */
-const tombstoneSchema = z.strictObject({ requestId: z.string(), tenant: tenantSchema, subject: z.string(), at: z.iso.datetime(), isVoid: z.literal(true).optional() });
+/** `isVoid`: it came to nothing after all, and nothing was gone. `keep`: types of identity that a hold covers; `isKeyKept`: so is something under the key. The latest line of a request counts. */
+const tombstoneSchema = z.strictObject({
+  requestId: z.string(), tenant: tenantSchema, subject: z.string(), at: z.iso.datetime(),
+  isVoid: z.literal(true).optional(), keep: z.array(z.string()).optional(), isKeyKept: z.literal(true).optional(),
+});
 /** Whom was to be erased, and by which request. */
 export type Tombstone = z.output<typeof tombstoneSchema>;
 

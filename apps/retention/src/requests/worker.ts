@@ -2,6 +2,7 @@ import { FilesFault } from '@countersign/files';
 import { HolderFault } from '@countersign/holder';
 import type { Logger } from '@countersign/runtime';
 import type { Flows } from '../parts.js';
+import { RulesMoved } from '../sweep/rule-gate.js';
 import type { RequestRow } from '../store/request-rows.js';
 import { erase, ERASED_REASON, ErasureOutstanding, isClosedMeanwhile } from './erase.js';
 import { prepareExport } from './export.js';
@@ -64,6 +65,11 @@ export class RequestWorker {
         // Identity lets go first, and has not: without this the next start would destroy the keys of somebody who is still there.
         await this.flows.tombstones.append({ requestId, tenant: row.tenant, subject: row.subject, at: row.received_at.toISOString(), isVoid: true });
         await changeRequest(this.flows, row, { type: 'wait', reason: 'nobody else could administer: give somebody else the role first', isHeld: false }, bySelf(requestId, this.flows.now()));
+        return;
+      }
+      if (error instanceof RulesMoved) {
+        // Planned anew at once: a hold may cover some of it now.
+        await this.flows.requests.postpone({ ...row, tries: 1 });
         return;
       }
       if (error instanceof ErasureOutstanding) {

@@ -1,7 +1,8 @@
 import { FETCHED_RESOURCES_MAX, FETCH_WITHIN_MS, type DeletionAction, type HeldRecord, type HeldResource, type HeldType, type Kept, type Scrubbed } from '@countersign/contracts';
 import type { EventStore } from '@countersign/event-store';
-import type { Erasure, Outcome } from '@countersign/retention-rules';
+import type { Erasure, Outcome, PersonsKind } from '@countersign/retention-rules';
 import { deletionAggregate } from '../domain/deletion.js';
+import { HELD_REASON } from '../requests/erasure-plan.js';
 import type { Person } from '../requests/person.js';
 import { claimResources, type KnownResource, type ReportedRows } from '../store/reported-rows.js';
 import type { TypeRows } from '../store/type-rows.js';
@@ -58,9 +59,10 @@ export class PersonResources {
    * Orders everything about somebody that the rules let go, and tells what became of it. Undefined: services have still to say so. The same
    * request again orders what is left. Throws RulesMoved, ResourcesMoved: then again.
    */
-  async erase(person: Person, keys: readonly Person[], erasure: Erasure): Promise<{ readonly scrubbed: Scrubbed[]; readonly kept: Kept[] } | undefined> {
+  async erase(person: Person, keys: readonly Person[], erasure: Erasure): Promise<{ readonly scrubbed: Scrubbed[]; readonly kept: Kept[]; readonly held: PersonsKind[] } | undefined> {
     const rules = await this.deps.rules(this.deps.now());
     const kept = new Map<string, Kept>();
+    const held = new Map<string, PersonsKind>();
     const batches = new Map<string, HeldResource[]>();
     let isOpen = false;
     for await (const { resource, holder, orderId } of this.#of(person, keys)) {
@@ -69,10 +71,13 @@ export class PersonResources {
       else if (isDue(outcome)) {
         isOpen = true;
         await this.#add(batches, resource, outcome.action, erasure, rules);
-      } else keep(kept, holder, resource, outcome);
+      } else {
+        keep(kept, holder, resource, outcome);
+        if (isHeld(outcome)) hold(held, holder, resource);
+      }
     }
     for (const [name, resources] of batches) await this.#order(resources, actionIn(name), erasure, rules);
-    return isOpen ? undefined : { scrubbed: await this.#gone(erasure.id), kept: [...kept.values()] };
+    return isOpen ? undefined : { scrubbed: await this.#gone(erasure.id), kept: [...kept.values()], held: [...held.values()] };
   }
 
   async #add(batches: Map<string, HeldResource[]>, resource: HeldResource, action: DeletionAction, erasure: Erasure, rules: SweepRules): Promise<void> {
@@ -122,11 +127,20 @@ function isDue(outcome: Outcome | undefined): outcome is Outcome & { readonly ac
   return outcome?.verdict === 'due' && outcome.action !== undefined;
 }
 
+const isHeld = (outcome: Outcome | undefined): boolean => outcome?.verdict === 'held' || outcome?.verdict === 'announced';
+
+/** What is to be looked at again when holds end: for all of a type together. */
+function hold(held: Map<string, PersonsKind>, holder: string, { type, tenant, class: dataClass, subject, created }: HeldResource): void {
+  const name = JSON.stringify([holder, type, tenant, dataClass]);
+  const before = held.get(name);
+  held.set(name, { holder, organization: tenant, type, dataClass, subjects: subject === undefined ? [] : [subject], count: (before?.count ?? 0) + 1, oldestMs: Math.min(before?.oldestMs ?? Infinity, Date.parse(created)), under: [], isByKeys: false });
+}
+
 /** What the person is told. */
 function reasonOf(outcome: Outcome | undefined): string {
   const [reason] = outcome?.reasons ?? [];
   if (reason?.byLaw !== undefined) return `must be kept: ${reason.byLaw}`.slice(0, REASON_MAX);
-  if (outcome?.verdict === 'held' || outcome?.verdict === 'announced') return 'a legal hold forbids erasing it; it is erased when the hold is over';
+  if (isHeld(outcome)) return HELD_REASON;
   return 'its service cannot erase it';
 }
 

@@ -1,6 +1,7 @@
-import type { Kept, PrivacyLaw, SubjectRequestKind, SubjectRequestState, SubjectRequestView } from '@countersign/contracts';
+import { erasureStatementSchema, type ErasureStatement, type Kept, type PrivacyLaw, type SubjectRequestKind, type SubjectRequestState, type SubjectRequestView } from '@countersign/contracts';
 import type { RecordedEvent } from '@countersign/event-store';
-import type { Pool, PoolClient } from '@countersign/postgres';
+import { withTransaction, type Pool, type PoolClient } from '@countersign/postgres';
+import { removeRemainder, storeRemainder, type Remainder } from './remainder-rows.js';
 
 const UNIQUE_VIOLATION = '23505';
 /** Whoever works on a request has it for so long; then another instance takes it up. */
@@ -25,6 +26,8 @@ export interface RequestRow {
   readonly kept: readonly Kept[] | null;
   readonly certificate: string | null;
   readonly vkey: string | null;
+  /** The first of those by which its subject is erased. */
+  readonly continues: string | null;
   readonly alerts: number;
   readonly tries: number;
   readonly file_bytes: string | null;
@@ -32,7 +35,7 @@ export interface RequestRow {
   readonly file_until: Date | null;
 }
 
-const SQL = `SELECT r.request_id, r.tenant, r.subject, r.kind, r.law, r.state, r.received_at, r.due_at, r.is_extended, r.closed_at, r.reason, r.kept, r.certificate, r.vkey, r.alerts, r.tries,
+const SQL = `SELECT r.request_id, r.tenant, r.subject, r.kind, r.law, r.state, r.received_at, r.due_at, r.is_extended, r.closed_at, r.reason, r.kept, r.certificate, r.vkey, r.continues, r.alerts, r.tries,
   f.bytes AS file_bytes, f.digest AS file_digest, f.until AS file_until FROM subject_requests r LEFT JOIN files f ON f.request_id = r.request_id`;
 /** Of one person, most. */
 const OWN_MAX = 200;
@@ -61,9 +64,9 @@ export class RequestRows {
     return (await this.pool.query<RequestRow>(`${SQL} WHERE (r.closed_at IS NULL) = $1 AND r.request_id > $2 ORDER BY r.request_id LIMIT $3`, [isOpen, after, limit])).rows;
   }
 
-  /** Those that a hold has stopped some time ago. */
+  /** Those that a restriction has stopped some time ago. */
   async held(limit: number): Promise<RequestRow[]> {
-    return (await this.pool.query<RequestRow>(`${SQL} WHERE r.state = 'held' AND r.next_at <= now() ORDER BY r.received_at LIMIT $1`, [limit])).rows;
+    return (await this.pool.query<RequestRow>(`${SQL} WHERE r.state = 'held' AND r.next_at <= now() AND NOT EXISTS (SELECT FROM erasure_remainders e WHERE e.request_id = r.request_id) ORDER BY r.received_at LIMIT $1`, [limit])).rows;
   }
 
   /** Takes one that is to be worked on, so that nobody else does meanwhile. */
@@ -80,6 +83,33 @@ export class RequestRows {
   async postpone({ request_id, tries }: Pick<RequestRow, 'request_id' | 'tries'>): Promise<void> {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries - 1, 20), PAUSE_MS_MAX);
     await this.pool.query(`UPDATE subject_requests SET next_at = now() + $2 * interval '1 millisecond' WHERE request_id = $1`, [request_id, pauseMs]);
+  }
+
+  /** What was done by it, when all of it was. */
+  async statement(requestId: string): Promise<ErasureStatement | undefined> {
+    const { rows } = await this.pool.query<{ statement: string | null }>('SELECT statement FROM subject_requests WHERE request_id = $1', [requestId]);
+    const text = rows[0]?.statement ?? null;
+    return text === null ? undefined : erasureStatementSchema.parse(JSON.parse(text));
+  }
+
+  /** Once: whoever comes second is told what the first one has said. */
+  async writeDown(requestId: string, statement: ErasureStatement, remainder: Remainder | undefined): Promise<ErasureStatement> {
+    const isFirst = await withTransaction(this.pool, async (client) => {
+      const { rowCount } = await client.query('UPDATE subject_requests SET statement = $2 WHERE request_id = $1 AND statement IS NULL', [requestId, JSON.stringify(statement)]);
+      if (rowCount === 0) return false;
+      await (remainder === undefined ? removeRemainder(client, requestId) : storeRemainder(client, requestId, remainder));
+      return true;
+    });
+    return isFirst ? statement : (await this.statement(requestId))!;
+  }
+
+  /** The latest certificate of an erasure that holds have made several of. */
+  async certificateOf(requestId: string): Promise<{ readonly certificate: string; readonly vkey: string } | undefined> {
+    const { rows } = await this.pool.query<{ certificate: string; vkey: string }>(
+      'SELECT certificate, vkey FROM subject_requests WHERE (request_id = $1 OR continues = $1) AND certificate IS NOT NULL AND vkey IS NOT NULL ORDER BY closed_at DESC LIMIT 1',
+      [requestId],
+    );
+    return rows[0];
   }
 
   /** Those of these that are not answered yet. */
@@ -130,11 +160,11 @@ export async function applyRequestEvents(client: PoolClient, requestId: string, 
 export class RequestOpen extends Error {}
 
 async function insertRequest(client: PoolClient, requestId: string, tenant: string, data: Readonly<Record<string, string | boolean>>): Promise<void> {
-  const { subject, kind, law, isVerified, receivedAt, dueAt, extendedDueAt, notBefore } = data;
+  const { subject, kind, law, isVerified, receivedAt, dueAt, extendedDueAt, notBefore, continues } = data;
   try {
     await client.query(
-      `INSERT INTO subject_requests (request_id, tenant, subject, kind, law, state, received_at, due_at, extended_due_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-      [requestId, tenant, subject, kind, law, isVerified === true ? 'working' : 'unverified', receivedAt, dueAt, extendedDueAt ?? null, notBefore],
+      `INSERT INTO subject_requests (request_id, tenant, subject, kind, law, state, received_at, due_at, extended_due_at, next_at, continues) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+      [requestId, tenant, subject, kind, law, isVerified === true ? 'working' : 'unverified', receivedAt, dueAt, extendedDueAt ?? null, notBefore, continues ?? null],
     );
   } catch (error) {
     if ((error as { code?: string }).code === UNIQUE_VIOLATION) throw new RequestOpen('the same is open', { cause: error });
