@@ -1,7 +1,7 @@
 import type { EmitInput } from '@countersign/client';
 
 /** The source that emits, and the ledger that records. */
-export const SOURCE = 'identity';
+export const SOURCE = 'accounts';
 export const TENANT = 'acme';
 
 const USERS = 5_000;
@@ -12,7 +12,7 @@ const REGIONS = ['eu-west-1', 'eu-central-1', 'us-east-1'] as const;
 export function sampleEvent(k: number): EmitInput {
   return {
     tenant: TENANT,
-    type: 'identity.session.created',
+    type: 'accounts.session.created',
     actor: { type: 'user', id: `usr_${100_000 + (k % USERS)}` },
     resource: { type: 'session', id: `ses_${10_000_000 + k}` },
     correlationId: `req-${(k * 2_654_435_761) % 4_294_967_296}-${k}`,

@@ -173,7 +173,7 @@ describe('countersign keys', () => {
 
   it("another user's seed is refused by the bus", async () => {
     expect(await json('keys', 'list', '--operator-seed', seedOf('services'))).toMatchObject({ exitCode: 4, error: { code: 'BUS_FORBIDDEN' } });
-    expect(await json('keys', 'list', '--operator-seed', seedOf('ledger'))).toMatchObject({ exitCode: 3, error: { code: 'KEYS_UNAVAILABLE' } });
+    expect(await json('keys', 'list', '--operator-seed', seedOf('ledger'))).toMatchObject({ exitCode: 4, error: { code: 'BUS_FORBIDDEN' } });
   });
 
   it("answers that are not by the given key service's key are not believed", async () => {

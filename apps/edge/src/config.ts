@@ -8,6 +8,8 @@ const port = z.coerce.number().int().min(0).max(65_535);
 /** The edge's environment. Secrets come as files (`…_FILE`); a variable that is missing or bad stops the start with its name. */
 const schema = z.object({
   EDGE_NATS_URL: z.string(),
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
+  EDGE_NATS_TLS_DIR: z.string().optional(),
   /** File with the nkey seed of the edge. */
   EDGE_NATS_SEED_FILE: z.string(),
   /** The ledger's read API, inside the network. */
@@ -44,6 +46,7 @@ export function readConfig(env: Environment) {
   const redis = config.EDGE_REDIS_URL_FILE;
   return Object.freeze({
     natsUrl: config.EDGE_NATS_URL,
+    natsTlsDir: config.EDGE_NATS_TLS_DIR,
     natsSeed: file('EDGE_NATS_SEED_FILE').trim(),
     ledgerUrl: config.EDGE_LEDGER_URL,
     publicOrigin: config.EDGE_PUBLIC_ORIGIN,

@@ -40,7 +40,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const log = createLogger({ service: SERVICE, level: config.logLevel });
   const registry = createRegistry({ service: SERVICE });
   const metrics = edgeMetrics(registry);
-  const bus = await connectBus({ url: config.natsUrl, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
+  const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
   const identity = new IdentityClient({ bus });
   const retention = new RetentionClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeSet, permissionSet, type Grant } from '@countersign/access';
-import { connectBus, ensureIntakeStream, type BusConnection } from '@countersign/bus';
+import { connectBus, connectProvisioner, ensureIntakeStream, type BusConnection } from '@countersign/bus';
 import { EDGE_LEASE_MS, type IngestResult, type KeyPrincipal } from '@countersign/contracts';
 import { newApiKey } from '@countersign/credentials';
 import { choosePort, LedgerBook, localCertificate, startBookLedger, startNats, type BookLedger, type NatsServer } from '@countersign/devstack';
@@ -290,7 +290,7 @@ describe('when there is no answer', () => {
     const [key, sent] = [keyOf(), event()];
     expect((await ask(json(event()), { key })).status).toBe(200);
     await ledger.stop();
-    const admin = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
+    const admin = await connectProvisioner({ url: nats.url, nkeySeedFile: nats.users.provisioner });
     await admin.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 5_000 });
     const away = await ask(json(sent), { key });
     expect(brief(away)).toEqual({ status: 503, code: 'LEDGER_UNAVAILABLE' });

@@ -21,6 +21,8 @@ function isPrivate(url: string): boolean {
  */
 const schema = z.object({
   IDENTITY_NATS_URL: z.string(),
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
+  IDENTITY_NATS_TLS_DIR: z.string().optional(),
   /** Public key by which answers of the key service are known. */
   IDENTITY_KEYS_PUBLIC_KEY_FILE: z.string(),
   /** Ledger that accounts are recorded in. */
@@ -70,6 +72,7 @@ export function readConfig(env: Environment) {
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.identity),
     natsUrl: config.IDENTITY_NATS_URL,
+    natsTlsDir: config.IDENTITY_NATS_TLS_DIR,
     keysPublicKeyFile: config.IDENTITY_KEYS_PUBLIC_KEY_FILE,
     tenant: config.IDENTITY_TENANT,
     homeOrganization: config.IDENTITY_HOME_ORGANIZATION,

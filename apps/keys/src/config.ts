@@ -12,6 +12,8 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
  */
 const schema = z.object({
   KEYS_NATS_URL: z.string(),
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
+  KEYS_NATS_TLS_DIR: z.string().optional(),
   /** Epoch keys and the journal of erasures: outside every snapshot of the databases; shared by all instances. */
   KEYS_EPOCH_DIR: z.string(),
   /** Name of the key that signs destruction receipts (C2SP signed-note). */
@@ -46,6 +48,7 @@ export function readConfig(env: Environment) {
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.keys),
     natsUrl: config.KEYS_NATS_URL,
+    natsTlsDir: config.KEYS_NATS_TLS_DIR,
     epochDir: config.KEYS_EPOCH_DIR,
     rootKey: readRootKeyConfig(env),
     receiptName: config.KEYS_RECEIPT_NAME,

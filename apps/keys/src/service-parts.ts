@@ -62,7 +62,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   // A key that was handed out must not be forgotten in a power cut, nor an erasure.
   for (const each of [pool, subjectPool]) await assertDurable(each, { allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);
-  const bus = await connectBus({ url: config.natsUrl, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
+  const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', relay: { connection: bus, log, gatherMs: RELAY_GATHER_MS } });
   const rows = new KeyRows(pool);
   // What was leased before a rotation may encrypt until it ends, and is stored soon after.

@@ -179,7 +179,7 @@ describe('under overload', () => {
 
 describe('on the bus', () => {
   it.each(['identity', 'retention', 'operator'])('the ledger cannot ask in the name of %s', async (service) => {
-    expect(await bus.request(keysSubject('vkeys', service), requestOf({ body: { service } }), { timeoutMs: 500 }).then(() => 'answered', (error: { code: string }) => error.code)).toBe('NO_RESPONDERS');
+    expect(await bus.request(keysSubject('vkeys', service), requestOf({ body: { service } }), { timeoutMs: 500 }).then(() => 'answered', (error: { code: string }) => error.code)).toBe('FORBIDDEN');
   });
 
   it('no other service can ask in the name of the ledger', async () => {

@@ -13,6 +13,8 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
  */
 const schema = z.object({
   LEDGER_NATS_URL: z.string(),
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
+  LEDGER_NATS_TLS_DIR: z.string().optional(),
   /** Checkpoint archive and verification progress: storage that the database's operators cannot write. */
   LEDGER_STATE_DIR: z.string(),
   /**
@@ -33,14 +35,10 @@ const schema = z.object({
   LEDGER_TAIL_VERIFY_SECONDS: z.coerce.number().min(1).max(60).default(15),
   LEDGER_VERIFY_THREADS: count(1, 64).default(2),
   LEDGER_CHECKPOINT_INTERVAL_MS: count(50, 1_000).default(500),
-  LEDGER_INTAKE_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
-  /** Of messages that wait for keys while the key service is away, beside the intake's bytes. */
-  LEDGER_WAITING_MAX_BYTES: count(1_048_576, Number.MAX_SAFE_INTEGER).default(1_073_741_824),
   /** Classes of data by the beginning of event types, `billing=financial,crm.contact=contact`, beside those of the platform. */
   LEDGER_PART_CLASSES: z.string().transform((text, context) => readPartClasses(text) ?? (context.addIssue('must be <beginning of a type>=<class>, separated by commas'), z.NEVER)).default(PART_CLASSES_DEFAULT),
   /** Parts of a stretch of a ledger that does not fill up are shown to retention after this time. */
   LEDGER_STRETCH_MAX_AGE_SECONDS: z.coerce.number().min(0).max(2_592_000).default(86_400),
-  LEDGER_NATS_REPLICAS: count(1, 5).default(1),
   /** For tests only: accept a PostgreSQL whose fsync is off. */
   LEDGER_ALLOW_FSYNC_OFF: flag.default(false),
 });
@@ -58,9 +56,7 @@ export function readConfig(env: Environment) {
     /** Where its secrets come from; their values are not configuration. */
     secretSources,
     natsUrl: config.LEDGER_NATS_URL,
-    natsReplicas: config.LEDGER_NATS_REPLICAS,
-    intakeMaxBytes: config.LEDGER_INTAKE_MAX_BYTES,
-    waitingMaxBytes: config.LEDGER_WAITING_MAX_BYTES,
+    natsTlsDir: config.LEDGER_NATS_TLS_DIR,
     stateDir: config.LEDGER_STATE_DIR,
     keys: config.LEDGER_KEYS,
     keysPublicKeyFile: config.LEDGER_KEYS_PUBLIC_KEY_FILE,

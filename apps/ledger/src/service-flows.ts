@@ -93,17 +93,14 @@ export class ServiceFlows {
   }
 
   private wireWaiting(metrics: IntakeMetrics): WaitingRoom {
-    const { bus, config, log } = this.parts;
-    const maxBytes = config.waitingMaxBytes;
-    metrics.waitingBytesMax.set(maxBytes);
+    const { bus, log } = this.parts;
     return new WaitingRoom({
       bus,
-      maxBytes,
-      replicas: config.natsReplicas,
       onMessage: ({ subject, data, ack, nak }) => this.intake.receiveWaiting({ subject, data, redelivered: true, ack, nak }),
-      onState: ({ messages, bytes }) => {
+      onState: ({ messages, bytes, maxBytes }) => {
         metrics.waitingMessages.set(messages);
         metrics.waitingBytes.set(bytes);
+        metrics.waitingBytesMax.set(maxBytes);
       },
       onError: (error) => log.warn({ err: error }, 'messages that wait for keys cannot be looked at, it is tried again'),
     });

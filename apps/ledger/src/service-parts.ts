@@ -51,6 +51,7 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   const stores = await openStores(config, secrets, log);
   const bus = await connectBus({
     url: config.natsUrl,
+    tlsDir: config.natsTlsDir,
     nkeySeed: secrets.natsSeed,
     name: 'ledger',
     onStatus: (status) => log.info({ status }, 'bus'),

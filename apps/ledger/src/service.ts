@@ -53,11 +53,10 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const pull = new PullLoop({
     bus,
     onMessage: (message) => intake.receive(message),
-    stream: { maxBytes: config.intakeMaxBytes, replicas: config.natsReplicas },
     maxInFlightBytes: IN_FLIGHT_BYTES_MAX,
     onEvent: (event) => log.info({ event }, 'intake'),
   });
-  await flows.waiting.start();
+  flows.waiting.start();
   await pull.start();
   indexer.start();
   verification.start();

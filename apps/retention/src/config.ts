@@ -19,6 +19,8 @@ function isTimeZone(name: string): boolean {
 /** Retention's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). */
 const schema = z.object({
   RETENTION_NATS_URL: z.string(),
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
+  RETENTION_NATS_TLS_DIR: z.string().optional(),
   /** Public key by which answers of the key service are known. */
   RETENTION_KEYS_PUBLIC_KEY_FILE: z.string(),
   /** Ledger that the installation's own policies and holds are recorded in; organisations have ledgers of their own. */
@@ -61,6 +63,7 @@ export function readConfig(env: Environment) {
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.retention),
     natsUrl: config.RETENTION_NATS_URL,
+    natsTlsDir: config.RETENTION_NATS_TLS_DIR,
     keysPublicKeyFile: config.RETENTION_KEYS_PUBLIC_KEY_FILE,
     tenant: config.RETENTION_TENANT,
     announceMs: config.RETENTION_ANNOUNCE_DAYS * DAY_MS,

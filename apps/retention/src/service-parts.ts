@@ -44,7 +44,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
   });
   // A hold that was promised must not be forgotten in a power cut.
   await assertDurable(pool, { allowFsyncOff: config.allowFsyncOff });
-  const bus = await connectBus({ url: config.natsUrl, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
+  const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const keys = openKeys({
     bus,
     service: SOURCE,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, nkeyAuthenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
 import { BusError, busError } from './bus-error.js';
@@ -23,6 +24,10 @@ export interface BusOptions {
   /** Name of this client in the server's monitoring. */
   readonly name: string;
   readonly tls?: TlsOptions;
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key`, as deployments mount them: whom to trust, and this client's certificate. */
+  readonly tlsDir?: string;
+  /** Answers are heard under `_INBOX.<inbox>`; needed where the user shares its account. */
+  readonly inbox?: string;
   /** How long the first connection may take before connectBus gives up. Default 10 s. Afterwards it reconnects for ever. */
   readonly firstConnectLimitMs?: number;
   /** Told what happens to the connection, for the log. */
@@ -81,7 +86,8 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
     servers: options.url.split(',').map((url) => url.trim()),
     name: options.name,
     authenticator: given === undefined ? undefined : nkeyAuthenticator(seed),
-    tls: options.tls,
+    tls: options.tls ?? tlsOf(options.tlsDir),
+    ...(options.inbox === undefined ? {} : { inboxPrefix: `_INBOX.${options.inbox}` }),
     timeout: CONNECT_ATTEMPT_LIMIT_MS,
     maxReconnectAttempts: -1,
     // A restarting server may answer before its accounts are loaded; giving up then would need a human.
@@ -92,6 +98,9 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
     noAsyncTraces: true,
   };
 }
+
+const tlsOf = (dir: string | undefined): TlsOptions | undefined =>
+  dir === undefined ? undefined : { caFile: join(dir, 'ca.crt'), certFile: join(dir, 'tls.crt'), keyFile: join(dir, 'tls.key') };
 
 async function firstConnection(options: BusOptions): Promise<NatsConnection> {
   const settings = connectionOptions(options);

@@ -1,7 +1,12 @@
 export { BusError, busError, type BusErrorCode } from './bus-error.js';
 export { connectBus, type BusConnection, type BusMessage, type BusOptions, type BusStatus, type Subscription } from './connection.js';
-export { ensureIntakeStream, type IntakeStreamOptions, type IntakeStreamState } from './intake-stream.js';
+export { ensureIntakeStream, findIntakeStream, type IntakeStreamOptions, type IntakeStreamState } from './intake-stream.js';
+export { connectProvisioner, provisionBus, provisionStreams, StreamKeeper, type StreamKeeperOptions, type StreamsOptions } from './provision.js';
+export { deploymentConfig, nkeyVariable, type DeploymentOptions } from './configuration/deployment.js';
+export { crossingsOf, permissionsOf, type BusUserKey, type Crossing, type Permissions } from './configuration/permissions.js';
+export { natsServerConfig, type NatsClusterConfig, type NatsServerConfig } from './configuration/server.js';
+export { rightsPage } from './configuration/table.js';
 export type { IntakeMessage } from './intake-message.js';
 export { publishIntake, type PubAck, type PublishIntakeOptions } from './publish-intake.js';
 export { PullLoop, type InFlight, type PullLoopEvent, type PullLoopOptions } from './pull-loop.js';
-export { WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState } from './waiting-room.js';
+export { ensureWaitingStream, WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState, type WaitingStreamOptions } from './waiting-room.js';

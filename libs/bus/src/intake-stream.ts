@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, DiscardPolicy, JetStreamApiError, jetstreamManager, ReplayPolicy, RetentionPolicy, StorageType, type ConsumerConfig, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { INTAKE_CONSUMER, INTAKE_STREAM, INTAKE_SUBJECTS } from '@countersign/contracts';
-import { busError } from './bus-error.js';
+import { BusError, busError } from './bus-error.js';
 import type { BusConnection } from './connection.js';
 
 const NANOS_PER_MS = 1_000_000;
@@ -62,7 +62,8 @@ function consumerConfig(options: IntakeStreamOptions): Partial<ConsumerConfig> {
   };
 }
 
-const differs = (actual: object, wanted: object): boolean =>
+/** Whether something that is wanted is otherwise. */
+export const differs = (actual: object, wanted: object): boolean =>
   Object.entries(wanted).some(([key, value]) => JSON.stringify((actual as Record<string, unknown>)[key]) !== JSON.stringify(value));
 
 async function ensureStream(api: JetStreamManager, options: IntakeStreamOptions): Promise<IntakeStreamState> {
@@ -93,9 +94,9 @@ async function ensureConsumer(api: JetStreamManager, options: IntakeStreamOption
 
 /**
  * Makes the intake's stream and the ledger's consumer if they are missing and brings their limits up to date.
- * Only the ledger's account can. Safe to call at any time and from several instances; the loss of the whole
+ * Only the provisioner can. Safe to call at any time and from several places; the loss of the whole
  * JetStream store is repaired by calling it again (producers send again what got no receipt).
- * @throws {BusError} NO_RESPONDERS without JetStream, TIMEOUT, DISCONNECTED, REFUSED
+ * @throws {BusError} NO_RESPONDERS without JetStream, TIMEOUT, DISCONNECTED, FORBIDDEN, REFUSED
  */
 export async function ensureIntakeStream(bus: BusConnection, options: IntakeStreamOptions = {}): Promise<IntakeStreamState> {
   try {
@@ -104,6 +105,23 @@ export async function ensureIntakeStream(bus: BusConnection, options: IntakeStre
     const madeConsumer = await ensureConsumer(api, options);
     return { streamCreated: stream.streamCreated, made: stream.made || madeConsumer };
   } catch (error) {
+    throw busError(error, 'intake stream');
+  }
+}
+
+/**
+ * The intake as the provisioner made it; the ledger makes nothing.
+ * @returns when the server made the stream
+ * @throws {BusError} NOT_PROVISIONED, NO_RESPONDERS without JetStream, TIMEOUT, DISCONNECTED, REFUSED
+ */
+export async function findIntakeStream(bus: BusConnection): Promise<string> {
+  try {
+    const api = await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_LIMIT_MS });
+    const { created } = await api.streams.info(INTAKE_STREAM);
+    await api.consumers.info(INTAKE_STREAM, INTAKE_CONSUMER);
+    return String(created);
+  } catch (error) {
+    if (isNotFound(error)) throw new BusError('NOT_PROVISIONED', 'the intake has no stream or no consumer: run the provisioner of the bus', { cause: error });
     throw busError(error, 'intake stream');
   }
 }

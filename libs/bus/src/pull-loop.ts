@@ -4,8 +4,8 @@ import { createInbox, type Msg, type Subscription } from '@nats-io/transport-nod
 import { busError, type BusError } from './bus-error.js';
 import type { BusConnection } from './connection.js';
 import { intakeMessage, type IntakeMessage, type Settlement } from './intake-message.js';
-import { ensureIntakeStream, type IntakeStreamOptions } from './intake-stream.js';
-import { dropLostStream, intakeStoreIsGone, PROBE_SUBJECT } from './store-probe.js';
+import { findIntakeStream } from './intake-stream.js';
+import { PROBE_SUBJECT } from './store-probe.js';
 
 const NEXT_SUBJECT = `$JS.API.CONSUMER.MSG.NEXT.${INTAKE_STREAM}.${INTAKE_CONSUMER}`;
 const NANOS_PER_MS = 1_000_000;
@@ -26,7 +26,6 @@ export interface PullLoopOptions {
   readonly bus: BusConnection;
   /** Gets every message; settles it now or later. When it rejects, an unsettled message comes again after 1 s. */
   readonly onMessage: (message: IntakeMessage) => void | Promise<void>;
-  readonly stream?: IntakeStreamOptions;
   /** Messages handed over and not yet settled, at most. Default 1,000. */
   readonly maxInFlightMessages?: number;
   /** Their bytes, at most. Default 64 MiB; at least 2 MiB. */
@@ -36,7 +35,7 @@ export interface PullLoopOptions {
 }
 
 export type PullLoopEvent =
-  | { readonly type: 'pulling'; readonly streamMade: boolean }
+  | { readonly type: 'pulling' }
   | { readonly type: 'recovering'; readonly reason: string }
   | { readonly type: 'recovery-failed'; readonly error: BusError }
   | { readonly type: 'handler-failed'; readonly error: unknown };
@@ -51,7 +50,7 @@ export interface InFlight {
 /**
  * Pulls from the intake without end. One long pull stands open at the server, so an idle loop gets a message at once;
  * it asks only for what fits into the limits, so a slow handler is never flooded. When anything is odd (restart,
- * lost stream, lost consumer, silence) it does what it does at the start: make sure of the stream, then pull.
+ * lost stream, lost consumer, silence) it does what it does at the start: wait until the stream is there, then pull.
  */
 export class PullLoop {
   readonly #bus: BusConnection;
@@ -65,7 +64,6 @@ export class PullLoop {
   #inFlightMessages = 0;
   #inFlightBytes = 0;
   #lastSign = 0;
-  #lastMessage = 0;
   #failures = 0;
   #recovering = false;
   #recovery: Promise<void> = Promise.resolve();
@@ -139,9 +137,8 @@ export class PullLoop {
       while (!this.#bus.connected && !this.#stopping) await sleep(RETRY_MS_MIN);
       if (this.#stopping) return;
       try {
-        const { streamCreated, made } = await ensureIntakeStream(this.#bus, this.#options.stream);
-        this.#resume(streamCreated);
-        this.#options.onEvent?.({ type: 'pulling', streamMade: made });
+        this.#resume(await findIntakeStream(this.#bus));
+        this.#options.onEvent?.({ type: 'pulling' });
         return;
       } catch (error) {
         this.#options.onEvent?.({ type: 'recovery-failed', error: busError(error, 'intake') });
@@ -210,7 +207,6 @@ export class PullLoop {
 
   #onMessage(msg: Msg): void {
     this.#lastSign = performance.now();
-    if (!isProbe(msg)) this.#lastMessage = this.#lastSign;
     this.#failures = 0;
     const message = intakeMessage(msg, this.#incarnation, this.#settlement);
     this.#inFlightMessages += 1;
@@ -249,15 +245,5 @@ export class PullLoop {
     if (this.#recovering || this.#stopping || this.#expected === 0) return;
     const now = performance.now();
     if (now - this.#lastSign > SILENCE_MS_MAX) this.#recover('silence');
-    else if (this.#inFlightMessages === 0 && now - this.#lastMessage > HEARTBEAT_MS) {
-      this.#probeStore().catch((error: unknown) => this.#options.onEvent?.({ type: 'recovery-failed', error: busError(error, 'probe') }));
-    }
-  }
-
-  async #probeStore(): Promise<void> {
-    const created = this.#streamCreated;
-    if (!(await intakeStoreIsGone(this.#bus)) || this.#recovering || this.#stopping) return;
-    await dropLostStream(this.#bus, created);
-    this.#recover('store lost');
   }
 }

@@ -3,6 +3,7 @@ import { AckPolicy, DeliverPolicy, DiscardPolicy, jetstream, JetStreamApiError, 
 import { INTAKE_CONSUMER, INTAKE_PREFIX, WAITING_PREFIX, WAITING_STREAM } from '@countersign/contracts';
 import { BusError, busError } from './bus-error.js';
 import type { BusConnection } from './connection.js';
+import { differs } from './intake-stream.js';
 import { publishIntake } from './publish-intake.js';
 
 const NANOS_PER_MS = 1_000_000;
@@ -33,10 +34,6 @@ export interface WaitingRoomOptions {
   readonly bus: BusConnection;
   /** Settles the message now or later; when it rejects, the message goes on waiting. */
   readonly onMessage: (message: WaitingMessage) => void | Promise<void>;
-  /** Bytes that may wait. Default 1 GiB. */
-  readonly maxBytes?: number;
-  /** Copies in a cluster. Default 1. */
-  readonly replicas?: number;
   /** Told what waits, about every second. */
   readonly onState?: (state: WaitingState) => void;
   /** Told what failed and is tried again. */
@@ -46,6 +43,15 @@ export interface WaitingRoomOptions {
 export interface WaitingState {
   readonly messages: number;
   readonly bytes: number;
+  /** Bytes that may wait. */
+  readonly maxBytes: number;
+}
+
+export interface WaitingStreamOptions {
+  /** Bytes that may wait. Default 1 GiB. */
+  readonly maxBytes?: number;
+  /** Copies in a cluster. Default 1. */
+  readonly replicas?: number;
 }
 
 /**
@@ -79,9 +85,8 @@ export class WaitingRoom {
     }
   }
 
-  /** Makes the stream, or brings its limits up to date, and begins to hand messages over; what fails is told and tried again. */
-  async start(): Promise<void> {
-    await this.#ensure().catch((error: BusError) => this.#options.onError?.(error));
+  /** Begins to hand messages over; what fails, the stream not being there included, is told and tried again. */
+  start(): void {
     this.#running = this.#run();
   }
 
@@ -104,7 +109,6 @@ export class WaitingRoom {
       } catch (error) {
         this.#options.onError?.(busError(error, 'waiting room'));
         await this.#pause();
-        await this.#ensure().catch((problem: BusError) => this.#options.onError?.(problem));
       }
     }
   }
@@ -141,32 +145,18 @@ export class WaitingRoom {
   async #tellState(): Promise<void> {
     if (this.#options.onState === undefined) return;
     const api = await jetstreamManager(this.#bus.nats, { checkAPI: false, timeout: API_LIMIT_MS });
-    const { messages, bytes } = (await api.streams.info(WAITING_STREAM)).state;
-    this.#options.onState({ messages, bytes });
+    const { state, config } = await api.streams.info(WAITING_STREAM);
+    this.#options.onState({ messages: state.messages, bytes: state.bytes, maxBytes: config.max_bytes });
   }
 
   async #pause(): Promise<void> {
     await sleep(PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
-
-  async #ensure(): Promise<void> {
-    try {
-      const api = await jetstreamManager(this.#bus.nats, { checkAPI: false, timeout: API_LIMIT_MS });
-      const stream = streamConfig(this.#options);
-      await api.streams.info(WAITING_STREAM).then(
-        () => api.streams.update(WAITING_STREAM, stream),
-        (error: unknown) => (isNotFound(error) ? api.streams.add(stream) : Promise.reject(error as Error)),
-      );
-      await api.consumers.add(WAITING_STREAM, CONSUMER);
-    } catch (error) {
-      throw busError(error, 'waiting room');
-    }
-  }
 }
 
 const isNotFound = (error: unknown): boolean => error instanceof JetStreamApiError && NOT_FOUND.has(error.code);
 
-function streamConfig({ maxBytes, replicas }: WaitingRoomOptions): Partial<StreamConfig> & { name: string } {
+function streamConfig({ maxBytes, replicas }: WaitingStreamOptions): Partial<StreamConfig> & { name: string } {
   return {
     name: WAITING_STREAM,
     subjects: [`${WAITING_PREFIX}>`],
@@ -190,3 +180,21 @@ const CONSUMER: Partial<ConsumerConfig> = {
   replay_policy: ReplayPolicy.Instant,
   max_deliver: -1,
 };
+
+/**
+ * Makes the stream of the waiting room and its consumer, or brings their limits up to date. Only the provisioner can.
+ * @throws {BusError} as ensureIntakeStream
+ */
+export async function ensureWaitingStream(bus: BusConnection, options: WaitingStreamOptions = {}): Promise<void> {
+  try {
+    const api = await jetstreamManager(bus.nats, { checkAPI: false, timeout: API_LIMIT_MS });
+    const stream = streamConfig(options);
+    await api.streams.info(WAITING_STREAM).then(
+      ({ config }) => (differs(config, stream) ? api.streams.update(WAITING_STREAM, stream) : undefined),
+      (error: unknown) => (isNotFound(error) ? api.streams.add(stream) : Promise.reject(error as Error)),
+    );
+    await api.consumers.info(WAITING_STREAM, INTAKE_CONSUMER).catch((error: unknown) => (isNotFound(error) ? api.consumers.add(WAITING_STREAM, CONSUMER) : Promise.reject(error as Error)));
+  } catch (error) {
+    throw busError(error, 'waiting room');
+  }
+}

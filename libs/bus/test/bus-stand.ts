@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectBus, ensureIntakeStream, publishIntake, type BusConnection } from '@countersign/bus';
+import { connectBus, connectProvisioner, ensureIntakeStream, publishIntake, type BusConnection, type IntakeMessage, type StreamsOptions } from '@countersign/bus';
 import { INTAKE_CONSUMER } from '@countersign/contracts';
 import { startNats, type NatsServer } from '@countersign/devstack';
 
@@ -13,10 +13,13 @@ export interface BusStand {
   nats: NatsServer;
   readonly ledger: BusConnection;
   readonly services: BusConnection;
+  readonly provisioner: BusConnection;
+  /** Alone in an account where it may speak to itself about anything. */
+  readonly system: BusConnection;
   /** Sends texts to `intake.<source>.acme`, one after the other. */
   send(...texts: string[]): Promise<void>;
   /** Starts the server again on the same port after it was killed. */
-  restart(): Promise<void>;
+  restart(streams?: StreamsOptions): Promise<void>;
   /** Takes away everything that JetStream holds. */
   emptyStream(): Promise<void>;
   /** What the test and the server know, for a failure that happens once in a thousand runs. */
@@ -29,20 +32,24 @@ export async function openStand(): Promise<BusStand> {
   const nats = await startNats({ dir });
   const ledger = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'ledger' });
   const services = await connectBus({ url: nats.url, nkeySeedFile: nats.users.services, name: 'services' });
+  const provisioner = await connectProvisioner({ url: nats.url, nkeySeedFile: nats.users.provisioner });
+  const system = await connectBus({ url: nats.url, nkeySeedFile: nats.users.system, name: 'system' });
   const stand: BusStand = {
     nats,
     ledger,
     services,
+    provisioner,
+    system,
     async send(...texts) {
       for (const text of texts) await publishIntake(services, 'intake.shop.acme', new TextEncoder().encode(text), { timeoutMs: 2_000 });
     },
-    async restart() {
-      stand.nats = await startNats({ dir, port: nats.port });
-      await until(() => ledger.connected && services.connected);
+    async restart(streams) {
+      stand.nats = await startNats({ dir, port: nats.port, streams });
+      await until(() => ledger.connected && services.connected && provisioner.connected);
     },
     async emptyStream() {
-      await ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 2_000 });
-      await ensureIntakeStream(ledger);
+      await provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 2_000 });
+      await ensureIntakeStream(provisioner);
     },
     async known(seen) {
       const ask = async (subject: string): Promise<string> => text((await ledger.request(subject, '', { timeoutMs: 2_000 })).data);
@@ -52,6 +59,8 @@ export async function openStand(): Promise<BusStand> {
     async close() {
       await ledger.close();
       await services.close();
+      await provisioner.close();
+      await system.close();
       await stand.nats.stop();
       await rm(dir, { recursive: true, force: true });
     },
@@ -69,3 +78,15 @@ export async function until(condition: () => boolean | Promise<boolean>, known: 
 }
 
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** Acknowledges and keeps the texts, without the loop's own probes. */
+export function collector(): { texts: string[]; take: (message: IntakeMessage) => void } {
+  const texts: string[] = [];
+  return {
+    texts,
+    take: (message) => {
+      texts.push(text(message.data));
+      message.ack();
+    },
+  };
+}

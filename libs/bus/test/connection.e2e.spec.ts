@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectBus, ensureIntakeStream, type BusStatus } from '@countersign/bus';
+import { connectBus, findIntakeStream, type BusStatus } from '@countersign/bus';
 import { createUser } from '@nats-io/nkeys';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
@@ -64,7 +64,7 @@ describe('connecting', () => {
     await until(() => bus.connected);
     expect([asked[0], asked.at(-1)]).toEqual(seeds);
     // Only the ledger's account may do this.
-    await ensureIntakeStream(bus);
+    await findIntakeStream(bus);
     await bus.close();
   });
 
@@ -79,42 +79,42 @@ describe('connecting', () => {
 
 describe('request and reply', () => {
   it('carries a question and its answer', async () => {
-    stand.ledger.subscribe('keys.sign', (message) => message.respond(`signed ${text(message.data)}`));
-    await stand.ledger.flush();
-    const answer = await stand.ledger.request('keys.sign', 'this', { timeoutMs: 1_000 });
+    stand.system.subscribe('keys.sign', (message) => message.respond(`signed ${text(message.data)}`));
+    await stand.system.flush();
+    const answer = await stand.system.request('keys.sign', 'this', { timeoutMs: 1_000 });
     expect(text(answer.data)).toBe('signed this');
   });
 
   it('gives each question to one of a queue group', async () => {
     const answered: number[] = [0, 0];
     for (const instance of [0, 1]) {
-      stand.ledger.subscribe('keys.list', (message) => {
+      stand.system.subscribe('keys.list', (message) => {
         answered[instance] = (answered[instance] ?? 0) + 1;
         message.respond('');
       }, { queue: 'keys' });
     }
-    await stand.ledger.flush();
-    for (let i = 0; i < 20; i += 1) await stand.ledger.request('keys.list', '', { timeoutMs: 1_000 });
+    await stand.system.flush();
+    for (let i = 0; i < 20; i += 1) await stand.system.request('keys.list', '', { timeoutMs: 1_000 });
     expect((answered[0] ?? 0) + (answered[1] ?? 0)).toBe(20);
   });
 
   it('NO_RESPONDERS when nobody listens', async () => {
-    await expect(stand.services.request('_INBOX.nobody', '', { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+    await expect(stand.system.request('_INBOX.nobody', '', { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
   });
 
   it('TIMEOUT when nobody answers', async () => {
-    stand.ledger.subscribe('keys.silent', () => undefined);
-    await stand.ledger.flush();
-    await expect(stand.ledger.request('keys.silent', '', { timeoutMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    stand.system.subscribe('keys.silent', () => undefined);
+    await stand.system.flush();
+    await expect(stand.system.request('keys.silent', '', { timeoutMs: 100 })).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
   it('never answers on a subject outside the inboxes, whatever the requester names', async () => {
     const seen: string[] = [];
-    stand.ledger.subscribe('ledger.receipt.>', (message) => seen.push(message.subject));
-    stand.ledger.subscribe('keys.echo', (message) => message.respond(message.data));
-    await stand.ledger.flush();
-    stand.ledger.nats.publish('keys.echo', 'forged receipt', { reply: 'ledger.receipt.shop' });
-    await stand.ledger.request('keys.echo', 'fence', { timeoutMs: 1_000 });
+    stand.system.subscribe('ledger.receipt.>', (message) => seen.push(message.subject));
+    stand.system.subscribe('keys.echo', (message) => message.respond(message.data));
+    await stand.system.flush();
+    stand.system.nats.publish('keys.echo', 'forged receipt', { reply: 'ledger.receipt.shop' });
+    await stand.system.request('keys.echo', 'fence', { timeoutMs: 1_000 });
     expect(seen).toEqual([]);
   });
 });

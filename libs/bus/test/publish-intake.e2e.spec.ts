@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ensureIntakeStream, publishIntake, PullLoop } from '@countersign/bus';
+import { ensureIntakeStream, findIntakeStream, publishIntake, PullLoop } from '@countersign/bus';
 import { openStand, until, type BusStand } from './bus-stand.js';
 
 const BODY = new TextEncoder().encode('event');
@@ -26,21 +26,21 @@ describe('publishing to the intake from another account', () => {
   });
 
   it('TIMEOUT when the stream is not there: an import hides who listens', async () => {
-    await stand.ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
+    await stand.provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
     await expect(publishIntake(stand.services, 'intake.shop.acme', BODY, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'TIMEOUT' });
   });
 
   it('NO_RESPONDERS when the stream is not there, within the ledger account', async () => {
-    await stand.ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
-    await expect(publishIntake(stand.ledger, 'intake.shop.acme', BODY, LIMIT)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+    await stand.provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
+    await expect(publishIntake(stand.ledger, 'intake.ledger.acme', BODY, LIMIT)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
   });
 
   it('STREAM_FULL when the stream holds its bytes, and again a PubAck when there is room', async () => {
-    await ensureIntakeStream(stand.ledger, { maxBytes: 3_000 });
+    await ensureIntakeStream(stand.provisioner, { maxBytes: 3_000 });
     const body = new Uint8Array(2_000);
     await publishIntake(stand.services, 'intake.shop.acme', body, LIMIT);
     await expect(publishIntake(stand.services, 'intake.shop.acme', body, LIMIT)).rejects.toMatchObject({ code: 'STREAM_FULL' });
-    await ensureIntakeStream(stand.ledger, { maxBytes: 30_000 });
+    await ensureIntakeStream(stand.provisioner, { maxBytes: 30_000 });
     expect(await publishIntake(stand.services, 'intake.shop.acme', body, LIMIT)).toMatchObject({ stream: 'INTAKE' });
   });
 
@@ -84,26 +84,29 @@ describe('publishing to the intake from another account', () => {
 
 describe('the intake stream', () => {
   it('is made once and stays the same', async () => {
-    const first = await ensureIntakeStream(stand.ledger);
-    const second = await ensureIntakeStream(stand.ledger);
+    const first = await ensureIntakeStream(stand.provisioner);
+    const second = await ensureIntakeStream(stand.provisioner);
     expect(second).toEqual({ streamCreated: first.streamCreated, made: false });
   });
 
   it('may be made by several instances at the same time', async () => {
-    await stand.ledger.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
-    const states = await Promise.all(Array.from({ length: 8 }, () => ensureIntakeStream(stand.ledger)));
+    await stand.provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
+    const states = await Promise.all(Array.from({ length: 8 }, () => ensureIntakeStream(stand.provisioner)));
     expect(new Set(states.map(({ streamCreated }) => streamCreated)).size).toBe(1);
   });
 
   it('keeps its messages when its limits change', async () => {
     await publishIntake(stand.services, 'intake.shop.acme', BODY, LIMIT);
-    const { streamCreated } = await ensureIntakeStream(stand.ledger);
-    expect(await ensureIntakeStream(stand.ledger, { maxBytes: 5_000_000, maxAckPending: 7, ackWaitMs: 5_000 })).toEqual({ streamCreated, made: false });
+    const { streamCreated } = await ensureIntakeStream(stand.provisioner);
+    expect(await ensureIntakeStream(stand.provisioner, { maxBytes: 5_000_000, maxAckPending: 7, ackWaitMs: 5_000 })).toEqual({ streamCreated, made: false });
     const info = await stand.ledger.request('$JS.API.CONSUMER.INFO.INTAKE.ledger', '', LIMIT);
     expect(JSON.parse(new TextDecoder().decode(info.data))).toMatchObject({ num_pending: 1, config: { max_ack_pending: 7, ack_wait: 5e9, ack_policy: 'explicit' } });
   });
 
-  it('cannot be made by another account', async () => {
+  it('can be made by no service, the ledger included', async () => {
     await expect(ensureIntakeStream(stand.services)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await stand.provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', LIMIT);
+    await expect(ensureIntakeStream(stand.ledger)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(findIntakeStream(stand.ledger)).rejects.toMatchObject({ code: 'NOT_PROVISIONED' });
   });
 });

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { publishIntake, PullLoop, type IntakeMessage, type PullLoopEvent, type PullLoopOptions } from '@countersign/bus';
-import { openStand, text, until, type BusStand } from './bus-stand.js';
+import { ensureIntakeStream, provisionStreams, publishIntake, PullLoop, StreamKeeper, type IntakeMessage, type PullLoopEvent, type PullLoopOptions } from '@countersign/bus';
+import { collector, openStand, text, until, type BusStand } from './bus-stand.js';
 
 let stand: BusStand;
 let loops: PullLoop[] = [];
+let keeper: StreamKeeper | undefined;
 let events: PullLoopEvent[] = [];
 
 beforeAll(async () => {
@@ -19,6 +20,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const loop of loops) await loop.stop(500);
   loops = [];
+  await keeper?.stop();
+  keeper = undefined;
 });
 
 async function pull(onMessage: (message: IntakeMessage) => void | Promise<void>, options: Partial<PullLoopOptions> = {}): Promise<PullLoop> {
@@ -28,21 +31,15 @@ async function pull(onMessage: (message: IntakeMessage) => void | Promise<void>,
   return loop;
 }
 
+function keepStreams(): void {
+  keeper = new StreamKeeper({ bus: stand.provisioner, lookEveryMs: 200 });
+  keeper.start();
+}
+const pullsAgain = (): Promise<unknown> => until(() => events.filter(({ type }) => type === 'pulling').length > 1);
+
 async function stored(): Promise<number> {
   const answer = await stand.ledger.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 });
   return (JSON.parse(text(answer.data)) as { state: { messages: number } }).state.messages;
-}
-
-/** Acknowledges and keeps the texts, without the loop's own probes. */
-function collector(): { texts: string[]; take: (message: IntakeMessage) => void } {
-  const texts: string[] = [];
-  return {
-    texts,
-    take: (message) => {
-      texts.push(text(message.data));
-      message.ack();
-    },
-  };
 }
 
 describe('settling', () => {
@@ -118,7 +115,8 @@ describe('settling', () => {
 
   it('delivers again after the ack wait, unless told that work goes on', async () => {
     const deliveries: IntakeMessage[] = [];
-    await pull((message) => void deliveries.push(message), { stream: { ackWaitMs: 600 } });
+    await ensureIntakeStream(stand.provisioner, { ackWaitMs: 600 });
+    await pull((message) => void deliveries.push(message));
     await stand.send('a');
     await until(() => deliveries.length === 1);
     for (let turn = 0; turn < 5; turn += 1) {
@@ -246,18 +244,20 @@ describe('faults', () => {
   it('goes on after kill -9 of the server: settled is settled, the rest comes again', async () => {
     const acked: string[] = [];
     let isHolding = true;
+    const streams = { intake: { ackWaitMs: 1_000 } };
+    await provisionStreams(stand.provisioner, streams);
     await pull((message) => {
       const value = text(message.data);
       if (isHolding && value !== 'done') return;
       acked.push(value);
       message.ack();
-    }, { stream: { ackWaitMs: 1_000 } });
+    });
     await stand.send('done', 'open');
     await until(async () => (await stored()) === 1);
     await stand.nats.kill('SIGKILL');
     await until(() => !stand.ledger.connected);
     isHolding = false;
-    await stand.restart();
+    await stand.restart(streams);
     // The server writes acks to disk a moment later than it obeys them: what was settled just before the kill may come once more.
     await until(() => acked.includes('open'), () => stand.known({ acked, events }));
     await stand.send('new');
@@ -265,13 +265,13 @@ describe('faults', () => {
     expect([...new Set(acked)]).toEqual(['done', 'open', 'new']);
   });
 
-  it('makes the stream again when the whole store was lost', async () => {
+  it('goes on when the whole store was lost and the streams were made again', async () => {
     const { texts, take } = collector();
     await pull(take);
     await stand.nats.kill('SIGKILL');
     await rm(stand.nats.storeDir, { recursive: true });
     await stand.restart();
-    await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
+    await pullsAgain();
     await stand.send('after');
     await until(() => texts.length === 1);
     expect(texts).toEqual(['after']);
@@ -285,7 +285,7 @@ describe('faults', () => {
     await stand.nats.kill('SIGKILL');
     await rm(stand.nats.storeDir, { recursive: true });
     await stand.restart();
-    await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
+    await pullsAgain();
     await stand.send('new');
     await until(() => held.length === 2);
     expect(held.map(({ streamSequence }) => streamSequence)).toEqual([1, 1]);
@@ -310,13 +310,14 @@ describe('faults', () => {
     expect(held).toHaveLength(1);
   });
 
-  it('makes the stream again when its files were deleted under the running server', async () => {
+  it('goes on when its files were deleted under the running server, which the keeper of the streams finds out', async () => {
     const { texts, take } = collector();
+    keepStreams();
     await pull(take);
     await stand.send('before');
     await until(() => texts.length === 1);
     await rm(stand.nats.storeDir, { recursive: true });
-    await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
+    await pullsAgain();
     await stand.send('after');
     await until(() => texts.length === 2);
     expect(texts).toEqual(['before', 'after']);
@@ -327,8 +328,9 @@ describe('faults', () => {
     await pull(take);
     await stand.send('before');
     await until(() => texts.length === 1);
-    await stand.ledger.request(`$JS.API.${operation}`, '', { timeoutMs: 2_000 });
-    await until(() => events.some((event) => event.type === 'pulling' && event.streamMade));
+    keepStreams();
+    await stand.provisioner.request(`$JS.API.${operation}`, '', { timeoutMs: 2_000 });
+    await pullsAgain();
     await stand.send('after');
     await until(() => texts.includes('after'));
     // The server may drop a consumer before it has handled the last ack: then the message comes once more, never less.

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState } from '@countersign/bus';
+import { ensureWaitingStream, WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState, type WaitingStreamOptions } from '@countersign/bus';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
 let stand: BusStand;
@@ -9,14 +9,15 @@ beforeAll(async () => {
 }, 60_000);
 afterEach(async () => {
   for (const room of rooms.splice(0)) await room.stop();
-  await stand.ledger.request('$JS.API.STREAM.DELETE.WAITING', '', { timeoutMs: 2_000 });
+  await stand.provisioner.request('$JS.API.STREAM.DELETE.WAITING', '', { timeoutMs: 2_000 });
 });
 afterAll(() => stand.close());
 
-async function open(onMessage: (message: WaitingMessage) => void, options: Partial<WaitingRoomOptions> = {}): Promise<WaitingRoom> {
+async function open(onMessage: (message: WaitingMessage) => void, options: Partial<WaitingRoomOptions> & WaitingStreamOptions = {}): Promise<WaitingRoom> {
+  await ensureWaitingStream(stand.provisioner, options);
   const room = new WaitingRoom({ bus: stand.ledger, onMessage, ...options });
   rooms.push(room);
-  await room.start();
+  room.start();
   return room;
 }
 

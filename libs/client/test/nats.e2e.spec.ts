@@ -37,7 +37,7 @@ async function open(change: Partial<EmitterOptions> = {}): Promise<Emitter> {
   return openEmitter({
     source: 'identity',
     spoolDir: await temporaryFolder(),
-    bus: { url: nats.url, nkeySeedFile: nats.users.services, name: 'identity' },
+    bus: { url: nats.url, nkeySeedFile: nats.users.identity, name: 'identity' },
     resendAfterMs: 500,
     ...change,
   });

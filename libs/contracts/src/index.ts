@@ -1,3 +1,4 @@
+export * from './bus-rights.js';
 export * from './subjects.js';
 export * from './messages.js';
 export * from './cloud-event.js';

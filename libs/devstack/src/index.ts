@@ -1,10 +1,11 @@
 export { DevstackError } from './state-files.js';
 export { startPostgres, removePostgres, type PostgresOptions, type PostgresServer } from './postgres.js';
+export { startNatsCluster, type NatsCluster } from './nats-cluster.js';
 export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { natsServerProgram } from './nats-binary.js';
 export { findProgram, type DebianProgram } from './debian-program.js';
 export { promtoolProgram } from './promtool.js';
-export { natsConfig, type HolderName, type NatsConfig } from './nats-config.js';
+export { localNatsConfig, type HolderName, type LocalNatsConfig } from './nats-config.js';
 export { startDevstack, type Devstack, type DevstackOptions } from './devstack.js';
 export { guardFolder, startTestStack } from './test-stack.js';
 export { PERSONAL_CANARIES, personalOf } from './canary-person.js';

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { findProgram, installAsRoot, unpackAsUser, type DebianProgram } from './debian-program.js';
 import { DevstackError } from './state-files.js';
 
@@ -22,4 +23,10 @@ export function natsServerProgram(cacheDir: string, log: (line: string) => void)
       '(Debian 12 or later, Ubuntu 23.04 or later), "brew install nats-server" (macOS), or put the program from ' +
       `https://github.com/nats-io/nats-server/releases into a folder of PATH.${problem === '' ? '' : `\n${problem.split('\n').slice(-4).join('\n')}`}`,
   );
+}
+
+/** Whether a server can put every message on disk before it acknowledges it: from 2.10 on. */
+export function syncsAlways(program: string): boolean {
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout) ?? [];
+  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 10);
 }

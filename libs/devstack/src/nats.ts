@@ -5,11 +5,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { provisionBus, type BusUserKey, type NatsClusterConfig, type StreamsOptions } from '@countersign/bus';
+import { BUS_ACCOUNTS, type BusUser } from '@countersign/contracts';
 import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
 import { killAtExit } from './exit-hook.js';
 import { choosePort } from './free-port.js';
-import { natsServerProgram } from './nats-binary.js';
-import { natsConfig, type HolderName } from './nats-config.js';
+import { natsServerProgram, syncsAlways } from './nats-binary.js';
+import { localNatsConfig, nameOfHolder, type HolderName } from './nats-config.js';
 import { commandLine, endProcess, signal, waitGone, waitStopped } from './process-file.js';
 import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-files.js';
 
@@ -28,6 +30,16 @@ export interface NatsOptions {
   readonly monitorPort?: number;
   /** Services of customers, each in an account of its own. */
   readonly holders?: readonly HolderName[];
+  /** Of the streams that are made at the start; false makes none. */
+  readonly streams?: StreamsOptions | false;
+  /** Name in the server's monitoring and in its cluster. Default countersign-local. */
+  readonly serverName?: string;
+  /** The cluster that it belongs to; see startNatsCluster. */
+  readonly cluster?: NatsClusterConfig;
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key`: clients must then show certificates too. */
+  readonly tlsDir?: string;
+  /** Folder of the users' seeds, where several servers share them. Default `dir`. */
+  readonly seedsDir?: string;
   /** Told what takes long, such as installing the server. */
   readonly log?: (line: string) => void;
 }
@@ -38,7 +50,7 @@ export interface NatsServer {
   readonly port: number;
   readonly monitorUrl: string;
   readonly pid: number;
-  /** Seed files of the users, each in an account of its own: LEDGER, KEYS, IDENTITY, RETENTION, EDGE, SERVICES, OPERATORS. */
+  /** Seed files of the users. */
   readonly users: NatsUsers;
   /** The same users' public keys (`U…`). */
   readonly publicKeys: NatsUsers;
@@ -52,17 +64,8 @@ export interface NatsServer {
   kill(name: NodeJS.Signals): Promise<void>;
 }
 
-export interface NatsUsers {
-  readonly ledger: string;
-  readonly keys: string;
-  readonly identity: string;
-  readonly retention: string;
-  readonly edge: string;
-  readonly services: string;
-  readonly operator: string;
-}
-
-const holderUser = ({ tenant, service }: HolderName): string => `holder-${tenant}.${service}`;
+/** By user: what stands under it says of what. */
+export type NatsUsers = Readonly<Record<BusUser, string>>;
 
 async function userKey(path: string): Promise<KeyPair> {
   const known = await readIfThere(path);
@@ -120,7 +123,7 @@ async function endOrphan(dir: string, configFile: string): Promise<void> {
 }
 
 /**
- * Starts a real nats-server with JetStream and the accounts of deploy/nats for development and tests.
+ * Starts a real nats-server with JetStream and the declared rights (libs/contracts, bus-rights) for development and tests.
  * Users' keys are made at the first start. A server left over from a killed process is stopped first.
  * @throws {DevstackError} STACK_RUNNING, NATS_SERVER_MISSING, START_FAILED
  */
@@ -133,22 +136,25 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   await claimOwner(join(dir, 'owner'));
   const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
   await endOrphan(dir, configFile);
-  const seedFile = (user: string): string => join(dir, `${user}.nk`);
-  const names = ['ledger', 'keys', 'identity', 'retention', 'edge', 'services', 'operator'] as const;
-  const users = Object.fromEntries(names.map((name) => [name, seedFile(name)])) as unknown as NatsUsers;
-  const publicKeyOf = async (path: string): Promise<string> => (await userKey(path)).getPublicKey();
-  const publicKeys = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await publicKeyOf(users[name])]))) as unknown as NatsUsers;
-  const holders = await Promise.all((options.holders ?? []).map(async (one) => ({ ...one, publicKey: await publicKeyOf(seedFile(holderUser(one))) })));
-  const systemPublicKey = await publicKeyOf(seedFile('system'));
+  const seedFile = (user: string): string => join(options.seedsDir ?? dir, `${user}.nk`);
+  const publicKeyOf = async (user: string): Promise<string> => (await userKey(seedFile(user))).getPublicKey();
+  const keysOf = (names: readonly string[]): Promise<BusUserKey[]> => Promise.all(names.map(async (user) => ({ user, nkey: await publicKeyOf(user) })));
+  const { holders = [] } = options;
+  const platform = await keysOf(Object.keys(BUS_ACCOUNTS));
+  const keys = [...platform, ...(await keysOf(holders.map(nameOfHolder)))];
+  const users = Object.fromEntries(platform.map(({ user }) => [user, seedFile(user)])) as unknown as NatsUsers;
+  const publicKeys = Object.fromEntries(platform.map(({ user, nkey }) => [user, nkey])) as unknown as NatsUsers;
   const encryptionKey = await storeKey(join(dir, 'store.key'));
 
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await choosePort(options.port);
     const monitorPort = await choosePort(options.monitorPort);
-    const named = { ledgerPublicKey: publicKeys.ledger, keysPublicKey: publicKeys.keys, identityPublicKey: publicKeys.identity, retentionPublicKey: publicKeys.retention, edgePublicKey: publicKeys.edge, servicesPublicKey: publicKeys.services, operatorPublicKey: publicKeys.operator, systemPublicKey, holders };
-    await writeFile(configFile, natsConfig({ serverName: 'countersign-local', port, monitorPort, storeDir, logFile, ...named }));
+    await writeFile(configFile, localNatsConfig({ serverName: options.serverName ?? 'countersign-local', cluster: options.cluster, tlsDir: options.tlsDir, syncAlways: options.cluster !== undefined && syncsAlways(program), port, monitorPort, storeDir, logFile, keys, holders }));
     const child = await launch(program, configFile, dir, port, encryptionKey);
-    if (child !== undefined) return server(child, dir, { port, monitorPort, storeDir, users, publicKeys });
+    if (child === undefined) continue;
+    const started = server(child, dir, { port, monitorPort, storeDir, users, publicKeys });
+    if (options.streams !== false) await provisionBus({ url: started.url, nkeySeedFile: users.provisioner, tlsDir: options.tlsDir }, options.streams).catch((error: unknown) => started.stop().then(() => Promise.reject(error as Error)));
+    return started;
   }
   const log = existsSync(logFile) ? readFileSync(logFile, 'utf8').split('\n').slice(-12).join('\n') : '';
   throw new DevstackError('START_FAILED', `nats-server did not start; its log ${logFile} ends:\n${log}`);
@@ -173,7 +179,7 @@ function server(child: ChildProcess, dir: string, { port, monitorPort, storeDir,
     users,
     publicKeys,
     storeDir,
-    holderSeedFile: (name) => join(dir, `${holderUser(name)}.nk`),
+    holderSeedFile: (name) => join(dir, `${nameOfHolder(name)}.nk`),
     async stop() {
       await endProcess(pid, STOP_STEPS);
       await rm(join(dir, 'owner'), { force: true });

@@ -56,8 +56,8 @@ export async function startStand(): Promise<Stand> {
   const url = Object.assign(new URL(ownerUrl), { username: 'things_service', password: PASSWORD }).href;
   const pool = createPool({ url, max: 10, applicationName: 'things', onIdleError: () => undefined });
   const owner = createPool({ url: ownerUrl, max: 2, applicationName: 'things-owner' });
-  const connect = (name: string): Promise<BusConnection> => connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.ledger, name });
-  const [asker, answerer] = [await connect('retention'), await connect('things')];
+  const connect = (user: 'retention' | 'services'): Promise<BusConnection> => connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users[user], name: user });
+  const [asker, answerer] = [await connect('retention'), await connect('services')];
   const things = new Things(pool);
   const responder = new HolderResponder({ bus: answerer, service: 'things', pool, holder: things, onError: () => undefined });
   await responder.start();

@@ -16,7 +16,7 @@ function ledgerKeys(): LedgerKeys {
  * Declares cases that share one stand. A case that fails leaves its stand's folder behind, names it with the seed, and
  * the next case gets a new stand.
  */
-export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<void>, cases: Readonly<Record<string, (context: FaultCase) => Promise<void>>>, keys: LedgerKeys = ledgerKeys()): void {
+export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<void>, cases: Readonly<Record<string, (context: FaultCase) => Promise<void>>>, keys: LedgerKeys = ledgerKeys(), bus: 'server' | 'cluster' = 'server'): void {
   describe(subject, () => {
     let stand: Stand | undefined;
     process.stderr.write(`${subject}: seed ${runSeed()}\n`);
@@ -24,7 +24,7 @@ export function faultSuite(subject: string, prepare: (stand: Stand) => Promise<v
     it.each(Object.keys(cases))('%s', async (name) => {
       try {
         if (stand === undefined) {
-          stand = await Stand.open(keys);
+          stand = await Stand.open(keys, bus);
           await prepare(stand);
         }
         await (cases[name] as (context: FaultCase) => Promise<void>)({ stand, dice: diceFor(`${subject}: ${name}`) });

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectBus } from '@countersign/bus';
+import { connectProvisioner } from '@countersign/bus';
 import { CanaryScan, spellings, tablesWith, type Canaries } from '@countersign/devstack';
 import { withClient } from '@countersign/postgres';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -48,9 +48,9 @@ async function rowsWith({ stack }: Deployment, database: string, canaries: Canar
 }
 
 async function inStreams({ stack: { nats } }: Deployment, scan: CanaryScan): Promise<string[]> {
-  const bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.ledger, name: 'search' });
+  const bus = await connectProvisioner({ url: nats.url, nkeySeedFile: nats.users.provisioner });
   try {
-    const api = await jetstreamManager(bus.nats);
+    const api = await jetstreamManager(bus.nats, { checkAPI: false });
     const found: string[] = [];
     for (const { config, state } of await api.streams.list().next()) {
       for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq += 1) {

@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { choosePort, guardFolder, removePostgres, startNats, startPostgres, type NatsServer, type PostgresServer } from '@countersign/devstack';
+import { connectProvisioner, StreamKeeper, type BusConnection } from '@countersign/bus';
+import { choosePort, guardFolder, removePostgres, startNats, startNatsCluster, startPostgres, type NatsServer, type PostgresServer } from '@countersign/devstack';
 import { KeyService } from './key-service.js';
 import { LEDGER_MAIN, LEDGER_PROVISION } from './places.js';
 import { Producer, type ProducerConfig } from './producer-process.js';
@@ -44,6 +45,9 @@ export class Stand {
     postgres: PostgresServer,
     nats: NatsServer,
     readonly witness: Witness,
+    /** Of the streams. */
+    readonly provisioner: BusConnection,
+    private readonly keeper: StreamKeeper,
     /** Undefined when the ledgers' keys lie in sealed files. */
     readonly keys: KeyService | undefined,
   ) {
@@ -51,16 +55,21 @@ export class Stand {
     this.#nats = nats;
   }
 
-  static async open(ledgerKeys: LedgerKeys): Promise<Stand> {
+  /** On one nats-server, or on a cluster of three. */
+  static async open(ledgerKeys: LedgerKeys, bus: 'server' | 'cluster' = 'server'): Promise<Stand> {
     const folder = await mkdtemp(join(tmpdir(), 'countersign-faults-'));
     // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
     await chmod(folder, 0o711);
     const dismissGuard = guardFolder(folder);
-    const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), startNats({ dir: join(folder, 'nats') })]);
+    const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), bus === 'cluster' ? startNatsCluster({ dir: join(folder, 'nats') }) : startNats({ dir: join(folder, 'nats') })]);
     const witness = await Witness.open(nats.url, nats.users.services);
+    const provisioner = await connectProvisioner({ url: nats.url, nkeySeedFile: nats.users.provisioner });
+    const replicas = bus === 'cluster' ? 3 : 1;
+    const keeper = new StreamKeeper({ bus: provisioner, intake: { replicas }, waiting: { replicas } });
+    keeper.start();
     const place = { folder, adminUrl: postgres.superuserUrl, natsUrl: nats.url, nats, httpPort: await choosePort() };
     const keys = ledgerKeys === 'service' ? KeyService.provision(place) : undefined;
-    const stand = new Stand(folder, dismissGuard, postgres, nats, witness, keys);
+    const stand = new Stand(folder, dismissGuard, postgres, nats, witness, provisioner, keeper, keys);
     stand.#provision();
     await keys?.process.start();
     keys?.process.keepRunning();
@@ -131,7 +140,6 @@ export class Stand {
   /** Another instance of the ledger on the same database, stream and keys. Not started yet. */
   async addLedger(name: string, options: InstanceOptions = {}): Promise<ServiceProcess> {
     const databasePort = options.postgresTap?.port ?? this.#postgres.port;
-    const natsPort = options.natsTap?.port ?? this.#nats.port;
     const stateDir = join(this.folder, options.ownState === true ? `state-${name}` : 'state');
     this.stateDirs.add(stateDir);
     const port = await choosePort();
@@ -144,7 +152,7 @@ export class Stand {
       env: {
         LEDGER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_runtime', databasePort, name, options.database),
         LEDGER_READER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_reader', databasePort, name, options.database),
-        LEDGER_NATS_URL: `nats://127.0.0.1:${natsPort}`,
+        LEDGER_NATS_URL: options.natsTap === undefined ? this.#nats.url : `nats://127.0.0.1:${options.natsTap.port}`,
         LEDGER_NATS_SEED_FILE: this.#nats.users.ledger,
         LEDGER_STATE_DIR: stateDir,
         ...(this.keys === undefined ? { LEDGER_KEYS: 'sealed-file' } : { LEDGER_KEYS: 'service', LEDGER_KEYS_PUBLIC_KEY_FILE: this.keys.publicKeyFile }),
@@ -196,6 +204,8 @@ export class Stand {
     await this.keys?.close();
     await this.keys?.process.stop();
     await this.witness.close();
+    await this.keeper.stop();
+    await this.provisioner.close();
     for (const tap of this.taps) await tap.close();
     await this.#nats.stop();
     await this.#postgres.stop();

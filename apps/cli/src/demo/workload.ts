@@ -7,7 +7,7 @@ export interface DemoEvent {
   readonly input: EmitInput;
 }
 
-export const DEMO_SOURCES = ['identity', 'billing', 'documents'] as const;
+export const DEMO_SOURCES = ['accounts', 'billing', 'documents'] as const;
 export type DemoSource = (typeof DEMO_SOURCES)[number];
 export const DEMO_TENANTS = ['acme', 'globex'] as const;
 
@@ -25,12 +25,12 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { weight: 24, source: 'identity', type: 'session.created', resource: 'session', personal: true },
-  { weight: 9, source: 'identity', type: 'session.ended', resource: 'session', personal: false },
-  { weight: 6, source: 'identity', type: 'login.rejected', severity: 'notice', outcome: 'failure', personal: true },
-  { weight: 2, source: 'identity', type: 'account.locked', severity: 'warning', outcome: 'denied', personal: true },
-  { weight: 2, source: 'identity', type: 'role.granted', severity: 'notice', resource: 'role', personal: false },
-  { weight: 1, source: 'identity', type: 'totp.enrolled', severity: 'notice', personal: true },
+  { weight: 24, source: 'accounts', type: 'session.created', resource: 'session', personal: true },
+  { weight: 9, source: 'accounts', type: 'session.ended', resource: 'session', personal: false },
+  { weight: 6, source: 'accounts', type: 'login.rejected', severity: 'notice', outcome: 'failure', personal: true },
+  { weight: 2, source: 'accounts', type: 'account.locked', severity: 'warning', outcome: 'denied', personal: true },
+  { weight: 2, source: 'accounts', type: 'role.granted', severity: 'notice', resource: 'role', personal: false },
+  { weight: 1, source: 'accounts', type: 'totp.enrolled', severity: 'notice', personal: true },
   { weight: 10, source: 'billing', type: 'invoice.issued', resource: 'invoice', personal: false },
   { weight: 8, source: 'billing', type: 'invoice.paid', resource: 'invoice', personal: false },
   { weight: 2, source: 'billing', type: 'payment.declined', severity: 'notice', outcome: 'failure', resource: 'invoice', personal: false },

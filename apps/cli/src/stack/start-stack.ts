@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { connectProvisioner, StreamKeeper } from '@countersign/bus';
 import { DevstackError, choosePort, commandLine, startDevstack } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
@@ -50,9 +51,13 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   await endOrphan('keys', files.keys.pid);
   const devstack = await startServers(stateDir, options.log);
   const started: ServiceProcess[] = [];
+  const provisioner = await connectProvisioner({ url: devstack.nats.url, nkeySeedFile: devstack.nats.users.provisioner });
+  const keeper = new StreamKeeper({ bus: provisioner });
+  keeper.start();
   const stop = async (): Promise<void> => {
     rmSync(localStackFile(stateDir), { force: true });
     for (const service of started.toReversed()) await service.stop();
+    await keeper.stop().finally(() => provisioner.close());
     await devstack.stop();
   };
   try {

@@ -84,9 +84,6 @@ describe('the configuration', () => {
     ['LEDGER_TAIL_VERIFY_SECONDS', '61'],
     ['LEDGER_VERIFY_THREADS', '1.5'],
     ['LEDGER_CHECKPOINT_INTERVAL_MS', '1001'],
-    ['LEDGER_INTAKE_MAX_BYTES', '1024'],
-    ['LEDGER_WAITING_MAX_BYTES', '1024'],
-    ['LEDGER_NATS_REPLICAS', '6'],
     ['LEDGER_ALLOW_FSYNC_OFF', 'yes'],
   ])('names %s and never its value: %s', async (name, value) => {
     const error = refusal(await environment({ [name]: value }));

@@ -16,6 +16,7 @@ let fixture: LedgerFixture;
 let env: Record<string, string>;
 let ledger: LedgerProcess;
 let services: BusConnection;
+let sender: BusConnection;
 const received = new Set<string>();
 const refused: string[] = [];
 const verdicts: Verdict[] = [];
@@ -25,6 +26,8 @@ beforeAll(async () => {
   env = await ledgerEnvironment(fixture);
   ledger = await startLedgerProcess(env);
   services = await connectBus({ url: fixture.stack.nats.url, nkeySeedFile: fixture.stack.nats.users.services, name: 'test' });
+  // Whose events these are: the bus lets nobody else send them.
+  sender = await connectBus({ url: fixture.stack.nats.url, nkeySeedFile: fixture.stack.nats.users.identity, name: 'sender' });
   const text = (data: Uint8Array): unknown => JSON.parse(Buffer.from(data).toString());
   services.subscribe('ledger.receipt.identity', ({ data }) => {
     const { recorded, repeated } = receiptBatchSchema.parse(text(data));
@@ -38,11 +41,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await ledger.stop();
   await services.close();
+  await sender.close();
   await fixture.stop();
 }, START_LIMIT_MS);
 
 async function send(tenant: string, events: readonly Event[]): Promise<void> {
-  await publishIntake(services, `intake.identity.${tenant}`, JSON.stringify(events), { timeoutMs: 5_000 });
+  await publishIntake(sender, `intake.identity.${tenant}`, JSON.stringify(events), { timeoutMs: 5_000 });
 }
 
 const hasAll = (events: readonly Event[]) => () => events.every(({ id }) => received.has(id));
@@ -60,7 +64,7 @@ describe('the service', () => {
     expect([ready.status, await ready.json()]).toEqual([200, { ready: true, checks: { database: 'ok', bus: 'ok' } }]);
     const events = makeEvents('acme', 20, (n) => ({ data: { n } }));
     await send('acme', events);
-    await publishIntake(services, 'intake.identity.acme', '{}', { timeoutMs: 5_000 });
+    await publishIntake(sender, 'intake.identity.acme', '{}', { timeoutMs: 5_000 });
     await until(hasAll(events));
     await until(() => refused.length === 1);
     expect(refused).toEqual(['EVENT_FIELD_MISSING']);

@@ -1,0 +1,62 @@
+import type { NatsCluster } from '@countersign/devstack';
+import { audit } from './harness/audit.js';
+import { faultSuite } from './harness/fault-suite.js';
+import { rest } from './harness/resting.js';
+import { until } from './harness/waiting.js';
+import type { Stand } from './harness/stand.js';
+
+const KILLS = Number(process.env['FAULT_CLUSTER_KILLS'] ?? 100);
+const COPIES = 3;
+const WHOLE_LIMIT_MS = 60_000;
+
+const clusterOf = (stand: Stand): NatsCluster => stand.nats as NatsCluster;
+
+/** Whether every copy of the intake is up to date: the next kill may then take any server without taking the majority. */
+async function isWhole(stand: Stand): Promise<boolean> {
+  const answer = await stand.provisioner.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 }).catch(() => undefined);
+  if (answer === undefined) return false;
+  const { cluster } = JSON.parse(Buffer.from(answer.data).toString('utf8')) as { cluster?: { leader?: string; replicas?: readonly { current: boolean; offline?: boolean }[] } };
+  const replicas = cluster?.replicas ?? [];
+  return cluster?.leader !== undefined && replicas.length === COPIES - 1 && replicas.every(({ current, offline }) => current && offline !== true);
+}
+
+const whole = (stand: Stand): Promise<void> => until('the intake has three copies that are up to date', WHOLE_LIMIT_MS, () => isWhole(stand));
+
+faultSuite(
+  'a cluster of three nats-servers',
+  async (stand) => {
+    const ledger = await stand.addLedger('one');
+    await ledger.start();
+    ledger.keepRunning();
+  },
+  {
+    [`one server at a time is killed with -9, ${KILLS} times under load`]: async ({ stand, dice }) => {
+      const tenants = ['cluster-a', 'cluster-b'];
+      const producers = [stand.addProducer('steady', tenants), stand.addProducer('eager', tenants, { lanes: 100, pauseMs: 200, textMax: 2_000 })];
+      for (const producer of producers) await producer.start();
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const node = dice.whole(0, COPIES - 1);
+        await rest(dice, 0, 300);
+        await clusterOf(stand).killNode(node);
+        await rest(dice, 0, 300);
+        await clusterOf(stand).startNode(node);
+        await whole(stand);
+      }
+      await audit(stand, { tenants, producers });
+    },
+
+    'the power of all three goes at once under load': async ({ stand, dice }) => {
+      const producer = stand.addProducer('unplugged', ['dark']);
+      await producer.start();
+      await producer.emits(500);
+      await rest(dice, 0, 500);
+      await clusterOf(stand).kill('SIGKILL');
+      await producer.emits(100);
+      await Promise.all([0, 1, 2].map((node) => clusterOf(stand).startNode(node)));
+      await whole(stand);
+      await audit(stand, { tenants: ['dark'], producers: [producer] });
+    },
+  },
+  'sealed-file',
+  'cluster',
+);
