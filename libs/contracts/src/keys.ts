@@ -16,6 +16,8 @@ export const TENANT_KEY_PURPOSE = 'tenant';
 export const KEYS_SYSTEM_TENANT = 'system';
 /** Purpose, of the system tenant, of the keys under which signing keys travel that were made elsewhere. */
 export const KEYS_IMPORT_PURPOSE = 'keys.import';
+/** Keys of archives of backups, wrapped in the tenant {@link KEYS_SYSTEM_TENANT}. */
+export const KEYS_BACKUP_PURPOSE = 'backup.archive';
 /** Ed25519 seed (RFC 8032 §5.1.5), then ML-DSA-44 seed (FIPS 204, algorithm 6). */
 export const SIGNING_SEEDS_BYTES = 64;
 export const KEYS_QUEUE_GROUP = 'keys';

@@ -27,3 +27,5 @@ export { tryBadInput, type BadInputRun } from './try-bad-input.js';
 export { drawn, seeded } from './seeded.js';
 export { SMS_KEY, SmsGateway } from './sms-gateway.js';
 export { SoftAuthenticator, type Quirks } from './soft-authenticator.js';
+export { postgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
+export { postgresUser, type RunAs } from './run-as.js';

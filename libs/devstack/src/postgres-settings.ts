@@ -31,7 +31,10 @@ min_wal_size = '512MB'
 max_wal_size = '2GB'
 checkpoint_timeout = '15min'
 checkpoint_completion_target = 0.9
-max_wal_senders = 0
+# A backup and the archiving of the log; what waits to be archived may not fill the disk.
+max_wal_senders = 4
+max_replication_slots = 4
+max_slot_wal_keep_size = '4GB'
 wal_level = 'replica'
 jit = off
 

@@ -5,6 +5,6 @@ export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary } from './copy.js';
 export { CopyOutMessages } from './copy-out-messages.js';
 export { copyOutRows } from './copy-out.js';
 export { migrate, type MigrateOptions } from './migrate.js';
-export { ensureDatabase, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
+export { ensureDatabase, ensureReplicationRole, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
 export { provisionDatabase, roleUrl } from './provision.js';
 export { assertDurable, NotDurableError, type DurabilityOptions } from './durability.js';

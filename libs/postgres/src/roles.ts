@@ -43,6 +43,12 @@ export async function ensureRole(client: pg.ClientBase, options: RoleOptions): P
   await client.query(`ALTER ROLE ${name} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${limit} ${login}`);
 }
 
+/** The same for a role that copies the whole server, and may do nothing else in it. */
+export async function ensureReplicationRole(client: pg.ClientBase, options: RoleOptions & { readonly password: string }): Promise<void> {
+  await ensureRole(client, options);
+  await client.query(`ALTER ROLE ${client.escapeIdentifier(options.name)} REPLICATION`);
+}
+
 /** Makes the database if it is not there, owned by `owner` when given. Not inside a transaction. */
 export async function ensureDatabase(client: pg.ClientBase, name: string, owner?: string): Promise<void> {
   const known = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);

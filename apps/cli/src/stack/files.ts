@@ -21,6 +21,14 @@ export interface StackFiles {
   readonly identity: DatabaseServiceFiles;
   readonly retention: DatabaseServiceFiles;
   readonly edge: EdgeFiles;
+  readonly backup: BackupFiles;
+}
+
+/** Where a local stack keeps what belongs to its backups. */
+export interface BackupFiles {
+  readonly dir: string;
+  readonly password: string;
+  readonly databaseUrl: string;
 }
 
 /** Where a local stack keeps what belongs to its key service. */
@@ -81,6 +89,7 @@ export function stackFiles(stateDir: string): StackFiles {
     identity: databaseServiceFiles(stateDir, 'identity'),
     retention: databaseServiceFiles(stateDir, 'retention'),
     edge: { tlsDir: join(stateDir, 'edge', 'tls'), pid: join(stateDir, 'edge', 'pid'), log: join(stateDir, 'log', 'edge.log') },
+    backup: { dir: join(stateDir, 'backup'), password: join(stateDir, 'backup', 'password'), databaseUrl: join(stateDir, 'backup', 'database-url') },
   };
 }
 
@@ -113,11 +122,11 @@ function databaseServiceFiles(stateDir: string, service: string): DatabaseServic
 
 /** Makes folders for this user alone, and a random password for each role that has none. */
 export async function prepareFiles(files: StackFiles): Promise<void> {
-  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.retention.passwordsDir, files.edge.tlsDir, join(files.stateDir, 'log')];
+  const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.retention.passwordsDir, files.edge.tlsDir, files.backup.dir, join(files.stateDir, 'log')];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
-  for (const folder of ['ledger', 'keys', 'identity', 'retention', 'edge']) chmodSync(join(files.stateDir, folder), 0o700);
+  for (const folder of ['ledger', 'keys', 'identity', 'retention', 'edge', 'backup']) chmodSync(join(files.stateDir, folder), 0o700);
   const inFolder = (folder: string, roles: readonly string[]): string[] => roles.map((role) => join(folder, role));
-  const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES), ...inFolder(files.retention.passwordsDir, RETENTION_ROLES)];
+  const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES), ...inFolder(files.retention.passwordsDir, RETENTION_ROLES), files.backup.password];
   for (const file of roles) if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
 }
 

@@ -11,6 +11,7 @@ import type { Environment } from '../target.js';
 import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
 import { startLocalIdentity, startLocalRetention } from './start-identity-and-retention.js';
+import { prepareBackup } from './prepare-backup.js';
 import { localEdgeOrigin, startLocalEdge } from './start-edge.js';
 import { startLocalKeys } from './start-keys.js';
 import { endOrphan, provisionService, startServiceProcess } from './service-process.js';
@@ -65,6 +66,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     const port = await choosePort(ports.ledger);
     const url = `http://${LOOPBACK}:${port}`;
     await prepareDatabase(files, devstack, options);
+    await prepareBackup(files.backup, devstack);
     await writeKeysFiles(files.keys, devstack);
     started.push(await startLocalKeys(files.keys, devstack, options));
     started.push(await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url }));

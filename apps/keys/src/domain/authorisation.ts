@@ -1,4 +1,4 @@
-import { KEYS_IMPORT_PURPOSE, type KeysOperation } from '@countersign/contracts';
+import { KEYS_BACKUP_PURPOSE, KEYS_IMPORT_PURPOSE, type KeysOperation } from '@countersign/contracts';
 import { KeysFault } from './keys-fault.js';
 
 /** Who may do what with which keys. Whatever is not listed here is refused. */
@@ -32,6 +32,7 @@ export const GRANTS: readonly Grant[] = [
     why: 'a person at the command line manages keys and never sees one',
   },
   { service: 'operator', purpose: KEYS_IMPORT_PURPOSE, operations: ['wrap'], why: 'signing keys that were made elsewhere travel under a key that serves for nothing else' },
+  { service: 'operator', purpose: KEYS_BACKUP_PURPOSE, operations: ['wrap', 'unwrap'], why: 'makes the key of an archive of backups, and gets it back for whoever has lost the file; each time is on record' },
 ];
 
 /** Everybody's duty: what is reported about is checked where it is stored, and what is told is about the asker's own. */

@@ -1,0 +1,139 @@
+import { Command } from 'commander';
+import { archiveWal, KEEP_RULES_DEFAULT, nextBackupMs, pruneBackups, readCatalogue, readDrills, takeBackup } from '@countersign/backup';
+import { createOperations } from '@countersign/operations-http';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { openArchive, withBackupFaults } from '../backup/place.js';
+import type { OpenArchive } from '../backup/place.js';
+import { checkpointsOrNone, serverUrlOf } from '../backup/server.js';
+import type { ServerOptions } from '../backup/server.js';
+import { usageError } from '../exit-code.js';
+import { run } from '../io.js';
+import type { Ended, Io } from '../io.js';
+import type { Output } from '../output.js';
+import { secondsOf } from './emit.js';
+
+export interface ServeOptions extends ServerOptions {
+  readonly everyHours: string;
+  readonly walSeconds: string;
+  readonly host: string;
+  readonly port: string;
+}
+
+const LOOK_MS = 5_000;
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 60_000;
+/** A backup without the log is worth less, and more than none. */
+const STREAM_LIMIT_MS = 60_000;
+const PORT_MAX = 65_535;
+
+export function backupServeCommand(io: Io, ended: Ended): Command {
+  return new Command('serve')
+    .description('archive the log as it is written, take a backup whenever one is due, prune, and tell Prometheus; until it is told to stop')
+    .option('--every-hours <n>', 'a backup is due so long after the last', '24')
+    .option('--wal-seconds <n>', 'the log is in the archive after this time: as much may be lost', '15')
+    .option('--host <address>', 'where /healthz, /readyz and /metrics are served', '127.0.0.1')
+    .option('--port <n>', 'their port', '9095')
+    .action((options: ServeOptions) => run(io, ended, options, (output) => withBackupFaults(() => serve(options, io, output))));
+}
+
+class BackupLoop {
+  readonly registry = new Registry();
+  readonly #last = this.#gauge('countersign_backup_last_timestamp_seconds', 'When the newest listed backup was taken');
+  readonly #archived = this.#gauge('countersign_backup_log_archived_timestamp_seconds', 'Everything written to the log before is in the archive');
+  readonly #drill = this.#gauge('countersign_backup_drill_timestamp_seconds', 'When a backup was last restored and proved');
+  readonly #failures = new Counter({ name: 'countersign_backup_failures_total', help: 'What failed and is tried again', labelNames: ['what'], registers: [this.registry] });
+  #stream: string | undefined;
+
+  constructor(
+    private readonly archive: OpenArchive,
+    private readonly options: ServeOptions,
+    private readonly io: Io,
+    private readonly output: Output,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] });
+  }
+
+  /** Both go on until they are told to stop. */
+  async run(): Promise<void> {
+    const serverUrl = serverUrlOf(this.options, this.io);
+    const pieceMs = secondsOf(this.options.walSeconds) * 1_000;
+    await Promise.all([
+      this.#again('log', () => archiveWal({ ...this.archive, serverUrl, pieceMs, now: () => new Date(), signal: this.signal, onStream: (stream) => (this.#stream = stream), onCaughtUp: (at) => this.#archived.set(at.getTime() / 1_000) })),
+      this.#again('backup', () => this.#backups(serverUrl)),
+    ]);
+  }
+
+  async #backups(serverUrl: string): Promise<void> {
+    const everyMs = secondsOf(this.options.everyHours) * 3_600_000;
+    const startedMs = performance.now();
+    for (;;) {
+      const backups = await readCatalogue(this.archive.stores[0]!, this.archive.key);
+      if (backups[0] !== undefined) this.#last.set(Date.parse(backups[0].takenAt) / 1_000);
+      const drilled = (await readDrills(this.archive.stores[0]!, this.archive.key)).find(({ outcome }) => outcome === 'success');
+      if (drilled !== undefined) this.#drill.set(Date.parse(drilled.at) / 1_000);
+      if (this.signal.aborted) return;
+      const isLogSettled = this.#stream !== undefined || performance.now() - startedMs > STREAM_LIMIT_MS;
+      if (isLogSettled && Date.now() >= nextBackupMs(backups, this.#stream, everyMs)) await this.#backup(serverUrl);
+      else await this.#pause(LOOK_MS);
+    }
+  }
+
+  async #backup(serverUrl: string): Promise<void> {
+    const checkpoints = () => checkpointsOrNone(this.options, this.io, this.output);
+    const { id } = await takeBackup({ ...this.archive, serverUrl, checkpoints, now: () => new Date(), onProgress: () => undefined });
+    this.output.note(`backup ${id}`);
+    const { removed } = await pruneBackups({ ...this.archive, serverUrl, rules: KEEP_RULES_DEFAULT, isDryRun: false });
+    for (const one of removed) this.output.note(`gone: ${one}`);
+  }
+
+  async #again(what: string, work: () => Promise<void>): Promise<void> {
+    for (let pauseMs = RETRY_MS_MIN; !this.signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+      const startedMs = performance.now();
+      try {
+        await work();
+      } catch (error) {
+        this.#failures.inc({ what });
+        this.output.note(`${what}: ${(error as Error).message}; again in ${pauseMs / 1_000} s`);
+        await this.#pause(pauseMs);
+        if (performance.now() - startedMs > RETRY_MS_MAX * 2) pauseMs = RETRY_MS_MIN;
+      }
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.signal.addEventListener('abort', done);
+      if (this.signal.aborted) done();
+    });
+  }
+}
+
+async function serve(options: ServeOptions, io: Io, output: Output): Promise<void> {
+  const port = Number(options.port);
+  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) throw usageError(`${options.port} is not a port`);
+  const archive = await openArchive(options, io);
+  // A wrong key is told at once, not tried again.
+  await readCatalogue(archive.stores[0]!, archive.key);
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+  const loop = new BackupLoop(archive, options, io, output, stopping.signal);
+  const http = createOperations({ metrics: loop.registry, readiness: async () => ({ ready: true, checks: {} }) });
+  await http.listen({ host: options.host, port });
+  try {
+    await loop.run();
+  } finally {
+    await http.close();
+    for (const store of archive.stores) store.close();
+  }
+  output.result({ ok: true }, () => ['stopped']);
+}

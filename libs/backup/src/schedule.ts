@@ -1,0 +1,9 @@
+import type { Backup } from './catalogue.js';
+
+/** When the next backup is due, in Unix milliseconds: at once when there is none, or when none goes with the log that is being archived. */
+export function nextBackupMs(backups: readonly Backup[], stream: string | undefined, everyMs: number): number {
+  const [newest] = backups;
+  if (newest === undefined) return 0;
+  if (stream !== undefined && newest.wal?.stream !== stream) return 0;
+  return Date.parse(newest.takenAt) + everyMs;
+}
