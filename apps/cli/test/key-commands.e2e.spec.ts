@@ -240,3 +240,37 @@ describe('countersign shred', () => {
     expect(result.grants).toEqual([{ subject: 'Zoë', fault: 'SUBJECT_ERASED' }]);
   });
 });
+
+describe('countersign backup', () => {
+  const keyFile = join(stateDir, 'backup', 'archive.key');
+  const copy = join(folder, 'backup-copy');
+
+  it('wants an archive first, and makes one under a key of the key service, once', async () => {
+    expect(await json('backup', 'list')).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_KEY_MISSING' } });
+    expect(await json('backup', 'init', '--copy', copy)).toMatchObject({ exitCode: 0, ok: true, keyFile });
+    expect(await json('backup', 'init')).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_ARCHIVE_EXISTS' } });
+    expect(await json('backup', 'list')).toMatchObject({ exitCode: 0, backups: [] });
+    expect(await json('backup', 'restore', '--catalogued', '--data-dir', join(folder, 'data'))).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_UNKNOWN' } });
+  });
+
+  it('gets the key back from the key service, when the file is lost', async () => {
+    const kept = readFileSync(keyFile, 'utf8');
+    expect(await json('backup', 'key')).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_ARCHIVE_EXISTS' } });
+    rmSync(keyFile);
+    expect(await json('backup', 'key')).toMatchObject({ exitCode: 0, ok: true });
+    expect(readFileSync(keyFile, 'utf8')).toBe(kept);
+    chmodSync(keyFile, 0o644);
+    expect(await json('backup', 'list')).toMatchObject({ exitCode: 1, error: { code: 'SEALED_FILE_PERMISSIONS' } });
+    chmodSync(keyFile, 0o600);
+  });
+
+  it('takes every database of the stack as one, lists it here and in the copy, and prunes nothing that is the newest', async () => {
+    const { backup } = (await json('backup', 'run', '--copy', copy)) as unknown as { backup: { id: string } };
+    expect(backup).toMatchObject({ databases: ['identity', 'keys', 'keys_subjects', 'ledger', 'postgres', 'retention'], ledgers: expect.any(Number), server: { timeline: 1 } });
+    for (const place of [join(stateDir, 'backup', 'archive'), copy]) {
+      expect(await json('backup', 'list', '--archive', place)).toMatchObject({ exitCode: 0, backups: [{ id: backup.id, keptFor: ['newest', 'daily', 'weekly', 'monthly'] }] });
+    }
+    expect(await json('backup', 'prune', '--daily', '0', '--weekly', '0', '--monthly', '0')).toMatchObject({ exitCode: 0, removed: [] });
+    expect(await json('backup', 'prune', '--daily', '-1')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+  });
+});
