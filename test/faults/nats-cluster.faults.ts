@@ -1,11 +1,13 @@
 import type { NatsCluster } from '@countersign/devstack';
 import { audit } from './harness/audit.js';
-import { faultSuite } from './harness/fault-suite.js';
+import { faultSuite, type FaultCase } from './harness/fault-suite.js';
 import { rest } from './harness/resting.js';
 import { until } from './harness/waiting.js';
 import type { Stand } from './harness/stand.js';
 
-const KILLS = Number(process.env['FAULT_CLUSTER_KILLS'] ?? 100);
+/** In rounds with an audit each: a round fits the limit of a case. */
+const ROUNDS = 5;
+const KILLS_A_ROUND = Number(process.env['FAULT_CLUSTER_KILLS'] ?? 100) / ROUNDS;
 const COPIES = 3;
 const WHOLE_LIMIT_MS = 60_000;
 
@@ -22,6 +24,23 @@ async function isWhole(stand: Stand): Promise<boolean> {
 
 const whole = (stand: Stand): Promise<void> => until('the intake has three copies that are up to date', WHOLE_LIMIT_MS, () => isWhole(stand));
 
+function round(at: number) {
+  return async ({ stand, dice }: FaultCase): Promise<void> => {
+    const tenants = [`cluster-${at}-a`, `cluster-${at}-b`];
+    const producers = [stand.addProducer(`steady-${at}`, tenants), stand.addProducer(`eager-${at}`, tenants, { lanes: 100, pauseMs: 200, textMax: 2_000 })];
+    for (const producer of producers) await producer.start();
+    for (let kill = 0; kill < KILLS_A_ROUND; kill += 1) {
+      const node = dice.whole(0, COPIES - 1);
+      await rest(dice, 0, 300);
+      await clusterOf(stand).killNode(node);
+      await rest(dice, 0, 300);
+      await clusterOf(stand).startNode(node);
+      await whole(stand);
+    }
+    await audit(stand, { tenants, producers });
+  };
+}
+
 faultSuite(
   'a cluster of three nats-servers',
   async (stand) => {
@@ -30,20 +49,7 @@ faultSuite(
     ledger.keepRunning();
   },
   {
-    [`one server at a time is killed with -9, ${KILLS} times under load`]: async ({ stand, dice }) => {
-      const tenants = ['cluster-a', 'cluster-b'];
-      const producers = [stand.addProducer('steady', tenants), stand.addProducer('eager', tenants, { lanes: 100, pauseMs: 200, textMax: 2_000 })];
-      for (const producer of producers) await producer.start();
-      for (let kill = 0; kill < KILLS; kill += 1) {
-        const node = dice.whole(0, COPIES - 1);
-        await rest(dice, 0, 300);
-        await clusterOf(stand).killNode(node);
-        await rest(dice, 0, 300);
-        await clusterOf(stand).startNode(node);
-        await whole(stand);
-      }
-      await audit(stand, { tenants, producers });
-    },
+    ...Object.fromEntries(Array.from({ length: ROUNDS }, (_, at) => [`one server at a time is killed with -9, ${KILLS_A_ROUND} times under load, round ${at + 1} of ${ROUNDS}`, round(at)])),
 
     'the power of all three goes at once under load': async ({ stand, dice }) => {
       const producer = stand.addProducer('unplugged', ['dark']);
