@@ -48,7 +48,8 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const { intake, checkpointer, verification } = flows;
   await adoptAll(parts, flows);
   const system = await intake.openLedger(SYSTEM_TENANT);
-  const app = await openHttp(parts, flows);
+  const prover = openProver(parts);
+  const app = await openHttp(parts, flows, prover);
   const indexer = openIndexer(parts, flows);
   const pull = new PullLoop({
     bus,
@@ -64,7 +65,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const bodySealer = sealLeftBodies(parts);
   const rotation = rotateKept(parts);
   const holder = await openHolder(parts, () => intake.backlogBytes > BUSY_BACKLOG_BYTES);
-  const persons = openPersons(parts);
+  const persons = openPersons(parts, prover);
   await persons.start();
   await app.listen(config.httpPort, config.httpHost);
   const url = await app.getUrl();
@@ -95,14 +96,18 @@ async function adoptAll({ stores, archive }: ServiceParts, flows: ServiceFlows):
   for (const tenant of gone) await flows.intake.openLedger(tenant);
 }
 
-async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows) {
+function openProver({ stores, keys: { signer } }: ServiceParts): Prover {
+  const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer, nowMs: () => performance.now() });
+  return new Prover({ leafByEventId: (ledger, id) => stores.read.leafByEventId(ledger, id), heads, tiles: stores.tiles });
+}
+
+async function openHttp(parts: ServiceParts, { verification, intake }: ServiceFlows, prover: Prover) {
   const { stores, registry, log } = parts;
   const { signer, personal: opener = CLOSED } = parts.keys;
-  const heads = new SignedHeads({ latestCheckpoint: (ledger) => stores.read.latestCheckpoint(ledger), signer, nowMs: () => performance.now() });
   return createHttpApp({
     store: stores.read,
     tiles: stores.tiles,
-    prover: new Prover({ leafByEventId: (ledger, id) => stores.read.leafByEventId(ledger, id), heads, tiles: stores.tiles }),
+    prover,
     searcher: new Searcher(stores.reader, stores.read, opener),
     opener,
     producers: stores.producers,

@@ -172,7 +172,7 @@ describe('what is recorded of one person', () => {
   const acts = (n: number): Partial<Event> => ({ ...personal(n), actor: { type: 'user', id: n % 11 === 0 ? 'anna' : `u-${n}` }, resource: n % 13 === 0 ? { type: 'user', id: 'anna' } : undefined });
   const hers = (from: number, count: number): number[] => Array.from({ length: count }, (_, n) => n).filter((n) => n % 7 === 0 || n % 11 === 0 || n % 13 === 0).map((n) => from + n);
   const entriesOf = async (limit: number): Promise<number[]> => {
-    const persons = new PersonEntries(ledgers.reader, new PgReadStore(ledgers.reader), CLOSED, PART_CLASSES_DEFAULT);
+    const persons = new PersonEntries(ledgers.reader, new PgReadStore(ledgers.reader), CLOSED, PART_CLASSES_DEFAULT, { of: async (_ledger, records) => records.map(() => undefined) });
     const found: number[] = [];
     for (let after: string | undefined; ; ) {
       const { records, next } = await persons.export({ tenant: 'anyone', subject: 'anna', limit, ...(after === undefined ? {} : { after }) });

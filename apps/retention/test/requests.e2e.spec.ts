@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -28,6 +30,33 @@ async function filesIn(zip: Buffer): Promise<Record<string, string>> {
   return files;
 }
 
+const PROGRAM = join(import.meta.dirname, '../../cli/dist/main.js');
+
+/** As somebody does who has the archive, the program, and a key that he got elsewhere. */
+async function verifiedOffline(bytes: Buffer, files: Record<string, string>, vkey: string, { userId, email }: Person['account']): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'archive-'));
+  const run = (zip: Buffer): Promise<{ readonly code: number | string; readonly said: Record<string, unknown> }> =>
+    new Promise((done) => {
+      writeFileSync(join(folder, 'export.zip'), zip);
+      const { NODE_OPTIONS: _jest, ...env } = process.env;
+      execFile(process.execPath, [PROGRAM, 'retention', 'archive', 'verify', join(folder, 'export.zip'), '--json', '--key', vkey], { env }, (error, stdout) => done({ code: error?.code ?? 0, said: JSON.parse(stdout) as Record<string, unknown> }));
+    });
+  try {
+    const entries = files['data/ledger.jsonl']!.trimEnd().split('\n');
+    const { code, said } = await run(bytes);
+    expect({ code, said }).toMatchObject({ code: 0, said: { ok: true, subject: userId, proofs: entries.length } });
+    expect(entries.length).toBeGreaterThan(0);
+    expect((said['parts'] as { certified: number }).certified).toBeGreaterThan(0);
+    expect(files['data/ledger.jsonl']).toContain(email);
+    const altered = Buffer.from(bytes);
+    altered[bytes.indexOf('data/ledger.jsonl') + 40]! ^= 1;
+    expect(await run(altered)).toMatchObject({ code: 2, said: { ok: false, error: { file: 'data/ledger.jsonl' } } });
+    expect(files['index.html']).not.toMatch(/<script|href=|src=|http:/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 describe('whoever has an account', () => {
   it('sees what is kept, gets all of it as an archive by a link of minutes, and it says what it holds', async () => {
     const person = await stand.person();
@@ -36,15 +65,14 @@ describe('whoever has an account', () => {
     const { requestId, dueAt, receivedAt } = wanted(await person.browser.post('/v1/account/privacy/export', {}), 202).json as unknown as SubjectRequestView;
     expect(Date.parse(dueAt) - Date.parse(receivedAt)).toBeGreaterThan(27 * 86_400_000);
     const ready = await settled(person, requestId, 'ready');
-    const { url } = wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/link`), 200).json as { url: string };
+    const { url, vkey } = wanted(await person.browser.post(`/v1/account/privacy/requests/${requestId}/link`), 200).json as { url: string; vkey: string };
     const zip = wanted(await person.browser.get(url), 200);
     const bytes = zip.bytes;
     expect({ bytes: bytes.length, digest: sha256Hex(bytes) }).toEqual({ bytes: ready.file!.bytes, digest: ready.file!.digest });
     const files = await filesIn(bytes);
-    expect(Object.keys(files)).toEqual(['data/identity.jsonl', 'data/ledger.jsonl', 'data/reported.jsonl', 'index.html', 'manifest.json']);
+    expect(Object.keys(files)).toEqual(['data/identity.jsonl', 'data/ledger.jsonl', 'data/reported.jsonl', 'index.html', 'manifest.json', 'manifest.note']);
     expect(files['data/identity.jsonl']).toContain(person.account.email);
-    const manifest = JSON.parse(files['manifest.json']!) as { files: { path: string; sha256: string }[] };
-    for (const { path, sha256 } of manifest.files) expect({ path, sha256 }).toEqual({ path, sha256: sha256Hex(files[path]!) });
+    await verifiedOffline(bytes, files, vkey, person.account);
     const handed = await found('the download is on record', async () => (await stand.recorded('retention.file.handed-out'))[0]);
     expect(handed.parts.find(({ name }) => name === 'data')?.value).toEqual({ requestId });
     expect(wanted(await person.browser.get(`${url.slice(0, -2)}AA`), 403).json.code).toBe('FILE_LINK_INVALID');

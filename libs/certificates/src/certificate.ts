@@ -2,11 +2,11 @@ import { isNoteSignatureValid, jcs, parseNote, type JsonObject, type Vkey } from
 import { CertificateFault } from './fault.js';
 
 /**
- * Certificates of what was destroyed: signed notes (C2SP signed-note) of three lines, the signer's name, the title, and what is certified as
+ * Certificates of what was destroyed, and of archives of what is held: signed notes (C2SP signed-note) of three lines, the signer's name, the title, and what is certified as
  * canonical JSON (RFC 8785) in one line (docs/spec/retention-certificates.md).
  */
 
-export const CERTIFICATE_KINDS = ['deletion', 'erasure'] as const;
+export const CERTIFICATE_KINDS = ['deletion', 'erasure', 'archive'] as const;
 export type CertificateKind = (typeof CERTIFICATE_KINDS)[number];
 
 export interface Certificate {

@@ -7,6 +7,8 @@ import { keptSchema, scrubbedSchema } from './retention-certificates.js';
 
 /** Records of one page of an export. */
 export const HELD_RECORDS_MAX = 100;
+/** Of the proof of one entry. */
+export const HELD_PROOF_CHARS_MAX = 384 * 1024;
 /** Subjects' keys that a holder names of one person. */
 export const HELD_KEYS_MAX = 10_000;
 
@@ -29,6 +31,8 @@ export const heldTypeSchema = z.strictObject({
   onErasure: z.enum(['deleted', 'scrubbed', 'shredded', 'kept']),
   /** Of what is kept: what the person is told. */
   reason: z.string().min(1).max(256).optional(),
+  /** Of what is kept, when the last of it is over, where that is known. */
+  until: z.iso.datetime().optional(),
 });
 export type HeldType = z.output<typeof heldTypeSchema>;
 
@@ -45,8 +49,15 @@ export const heldKindSchema = heldTypeSchema.extend({
 });
 export type HeldKind = z.output<typeof heldKindSchema>;
 
+/** That a record is an entry of a ledger (docs/spec/personal-archive.md): C2SP tlog-proof, verifier keys of the ledger, and of each part its salt where it has one. */
+export const heldProofSchema = z.strictObject({
+  tlog: z.string().max(HELD_PROOF_CHARS_MAX),
+  keys: z.array(z.string().max(4_096)).min(1).max(16),
+  salts: z.array(z.string().max(64).nullable()).max(1_000),
+});
+
 /** One thing that a service holds of somebody, in clear: it is made for that person alone. */
-export const heldRecordSchema = z.strictObject({ type: word, class: dataClass, id: heldIdSchema, at: z.iso.datetime().optional(), value: z.record(z.string(), z.unknown()) });
+export const heldRecordSchema = z.strictObject({ type: word, class: dataClass, id: heldIdSchema, at: z.iso.datetime().optional(), value: z.record(z.string(), z.unknown()), proof: heldProofSchema.optional() });
 export type HeldRecord = z.output<typeof heldRecordSchema>;
 
 /** Types of a service that a hold covers. */

@@ -48,7 +48,7 @@ export type KeyVersionView = z.infer<typeof keyVersionViewSchema>;
 
 /** What a certificate says, one line: it goes to the key service, and into an event's part. */
 export const CERTIFICATE_STATEMENT_CHARS_MAX = 64 * 1024;
-export const CERTIFICATE_KINDS = ['deletion', 'erasure'] as const;
+export const CERTIFICATE_KINDS = ['deletion', 'erasure', 'archive'] as const;
 export type CertificateKind = (typeof CERTIFICATE_KINDS)[number];
 
 /** A scan that took longer proves nothing. */

@@ -98,7 +98,8 @@ export const RETENTION_REQUEST_OPERATIONS = {
   'request-link': {
     asker: 'edge',
     args: one,
-    result: z.strictObject({ url: z.string(), until: time }),
+    /** `vkey`: by it the archive is verified offline. */
+    result: z.strictObject({ url: z.string(), until: time, vkey: z.string().optional() }),
     faults: ['SUBJECT_REQUEST_UNKNOWN', 'EXPORT_NOT_READY', 'COMMAND_DONE'],
     emits: ['retention.file.link-issued'],
   },

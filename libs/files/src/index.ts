@@ -4,4 +4,3 @@ export { FILE_NAME, type FileStore } from './file-store.js';
 export { FolderStore } from './folder-store.js';
 export { S3Store, type S3Options } from './s3-store.js';
 export { CHUNK_BYTES, chunksOf, CHUNKS_MAX, openChunk, SEALED_CHUNK_BYTES, sealStream, type FileKey } from './sealed-stream.js';
-export { zipStream, type ZipEntry } from './zip-stream.js';

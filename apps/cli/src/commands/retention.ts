@@ -5,6 +5,7 @@ import { usageError } from '../exit-code.js';
 import { run, withExamples } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { asked, placeOf, type RetentionOptions } from '../retention-place.js';
+import { archiveCommand } from './retention-archive.js';
 import { certificateCommand } from './retention-certificate.js';
 import { dryRunCommand } from './retention-dry-run.js';
 import { requestsCommand } from './retention-requests.js';
@@ -42,7 +43,7 @@ interface ReleaseOptions extends RetentionOptions {
 
 export function retentionCommand(io: Io, ended: Ended): Command {
   return new Command('retention').description('policies, legal holds, what holds for a resource, and what was destroyed')
-    .addCommand(explainCommand(io, ended)).addCommand(dryRunCommand(io, ended)).addCommand(policiesCommand(io, ended)).addCommand(holdsCommand(io, ended)).addCommand(holdCommand(io, ended)).addCommand(releaseCommand(io, ended)).addCommand(requestsCommand(io, ended)).addCommand(certificateCommand(io, ended));
+    .addCommand(explainCommand(io, ended)).addCommand(dryRunCommand(io, ended)).addCommand(policiesCommand(io, ended)).addCommand(holdsCommand(io, ended)).addCommand(holdCommand(io, ended)).addCommand(releaseCommand(io, ended)).addCommand(requestsCommand(io, ended)).addCommand(certificateCommand(io, ended)).addCommand(archiveCommand(io, ended));
 }
 
 function explainCommand(io: Io, ended: Ended): Command {

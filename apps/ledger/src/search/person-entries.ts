@@ -7,7 +7,9 @@ import type { Ledger } from '../append/head.js';
 import { classOfType, type PartClasses } from '../destroy/part-class.js';
 import type { ServiceParts } from '../service-parts.js';
 import type { EntryRecord, PgReadStore } from '../store/pg-read-store.js';
+import type { Prover } from '../prove/prover.js';
 import { LEDGER_SOURCE } from '../verify/verdict-event.js';
+import { EntryProofs, type EntryProof } from './entry-proofs.js';
 import { CLOSED, type PartOpener } from './open-parts.js';
 import { recordedEvents } from './recorded-event.js';
 
@@ -52,6 +54,7 @@ export class PersonEntries implements SubjectHolder {
     private readonly store: PgReadStore,
     private readonly opener: PartOpener,
     private readonly classes: PartClasses,
+    private readonly proofs: Pick<EntryProofs, 'of'>,
     private readonly monotonicMs: () => number = () => performance.now(),
   ) {}
 
@@ -71,8 +74,9 @@ export class PersonEntries implements SubjectHolder {
     const events = await recordedEvents(found.ledger, found.records, this.opener);
     const records: HeldRecord[] = [];
     let bytes = 0;
-    for (const event of events) {
-      const record = recordOf(found.ledger.tenant, event);
+    const proofs = await this.proofs.of(found.ledger, found.records);
+    for (const [n, event] of events.entries()) {
+      const record = recordOf(found.ledger.tenant, event, proofs[n]);
       bytes += JSON.stringify(record).length;
       // One that alone is over the limit goes alone.
       if (bytes > PAGE_BYTES_MAX && records.length > 0) return { records, ...nextOf({ tenant: found.ledger.tenant, from: event.index }) };
@@ -142,15 +146,16 @@ function placeOf(after: string | undefined): Place {
 
 const nextOf = (place: Place | undefined): { readonly next?: string } => (place === undefined ? {} : { next: `${place.tenant} ${place.from}` });
 
-function recordOf(tenant: string, { index, eventHash, entry = {}, parts }: RecordedEvent): HeldRecord {
+function recordOf(tenant: string, { index, eventHash, entry = {}, parts }: RecordedEvent, proof: EntryProof | undefined): HeldRecord {
   const { time } = entry as { readonly time?: string };
-  return { type: 'event', class: 'legal', id: `${tenant}/${index}`, ...(time === undefined ? {} : { at: new Date(time).toISOString() }), value: { tenant, index, eventHash, entry, parts } };
+  return { type: 'event', class: 'legal', id: `${tenant}/${index}`, ...(time === undefined ? {} : { at: new Date(time).toISOString() }), value: { tenant, index, eventHash, entry, parts }, ...(proof === undefined ? {} : { proof }) };
 }
 
 /** Answers retention about persons; always, whether or not parts may be destroyed here. */
-export function openPersons({ config, bus, stores, keys, log }: Pick<ServiceParts, 'config' | 'bus' | 'stores' | 'keys' | 'log'>): PersonResponder {
+export function openPersons({ config, bus, stores, keys, log }: Pick<ServiceParts, 'config' | 'bus' | 'stores' | 'keys' | 'log'>, prover: Prover): PersonResponder {
+  const proofs = new EntryProofs(prover, (ledger) => keys.signer.vkeys(ledger.origin), (error, index) => log.error({ err: error, index }, 'an entry of a person is handed over without a proof'));
   return new PersonResponder(
     { bus, service: LEDGER_SOURCE, onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer about a person') },
-    new PersonEntries(stores.reader, stores.read, keys.personal ?? CLOSED, config.partClasses),
+    new PersonEntries(stores.reader, stores.read, keys.personal ?? CLOSED, config.partClasses, proofs),
   );
 }

@@ -17,14 +17,16 @@ export interface FileRow {
   readonly bytes: string;
   readonly digest: string;
   readonly until: Date;
+  /** By which key it is certified; null: it was made before archives were. */
+  readonly vkey: string | null;
 }
 
 export interface Written {
   readonly bytes: number;
   /** SHA-256 of the content, hex. */
   readonly digest: string;
-  /** Makes the file known, in the transaction of whatever tells of it. */
-  readonly keep: (client: PoolClient) => Promise<void>;
+  /** Makes the file known, certified by this key, in the transaction of whatever tells of it. */
+  readonly keep: (client: PoolClient, vkey: string) => Promise<void>;
 }
 
 interface WrappedKey {
@@ -61,8 +63,8 @@ export class ExportFiles {
       bytes!.fill(0);
     }
     const digest = hash.digest('hex');
-    const keep = async (client: PoolClient): Promise<void> => {
-      await client.query('INSERT INTO files (file_id, request_id, tenant, subject, sealed_key, bytes, digest, until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', [fileId, requestId, person.tenant, person.subject, sealedKey, length, digest, until]);
+    const keep = async (client: PoolClient, vkey: string): Promise<void> => {
+      await client.query('INSERT INTO files (file_id, request_id, tenant, subject, sealed_key, bytes, digest, until, vkey) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)', [fileId, requestId, person.tenant, person.subject, sealedKey, length, digest, until, vkey]);
     };
     return { bytes: length, digest, keep };
   }

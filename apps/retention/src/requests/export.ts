@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { verifyCertificate, writeArchive, type ArchiveRecord } from '@countersign/certificates';
+import { parseVkey, type JsonObject } from '@countersign/chain';
 import type { HeldRecord } from '@countersign/contracts';
-import { zipStream, type ZipEntry } from '@countersign/files';
+import type { KeyClient } from '@countersign/key-client';
 import type { Flows } from '../parts.js';
 import type { RequestRow } from '../store/request-rows.js';
 import { readablePage } from './readable-page.js';
@@ -11,16 +12,9 @@ const DAY_MS = 86_400_000;
 /** How long an export lies there to be fetched. */
 export const EXPORT_DAYS = 7;
 
-interface ManifestFile {
-  readonly path: string;
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly records: number;
-}
-
 /**
- * Everything that every service holds on somebody, in a zip that is made, encrypted and stored while it is read: machine-readable lines of
- * each service, a page to read, and a manifest with the digest of each file.
+ * Everything that every service holds on somebody, in an archive that is made, encrypted and stored while it is read: machine-readable lines of
+ * each service, proofs of what ledgers hold, a page to read, and a certified manifest (docs/spec/personal-archive.md).
  */
 export async function prepareExport(flows: Flows, row: RequestRow): Promise<void> {
   const person = { tenant: row.tenant, subject: row.subject };
@@ -28,8 +22,10 @@ export async function prepareExport(flows: Flows, row: RequestRow): Promise<void
   const until = new Date(madeAt.getTime() + EXPORT_DAYS * DAY_MS);
   const fileId = flows.newId();
   try {
-    const written = await flows.files.write(fileId, row.request_id, person, until, zipStream(entriesOf(flows, row, madeAt), madeAt));
-    await changeRequest(flows, row, { type: 'prepare', bytes: written.bytes, digest: written.digest, untilMs: until.getTime() }, bySelf(row.request_id, flows.now(), written.keep));
+    let vkey = '';
+    const archive = archiveOf(flows, row, fileId, madeAt, (key) => (vkey = key));
+    const written = await flows.files.write(fileId, row.request_id, person, until, archive);
+    await changeRequest(flows, row, { type: 'prepare', bytes: written.bytes, digest: written.digest, untilMs: until.getTime() }, bySelf(row.request_id, flows.now(), (client) => written.keep(client, vkey)));
   } catch (error) {
     // Nobody knows of it: its request was closed meanwhile, or could not be carried out.
     await flows.files.discard(fileId);
@@ -37,32 +33,30 @@ export async function prepareExport(flows: Flows, row: RequestRow): Promise<void
   }
 }
 
-async function* entriesOf({ persons }: Flows, row: RequestRow, madeAt: Date): AsyncGenerator<ZipEntry> {
+async function* archiveOf({ persons, keyClient }: Flows, row: RequestRow, fileId: string, madeAt: Date, certifiedBy: (vkey: string) => void): AsyncGenerator<Uint8Array> {
   const person = { tenant: row.tenant, subject: row.subject };
-  const files: ManifestFile[] = [];
   const { types } = await persons.show(person);
-  for (const service of persons.services) {
-    const path = `data/${service}.jsonl`;
-    yield { path, content: () => measured(path, files, persons.export(service, person)) };
-  }
-  const manifest = { format: 'countersign-personal-export/1', requestId: row.request_id, ...person, receivedAt: row.received_at.toISOString(), madeAt: madeAt.toISOString(), holds: types };
-  yield { path: 'index.html', content: () => once(readablePage(manifest, files)) };
-  yield { path: 'manifest.json', content: () => once(`${JSON.stringify({ ...manifest, files }, null, 2)}\n`) };
+  const services = await persons.services();
+  yield* writeArchive({
+    about: { archive: fileId, request: row.request_id, ...person, receivedAt: row.received_at.toISOString(), madeAt: madeAt.toISOString() },
+    holds: types as unknown as readonly JsonObject[],
+    services: services.map((name) => ({ name, records: () => archived(persons.export(name, person)) })),
+    page: readablePage,
+    sign: async (statement) => {
+      const { certificate, vkey } = await signed(keyClient, statement);
+      certifiedBy(vkey);
+      return certificate;
+    },
+  });
 }
 
-async function* measured(path: string, files: ManifestFile[], records: AsyncIterable<HeldRecord>): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  let [bytes, count] = [0, 0];
-  for await (const record of records) {
-    const line = Buffer.from(`${JSON.stringify(record)}\n`);
-    hash.update(line);
-    bytes += line.length;
-    count += 1;
-    yield line;
-  }
-  files.push({ path, sha256: hash.digest('hex'), bytes, records: count });
+async function* archived(records: AsyncIterable<HeldRecord>): AsyncGenerator<ArchiveRecord> {
+  for await (const { proof, ...record } of records) yield proof === undefined ? record : { ...record, proof };
 }
 
-async function* once(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
+/** Never handed out unchecked. */
+async function signed(client: KeyClient, statement: string): Promise<{ readonly certificate: string; readonly vkey: string }> {
+  const { result } = await client.ask('sign-certificate', { kind: 'archive', statement });
+  verifyCertificate(result.certificate, [parseVkey(result.vkey)]);
+  return result;
 }

@@ -45,7 +45,7 @@ export class PersonHolders {
   ) {}
 
   /** Names under which an export has what there is. */
-  get services(): readonly string[] {
+  async services(): Promise<readonly string[]> {
     return [...this.asked, REPORTED];
   }
 

@@ -177,7 +177,7 @@ async function link(flows: Flows, requestId: string, asker: Asker): Promise<Rete
   const until = new Date(Math.floor((asker.now.getTime() + LINK_MS) / 1_000) * 1_000);
   const token = await flows.files.link(file.file_id, until);
   await flows.handOuts.issued(file, until, becauseOf(asker));
-  return { url: `/v1/files/${token}`, until: until.toISOString() };
+  return { url: `/v1/files/${token}`, until: until.toISOString(), ...(file.vkey === null ? {} : { vkey: file.vkey }) };
 }
 
 async function certificate(flows: Flows, requestId: string, asker: Asker): Promise<RetentionResult<'request-certificate'>> {

@@ -42,8 +42,9 @@ export class PersonResources {
     for await (const { resource, holder } of this.#of(person, keys)) {
       const outcome = rules.outcomeOf(resourceOf(resource), { id: WOULD, atMs: now.getTime() });
       const type: HeldType = { holder, type: resource.type, class: resource.class, count: 1, ...(isDue(outcome) ? { onErasure: DONE[outcome.action] } : { onErasure: 'kept' as const, reason: reasonOf(outcome) }) };
-      const name = JSON.stringify({ ...type, count: 0 });
-      types.set(name, { ...type, count: (types.get(name)?.count ?? 0) + 1 });
+      const name = JSON.stringify(type);
+      const before = types.get(name);
+      types.set(name, { ...type, count: (before?.count ?? 0) + 1, ...(type.onErasure === 'kept' ? untilOf(outcome, before) : {}) });
     }
     return [...types.values()];
   }
@@ -149,7 +150,12 @@ function keep(kept: Map<string, Kept>, holder: string, { type, class: dataClass 
   const one = { holder, type, class: dataClass, reason: reasonOf(outcome) };
   const name = JSON.stringify(one);
   const before = kept.get(name);
+  kept.set(name, { ...one, count: (before?.count ?? 0) + 1, ...untilOf(outcome, before) });
+}
+
+/** @param before what was said of those before it, of which one may be kept without end */
+function untilOf(outcome: Outcome | undefined, before: { readonly until?: string | undefined } | undefined): { readonly until?: string } {
   const untilMs = outcome?.untilMs;
-  const isEndless = untilMs === undefined || (before !== undefined && before.until === undefined);
-  kept.set(name, { ...one, count: (before?.count ?? 0) + 1, ...(isEndless ? {} : { until: new Date(Math.max(untilMs, Date.parse(before?.until ?? '1970-01-01T00:00:00Z'))).toISOString() }) });
+  if (untilMs === undefined || (before !== undefined && before.until === undefined)) return {};
+  return { until: new Date(Math.max(untilMs, Date.parse(before?.until ?? '1970-01-01T00:00:00Z'))).toISOString() };
 }
