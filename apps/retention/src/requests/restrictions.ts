@@ -53,8 +53,8 @@ async function liftAt(flows: Flows, row: Pick<RequestRow, 'request_id' | 'tenant
 /** Like a hold: from when it is on record no order is given that touches it, and what was given before is called back. */
 export async function placeRestriction(flows: Flows, row: RequestRow): Promise<void> {
   const { request_id: requestId, tenant, subject } = row;
-  const now = flows.now();
-  await changeRequest(flows, row, { type: 'restrict', reason: WAITS_FOR }, bySelf(requestId, now, (client) => restrict(client, { tenant, subject, requestId }, now)));
+  // Since it was demanded: what somebody asks for next is later, however long this has waited for the worker.
+  await changeRequest(flows, row, { type: 'restrict', reason: WAITS_FOR }, bySelf(requestId, flows.now(), (client) => restrict(client, { tenant, subject, requestId }, row.received_at)));
   await flows.recall({ scope: { subjects: [subject] }, ...(tenant === flows.tenant ? {} : { organization: tenant }) });
 }
 
