@@ -39,7 +39,7 @@ async function* archiveOf({ persons, keyClient }: Flows, row: RequestRow, fileId
   const services = await persons.services();
   yield* writeArchive({
     about: { archive: fileId, request: row.request_id, ...person, receivedAt: row.received_at.toISOString(), madeAt: madeAt.toISOString() },
-    holds: types as unknown as readonly JsonObject[],
+    holds: types,
     services: services.map((name) => ({ name, records: () => archived(persons.export(name, person)) })),
     page: readablePage,
     sign: async (statement) => {

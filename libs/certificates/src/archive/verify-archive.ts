@@ -36,7 +36,7 @@ export interface ArchiveCheck {
 
 /** Checks an archive with nothing but keys, and goes on after a fault where it can. Rejects as its source does. */
 export async function verifyArchive(source: ByteSource, keys: ArchiveKeys): Promise<ArchiveCheck> {
-  const checked = { manifest: undefined as Manifest | undefined, signer: undefined as string | undefined, proofs: 0, parts: { proved: 0, certified: 0 } as PartCounts };
+  const checked = { manifest: undefined as Manifest | undefined, signer: undefined as string | undefined, proofs: 0, parts: { proved: 0, certified: 0 } };
   const faults: (ArchiveFault | CertificateFault | ChainFault)[] = [];
   const found = (fault: unknown): void => {
     if (!(fault instanceof ArchiveFault || fault instanceof CertificateFault || fault instanceof ChainFault)) throw fault;
