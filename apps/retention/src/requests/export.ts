@@ -1,5 +1,5 @@
 import { verifyCertificate, writeArchive, type ArchiveRecord } from '@countersign/certificates';
-import { parseVkey, type JsonObject } from '@countersign/chain';
+import { parseVkey } from '@countersign/chain';
 import type { HeldRecord } from '@countersign/contracts';
 import type { KeyClient } from '@countersign/key-client';
 import type { Flows } from '../parts.js';
