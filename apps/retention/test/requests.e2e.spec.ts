@@ -104,6 +104,15 @@ describe('whoever has an account', () => {
     expect(await restricted()).toBe(1);
   });
 
+  it('stays restricted until he was told when his demand is refused', async () => {
+    const person = await stand.person();
+    const { requestId } = wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202).json as unknown as SubjectRequestView;
+    await settled(person, requestId, 'waiting');
+    wanted(await stand.admin.browser.post(`/v1/privacy/requests/${requestId}/refuse`, { reason: 'no ground for it' }), 204);
+    const { isRestricted, restriction } = wanted(await person.browser.get('/v1/account/privacy'), 200).json as { isRestricted: boolean; restriction: { liftsAt: string; reason: string } };
+    expect({ isRestricted, reason: restriction.reason, days: Math.round((Date.parse(restriction.liftsAt) - Date.now()) / 86_400_000) }).toEqual({ isRestricted: true, reason: 'no ground for it', days: 14 });
+  });
+
   it('has what is about him kept, whatever policies say, until that is lifted, of which he learns before; or lifts it himself', async () => {
     const [person, { browser: admin }] = [await stand.person(), stand.admin];
     const { userId } = person.account;

@@ -72,6 +72,13 @@ describe('a request of a data subject', () => {
     expect(after(...begun, [{ type: 'wait', reason: 'x', isHeld: false }, RECEIVED], [{ type: 'resume' }, RECEIVED]).state.state).toBe('working');
   });
 
+  it('is refused, and what it restricts stays so until its subject was told', () => {
+    const [restricted, refusal] = [[{ ...OPEN, kind: 'restrict' }, RECEIVED] as const, [{ type: 'refuse', reason: 'no ground', liftsAtMs: DUE }, RECEIVED] as const];
+    expect(after(restricted, refusal).types).toEqual(['subject-request.refused']);
+    expect(after(restricted, [{ type: 'restrict', reason: 'x' }, RECEIVED], refusal).types).toEqual(['subject-request.refused', 'restriction.lifted']);
+    expect(after([{ ...OPEN, kind: 'correct' }, RECEIVED], [{ type: 'wait', reason: 'x', isHeld: false }, RECEIVED], refusal).types).toEqual(['subject-request.refused']);
+  });
+
   it('cannot come in tomorrow', () => {
     expect(() => after([OPEN, RECEIVED - 1])).toThrow(expect.objectContaining({ code: 'REQUEST_MALFORMED', detail: { field: 'receivedAt' } }));
   });

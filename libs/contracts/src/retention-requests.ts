@@ -156,7 +156,7 @@ export const RETENTION_REQUEST_OPERATIONS = {
     args: z.strictObject({ requestId: opaqueId, reason }),
     result: nothing,
     faults: ['SUBJECT_REQUEST_UNKNOWN', 'SUBJECT_REQUEST_CLOSED'],
-    emits: ['retention.subject-request.refused'],
+    emits: ['retention.subject-request.refused', 'retention.restriction.lifted'],
   },
   /** Those that stand: whoever uses what is held of persons asks for them, and leaves these out. */
   'restriction-list': {

@@ -26,7 +26,8 @@ type Change =
   | { readonly type: 'verify'; readonly how: string }
   | { readonly type: 'extend'; readonly reason: string }
   | { readonly type: 'withdraw' }
-  | { readonly type: 'refuse'; readonly reason: string }
+  /** `liftsAtMs`: what it restricts stays so until then. */
+  | { readonly type: 'refuse'; readonly reason: string; readonly liftsAtMs?: number }
   /** A person must do something first, or a hold stands against it. */
   | { readonly type: 'wait'; readonly reason: string; readonly isHeld: boolean }
   /** From now on it is kept and not used. */
@@ -84,7 +85,7 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
       return [happened('subject-request.withdrawn', { subject })];
     case 'refuse':
       requireWhole(request);
-      return [happened('subject-request.refused', { subject, reason: command.reason }, { severity: 'notice' })];
+      return refuse(command, request);
     case 'wait':
       return request.state === 'waiting' || request.state === 'held' ? [] : [happened('subject-request.waiting', { subject, reason: command.reason, state: command.isHeld ? 'held' : 'waiting' }, { severity: 'notice' })];
     case 'restrict':
@@ -92,7 +93,8 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
     case 'resume':
       return request.state === 'held' || request.state === 'waiting' ? [happened('subject-request.resumed', { subject }, { severity: 'notice' })] : [];
     case 'begin-erasure':
-      return [happened('erasure.begun', { subject }, { severity: 'warning' })];
+      // After a crash it is said again.
+      return request.isErasing ? [] : [happened('erasure.begun', { subject }, { severity: 'warning' })];
     case 'prepare':
       return [happened('subject-request.prepared', { subject, bytes: command.bytes, digest: command.digest, until: iso(command.untilMs) }, { severity: 'notice' })];
     case 'complete':
@@ -105,6 +107,13 @@ function decide(command: SubjectRequestCommand, request: SubjectRequest | undefi
 /** What is half gone cannot be had back: it is carried through. Throws SUBJECT_REQUEST_CLOSED. */
 function requireWhole({ isErasing }: SubjectRequest): void {
   if (isErasing) throw new RetentionFault('SUBJECT_REQUEST_CLOSED', 'the erasure has begun');
+}
+
+/** Its subject is told before a restriction ends (Article 18(3)). */
+function refuse({ reason, liftsAtMs }: Extract<Change, { type: 'refuse' }>, { subject, kind, state }: SubjectRequest): readonly RequestEvent[] {
+  const lifted = kind === 'restrict' && state === 'waiting' && liftsAtMs !== undefined ? { liftsAt: iso(liftsAtMs) } : undefined;
+  const events = [happened('subject-request.refused', { subject, reason, ...lifted }, { severity: 'notice' })];
+  return lifted === undefined ? events : [...events, happened('restriction.lifted', { subject, reason, ...lifted }, { severity: 'notice' })];
 }
 
 function open(command: Extract<SubjectRequestCommand, { type: 'open' }>, request: SubjectRequest | undefined): readonly RequestEvent[] {

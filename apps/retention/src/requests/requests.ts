@@ -63,7 +63,7 @@ export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
     'request-verify': ({ requestId, how }, asker) => answer(flows, requestId, asker, { type: 'verify', how }),
     'request-extend': ({ requestId, reason }, asker) => answer(flows, requestId, asker, { type: 'extend', reason }),
     'request-complete': ({ requestId, outcome }, asker) => complete(flows, requestId, outcome, asker),
-    'request-refuse': ({ requestId, reason }, asker) => answer(flows, requestId, asker, { type: 'refuse', reason }),
+    'request-refuse': ({ requestId, reason }, asker) => answer(flows, requestId, asker, { type: 'refuse', reason, liftsAtMs: asker.now.getTime() + flows.announceMs }),
   };
 }
 

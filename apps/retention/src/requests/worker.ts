@@ -3,7 +3,7 @@ import { HolderFault } from '@countersign/holder';
 import type { Logger } from '@countersign/runtime';
 import type { Flows } from '../parts.js';
 import { RulesMoved } from '../sweep/rule-gate.js';
-import type { RequestRow } from '../store/request-rows.js';
+import { RENEW_MS, type RequestRow } from '../store/request-rows.js';
 import { erase, ERASED_REASON, ErasureOutstanding, isClosedMeanwhile } from './erase.js';
 import { prepareExport } from './export.js';
 import { bySelf } from './because.js';
@@ -56,10 +56,22 @@ export class RequestWorker {
     for (let row = await this.flows.requests.take(); row !== undefined && !this.#stopped; row = await this.flows.requests.take()) await this.#carryOut(row);
   }
 
+  /** While it is worked on nobody else takes it up; after a crash somebody does within half a minute. */
+  async #claimed(requestId: string, work: () => Promise<void>): Promise<void> {
+    const renewing = setInterval(() => {
+      this.flows.requests.renew(requestId).catch((error: unknown) => this.log.warn({ err: error, requestId }, 'a request is worked on, and nobody can be told'));
+    }, RENEW_MS);
+    try {
+      await work();
+    } finally {
+      clearInterval(renewing);
+    }
+  }
+
   async #carryOut(row: RequestRow): Promise<void> {
     const { request_id: requestId } = row;
     try {
-      await carryOut(this.flows, row);
+      await this.#claimed(requestId, () => carryOut(this.flows, row));
     } catch (error) {
       if (error instanceof HolderFault && error.code === 'SUBJECT_NEEDED') {
         // Identity lets go first, and has not: without this the next start would destroy the keys of somebody who is still there.

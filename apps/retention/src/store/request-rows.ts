@@ -4,8 +4,10 @@ import { withTransaction, type Pool, type PoolClient } from '@countersign/postgr
 import { removeRemainder, storeRemainder, type Remainder } from './remainder-rows.js';
 
 const UNIQUE_VIOLATION = '23505';
-/** Whoever works on a request has it for so long; then another instance takes it up. */
-const CLAIM_MS = 15 * 60_000;
+/** Whoever works on a request, and does not say that he still does, has it for so long; then another instance takes it up. */
+const CLAIM_MS = 30_000;
+/** So often he says it. */
+export const RENEW_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;
 const PAUSE_MS_MAX = 15 * 60_000;
 /** What a hold has stopped is looked at again after so long. */
@@ -79,6 +81,11 @@ export class RequestRows {
     return rows[0] === undefined ? undefined : this.find(rows[0].request_id);
   }
 
+  /** It is still worked on. */
+  async renew(requestId: string): Promise<void> {
+    await this.pool.query(`UPDATE subject_requests SET next_at = now() + $2 * interval '1 millisecond' WHERE request_id = $1 AND state = 'working'`, [requestId, CLAIM_MS]);
+  }
+
   /** Later, at growing distances. */
   async postpone({ request_id, tries }: Pick<RequestRow, 'request_id' | 'tries'>): Promise<void> {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries - 1, 20), PAUSE_MS_MAX);
@@ -150,8 +157,10 @@ export async function applyRequestEvents(client: PoolClient, requestId: string, 
     if (what === 'alerted') await client.query('UPDATE subject_requests SET alerts = $2 WHERE request_id = $1', [requestId, data?.['alerts']]);
     if (what === 'completed' || what === 'refused' || what === 'withdrawn') {
       await client.query('UPDATE subject_requests SET state = $2, closed_at = $3, reason = coalesce($4, reason) WHERE request_id = $1', [requestId, what, time, data?.['reason'] ?? null]);
-      // What was restricted stays so when the request is answered, and not when its owner or a refusal has ended it.
-      if (what !== 'completed') await client.query('DELETE FROM restrictions WHERE request_id = $1', [requestId]);
+      // What was restricted stays so when the request is answered, for its announcement when it is refused, and not when its owner has ended it.
+      const liftsAt = data?.['liftsAt'];
+      if (liftsAt !== undefined) await client.query('UPDATE restrictions SET lifts_at = $2, lift_reason = $3 WHERE request_id = $1 AND (lifts_at IS NULL OR lifts_at > $2)', [requestId, liftsAt, data?.['reason']]);
+      else if (what !== 'completed') await client.query('DELETE FROM restrictions WHERE request_id = $1', [requestId]);
     }
   }
 }

@@ -69,6 +69,9 @@ export class TypeRows {
 
 const typeOf = ({ type, tenant, way, holder, clock, actions, classes, order_max: orderMax, resources }: TypeRow): CustomType => ({ type, tenant, way, holder, clock, actions, classes, orderMax, isRange: false, resources: Number(resources) });
 
+/** "type", in retention's own database. */
+const TYPES_LOCK = 0x74_79_70_65;
+
 /** Brings the table to what the events say. Throws TYPES_TOO_MANY. */
 export async function projectType(client: PoolClient, tenant: string, type: string, events: readonly RecordedEvent[], now: Date): Promise<void> {
   for (const { type: event, data = {} } of events) {
@@ -77,6 +80,8 @@ export async function projectType(client: PoolClient, tenant: string, type: stri
       continue;
     }
     const { service, way, clock, actions, classes } = data as unknown as Omit<TypeRow, 'type'>;
+    // One after the other: of two at once neither would count the other one's.
+    await client.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [TYPES_LOCK, tenant]);
     const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM resource_types WHERE tenant = $1 AND type <> $2', [tenant, type]);
     if (Number(rows[0]!.count) >= TYPES_MAX) throw new RetentionFault('TYPES_TOO_MANY', `${TYPES_MAX} types are registered already`);
     await client.query(
