@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createUser, fromSeed } from '@nats-io/nkeys';
+import { writeFileDurably } from '@countersign/runtime';
+import { CliError, EXIT } from '../exit-code.js';
+import { Authority } from './authority.js';
+
+const PASSWORD_BYTES = 24;
+const STORE_KEY_BYTES = 32;
+const OWNER_MODE = 0o400;
+const KEEPER_MODE = 0o600;
+/** Uid and gid of the containers of the services, of NATS and of Redis. */
+const SERVICE_UID = 10_001;
+/** Of PostgreSQL in its official image. */
+const POSTGRES_UID = 999;
+const GRAFANA_UID = 472;
+
+const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'identity_owner', 'identity_runtime', 'retention_owner', 'retention_runtime'] as const;
+/** File, role and database of each connection. */
+const CONNECTIONS = [
+  ['ledger-database-url', 'ledger_runtime', 'ledger'],
+  ['ledger-reader-database-url', 'ledger_reader', 'ledger'],
+  ['ledger-eraser-database-url', 'ledger_eraser', 'ledger'],
+  ['keys-database-url', 'keys_runtime', 'keys'],
+  ['keys-subjects-database-url', 'keys_runtime', 'keys_subjects'],
+  ['identity-database-url', 'identity_runtime', 'identity'],
+  ['retention-database-url', 'retention_runtime', 'retention'],
+] as const;
+/** Who asks the key service. */
+const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;
+const NKEY_VARIABLE = /\$COUNTERSIGN_NKEY_([A-Z0-9_]+)/g;
+
+export interface PrepareOptions {
+  /** Folder of the secrets. What is there is kept. */
+  readonly out: string;
+  /** Text of the configuration of nats-server, with `$COUNTERSIGN_NKEY_<USER>` where public keys belong. */
+  readonly busConfig: string;
+  /** Names and addresses at which the edge is reached. */
+  readonly hosts: readonly string[];
+  readonly nowMs: number;
+  /** Whether files are given to the users of the containers that read them; needs root. */
+  readonly isOwned: boolean;
+}
+
+/**
+ * Makes what a deployment keeps secret, one file each, readable by the one user whose container it is mounted into: passwords, connection
+ * URLs, nkeys, certificates, and the configurations of servers that hold such. Repeating it keeps what is there, adds what is missing, and
+ * renews certificates that end within 30 days.
+ */
+export async function prepareDeployment(options: PrepareOptions): Promise<void> {
+  mkdirSync(options.out, { recursive: true, mode: 0o711 });
+  const folder = new SecretFolder(options.out, options.isOwned);
+  await databaseSecrets(folder);
+  const publicKeys = await busSecrets(folder, options.busConfig);
+  const known = Object.fromEntries(KEY_USERS.map((name) => [name, { publicKey: publicKeys.get(name) }]));
+  await folder.write('keys-services.json', `${JSON.stringify(known, null, 2)}\n`);
+  await folder.write('keys-public-key', `${publicKeys.get('keys')}\n`);
+  const redisPassword = await folder.keep('redis-password', password);
+  await folder.write('redis.conf', redisConfig(redisPassword));
+  await folder.write('redis-url', `redis://default:${redisPassword}@redis:6379`);
+  await folder.keep('keys-root-passphrase', password);
+  await folder.keep('grafana-admin-password', password, GRAFANA_UID);
+  await certificates(folder, options, [...publicKeys.keys()]);
+}
+
+async function databaseSecrets(folder: SecretFolder): Promise<void> {
+  const admin = await folder.keep('postgres-password', password, POSTGRES_UID);
+  await folder.write('database-admin-url', urlOf('postgres', admin, 'postgres'));
+  const passwords = new Map<string, string>();
+  for (const role of ROLES) passwords.set(role, await folder.keep(`role-${role}`, password));
+  for (const [file, role, database] of CONNECTIONS) await folder.write(file, urlOf(role, passwords.get(role)!, database));
+}
+
+/** An nkey for each user that the configuration names, and the configuration with their public keys. Returns those by user. */
+async function busSecrets(folder: SecretFolder, config: string): Promise<Map<string, string>> {
+  const publicKeys = new Map<string, string>();
+  const lines: string[] = [];
+  for (const name of new Set([...config.matchAll(NKEY_VARIABLE)].map(([, found]) => found!))) {
+    const user = name.toLowerCase();
+    const seed = await folder.keep(`nats-${user}.nk`, () => new TextDecoder().decode(createUser().getSeed()));
+    const publicKey = fromSeed(new TextEncoder().encode(seed)).getPublicKey();
+    publicKeys.set(user, publicKey);
+    lines.push(`COUNTERSIGN_NKEY_${name}: ${publicKey}`);
+  }
+  const missing = ['keys', ...KEY_USERS].filter((user) => !publicKeys.has(user));
+  if (missing.length > 0) throw new CliError(EXIT.usage, 'BUS_USERS_MISSING', `the configuration of the bus knows no user ${missing.join(', ')}`);
+  // nats-server reads what begins with a digit as a number.
+  const storeKey = await folder.keep('nats-store-key', () => `k${randomBytes(STORE_KEY_BYTES).toString('hex')}`);
+  await folder.write('nats.conf', `${[...lines, `COUNTERSIGN_NATS_STORE_KEY: ${storeKey}`].join('\n')}\n\n${config}`);
+  return publicKeys;
+}
+
+async function certificates(folder: SecretFolder, { hosts, nowMs, out }: PrepareOptions, busUsers: readonly string[]): Promise<void> {
+  const authority = await Authority.open(out, nowMs);
+  await certify('edge', hosts);
+  await certify('nats', ['nats', 'localhost', '127.0.0.1']);
+  for (const user of busUsers) await certify(`nats-${user}`, []);
+
+  async function certify(name: string, names: readonly string[]): Promise<void> {
+    const certFile = join('tls', name, 'tls.crt');
+    if (authority.isGood(join(out, certFile), names) && folder.has(join('tls', name, 'tls.key'))) return;
+    const issued = await authority.issue(name, names);
+    await folder.write(join('tls', name, 'ca.crt'), authority.certificate);
+    await folder.write(join('tls', name, 'tls.key'), issued.key);
+    await folder.write(certFile, issued.certificate);
+  }
+}
+
+const password = (): string => randomBytes(PASSWORD_BYTES).toString('base64url');
+const urlOf = (role: string, secret: string, database: string): string => `postgres://${role}:${secret}@postgres:5432/${database}`;
+
+/** Limits and keys of requests: what is lost with Redis is counted anew. Its dangerous commands have no user. */
+const redisConfig = (secret: string): string => `protected-mode yes
+port 6379
+dir /tmp
+save ""
+appendonly no
+maxmemory 192mb
+maxmemory-policy noeviction
+user default on >${secret} ~* &* +@all -@admin -@dangerous +info
+`;
+
+class SecretFolder {
+  constructor(private readonly dir: string, private readonly isOwned: boolean) {}
+
+  has(name: string): boolean {
+    return existsSync(join(this.dir, name));
+  }
+
+  /** What the file says; made the first time. */
+  async keep(name: string, make: () => string, uid: number = SERVICE_UID): Promise<string> {
+    if (!this.has(name)) await this.write(name, make(), uid);
+    // A run that ended between the two steps of writing has left it to root.
+    else this.own(name, uid);
+    return readFileSync(join(this.dir, name), 'utf8').trim();
+  }
+
+  /** The file is whole and its reader's, or it is not there. */
+  async write(name: string, text: string, uid: number = SERVICE_UID): Promise<void> {
+    const path = join(this.dir, name);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+    await writeFileDurably(path, text, this.isOwned ? OWNER_MODE : KEEPER_MODE);
+    this.own(name, uid);
+  }
+
+  private own(name: string, uid: number): void {
+    if (this.isOwned) chownSync(join(this.dir, name), uid, uid);
+  }
+}

@@ -1,0 +1,102 @@
+// Runs in the image that builds: gathers under /out what one service needs at run time and nothing else, as it is to lie in its image.
+import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+
+const SOURCES = process.cwd();
+const OUT = '/out';
+const APP = join(OUT, 'app');
+/** Whose files the service may write, if a volume is mounted over them. */
+const STATE = join(OUT, 'var/lib/countersign');
+const OWNER = 10001;
+/** By service: beginning of the variables of host and port that health is asked at, and the port in the service's own defaults. */
+const HEALTH = { ledger: ['LEDGER_HTTP', 8080], keys: ['KEYS_HTTP', 8081], identity: ['IDENTITY_HTTP', 8082], retention: ['RETENTION_HTTP', 8084], edge: ['EDGE_OPERATIONS', 8084] };
+const HEALTH_LIMIT_MS = 4_000;
+/** Parts of a workspace that only its build and its tests need. */
+const LEFT_OUT = new Set(['src', 'test', 'tsconfig.json']);
+const isForTools = (name) => /\.(d\.[cm]?ts|map|tsbuildinfo)$/.test(name);
+
+const service = process.env.SERVICE ?? '';
+const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? '0');
+if (service !== 'cli' && !Object.hasOwn(HEALTH, service)) throw new Error(`SERVICE is "${service}": give ledger, keys, identity, retention, edge or cli`);
+if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_EPOCH must be whole seconds');
+
+mkdirSync(APP, { recursive: true });
+copyClosure();
+writeStarts();
+mkdirSync(STATE, { recursive: true });
+settle(OUT);
+
+/**
+ * Copies the service's workspace, and whatever it needs at run time by the lock file, from where npm has put it. (npm's own `--omit=dev
+ * --workspace` brings what the workspaces' tests need along, a PostgreSQL for instance.)
+ */
+function copyClosure() {
+  const { packages } = JSON.parse(readFileSync(join(SOURCES, 'package-lock.json'), 'utf8'));
+  const taken = new Set();
+  const waiting = [`apps/${service}`];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    if (taken.has(at)) continue;
+    taken.add(at);
+    const entry = packages[at];
+    if (entry.link === true) {
+      mkdirSync(dirname(join(APP, at)), { recursive: true });
+      symlinkSync(relative(dirname(at), entry.resolved), join(APP, at));
+      waiting.push(entry.resolved);
+      continue;
+    }
+    copyPackage(at);
+    const wanted = { ...entry.peerDependencies, ...entry.optionalDependencies, ...entry.dependencies };
+    for (const name of Object.keys(wanted)) {
+      const found = placeOf(packages, at, name);
+      if (found !== undefined) waiting.push(found);
+      else if (entry.dependencies?.[name] !== undefined) throw new Error(`${at} needs ${name}, which is not installed`);
+    }
+  }
+}
+
+/** Where Node would find a package from another: in its node_modules or in those above. Types are for compilers. */
+function placeOf(packages, from, name) {
+  if (name.startsWith('@types/')) return undefined;
+  for (let folder = from; ; folder = dirname(folder)) {
+    const place = folder === '.' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
+    if (basename(folder) !== 'node_modules' && packages[place] !== undefined && existsSync(join(SOURCES, place))) return place;
+    if (folder === '.') return undefined;
+  }
+}
+
+function copyPackage(at) {
+  const from = join(SOURCES, at);
+  const isOurs = !at.includes('node_modules');
+  const isLeftOut = (path) => path !== from && (basename(path) === 'node_modules' || isForTools(path) || (isOurs && LEFT_OUT.has(relative(from, path))));
+  cpSync(from, join(APP, at), { recursive: true, filter: (path) => !isLeftOut(path) });
+}
+
+function writeStarts() {
+  // Without it Node would take our modules for CommonJS until it has read them.
+  writeFileSync(join(APP, 'package.json'), '{"private":true,"type":"module"}\n');
+  writeFileSync(join(APP, 'start.mjs'), `import './apps/${service}/dist/main.js';\n`);
+  if (existsSync(join(APP, `apps/${service}/dist/provision-main.js`))) writeFileSync(join(APP, 'provision.mjs'), `import './apps/${service}/dist/provision-main.js';\n`);
+  if (service === 'cli') return;
+  const [variable, port] = HEALTH[service];
+  const lines = [
+    `const { ${variable}_HOST: host, ${variable}_PORT: port } = process.env;`,
+    // What listens everywhere is asked here.
+    "const at = host && host !== '0.0.0.0' ? host : '127.0.0.1';",
+    `const answer = await fetch(\`http://\${at}:\${port || ${port}}/readyz\`, { signal: AbortSignal.timeout(${HEALTH_LIMIT_MS}) }).catch(() => undefined);`,
+    'process.exit(answer?.ok === true ? 0 : 1);',
+  ];
+  writeFileSync(join(APP, 'health.mjs'), `${lines.join('\n')}\n`);
+}
+
+/** One time, rights that let nobody write, and an owner for the one folder that may be written. */
+function settle(path) {
+  const found = lstatSync(path);
+  if (found.isDirectory()) for (const name of readdirSync(path)) settle(join(path, name));
+  if (path === STATE) {
+    chownSync(path, OWNER, OWNER);
+    chmodSync(path, 0o700);
+  } else if (!found.isSymbolicLink()) {
+    chmodSync(path, found.isDirectory() || (found.mode & 0o111) !== 0 ? 0o755 : 0o644);
+  }
+  lutimesSync(path, seconds, seconds);
+}
