@@ -7,6 +7,8 @@ import type { NatsServer } from './nats.js';
 
 const STEP_MS = TOTP_STEP_SECONDS * 1_000;
 const POLL_MS = 50;
+/** So long a code stays good at least: whoever looks at it may be slow. */
+const SLOW_MS = 10_000;
 const OPERATOR_MS_MAX = 30_000;
 
 /** Somebody with an account, and everything that its owner knows. */
@@ -44,9 +46,9 @@ export class Account {
     this.backupCodes = json['backupCodes'] as string[];
   }
 
-  /** A code that was not used before: of the step before, this one, or the next; after three in half a minute it takes time. */
+  /** A code that was not used before: of the step before while that is good for some time, this one, or the next; after three in half a minute it takes time. */
   async code(): Promise<string> {
-    const step = Math.max(this.#step + 1, Math.floor(Date.now() / STEP_MS) - 1);
+    const step = Math.max(this.#step + 1, Math.floor((Date.now() + SLOW_MS) / STEP_MS) - 1);
     while (step > Math.floor(Date.now() / STEP_MS) + 1) await sleep(POLL_MS);
     this.#step = step;
     return totpCode(totpSecretFrom(this.secret!), step * STEP_MS);
