@@ -40,7 +40,9 @@ describe('frames of a spool file', () => {
     const one = segmentOf(['first']).length - 64;
     for (let cut = one; cut < whole.length - 64; cut++) {
       expect(payloadsIn(whole.subarray(0, cut))).toEqual(['first']);
-      expect(payloadsIn(Buffer.concat([whole.subarray(0, cut), Buffer.alloc(200)]))).toEqual(['first']);
+      // Where what was cut off is zeros, as one end in 256 is, the file's own zeros put it back.
+      const isWhole = whole.subarray(cut, whole.length - 64).every((byte) => byte === 0);
+      expect(payloadsIn(Buffer.concat([whole.subarray(0, cut), Buffer.alloc(200)]))).toEqual(isWhole ? ['first', 'second'] : ['first']);
     }
   });
 
