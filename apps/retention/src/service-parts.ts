@@ -1,6 +1,7 @@
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { RETENTION_SERVICE } from '@countersign/contracts';
 import { openEventStore, type EventStore, type PersonalCipher } from '@countersign/event-store';
+import { HolderClient } from '@countersign/holder';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { assertDurable, createPool, type Pool } from '@countersign/postgres';
 import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
@@ -25,6 +26,7 @@ export interface ServiceParts {
   readonly bus: BusConnection;
   readonly keys: Keys;
   readonly store: EventStore;
+  readonly holders: HolderClient;
 }
 
 /** Opens everything that the service needs. Rejects with the name of what is missing. */
@@ -54,7 +56,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
     onError: (error) => log.warn({ err: error }, 'uses of keys not reported, they are reported again'),
   });
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', cipher: cipherOf(keys), relay: { connection: bus, log } });
-  return { config, log, registry, secrets, pool, bus, keys, store };
+  return { config, log, registry, secrets, pool, bus, keys, store, holders: new HolderClient(bus) };
 }
 
 export async function closeParts({ store, keys, bus, pool, secrets }: ServiceParts): Promise<void> {

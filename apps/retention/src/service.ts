@@ -100,6 +100,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   log.info({ url }, 'retention is ready');
   const shutdown = [
     { name: 'stop requests', run: () => Promise.all([receiver.stop(), registration.stop()]).then(() => undefined) },
+    { name: 'stop asking', run: () => parts.holders.stop() },
     { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), incidents.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },

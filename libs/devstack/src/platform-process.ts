@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endProcess } from './process-file.js';
+import { programEnv } from './program-env.js';
 import { killAtExit } from './exit-hook.js';
 import { DevstackError } from './state-files.js';
 
@@ -69,10 +70,14 @@ export class PlatformProcess {
     await gone;
   }
 
-  /** As a deployment ends it. */
+  /** As a deployment ends it. Throws DevstackError STOP_FAILED when a step of its shutdown fails, or they take too long. */
   async stop(): Promise<void> {
     const child = this.#take();
-    if (child?.pid !== undefined && child.exitCode === null) await endProcess(child.pid, STOP_STEPS);
+    if (child?.pid === undefined || child.exitCode !== null) return;
+    const exit = once(child, 'exit');
+    await endProcess(child.pid, STOP_STEPS);
+    const [code] = (await exit) as [number | null];
+    if (code !== 0) throw new DevstackError('STOP_FAILED', `${this.options.service} does not end as it should:\n${tailOf(this.options.logFile)}`);
   }
 
   signal(name: NodeJS.Signals): void {
@@ -89,7 +94,7 @@ export class PlatformProcess {
 
 function launch(service: string, program: string, dir: string, env: Readonly<Record<string, string>>, logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [join(APPS, service, 'dist', program), dir], { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', log, log] });
+  const child = spawn(process.execPath, [join(APPS, service, 'dist', program), dir], { env: { ...programEnv(), ...env }, stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
 }

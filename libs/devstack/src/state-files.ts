@@ -5,7 +5,7 @@ import { commandLine } from './process-file.js';
 /** Error of the development servers. The message says what to do. */
 export class DevstackError extends Error {
   constructor(
-    readonly code: 'STACK_RUNNING' | 'NATS_SERVER_MISSING' | 'POSTGRES_MISSING' | 'START_FAILED' | 'NO_FREE_PORT',
+    readonly code: 'STACK_RUNNING' | 'NATS_SERVER_MISSING' | 'POSTGRES_MISSING' | 'START_FAILED' | 'STOP_FAILED' | 'NO_FREE_PORT',
     message: string,
     options?: ErrorOptions,
   ) {

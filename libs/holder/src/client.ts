@@ -7,6 +7,8 @@ const TIMEOUT_MS = 30_000;
 
 /** Asks holders, as retention. */
 export class HolderClient {
+  readonly #stopping = new AbortController();
+
   constructor(
     private readonly bus: Pick<BusConnection, 'request'>,
     private readonly timeoutMs = TIMEOUT_MS,
@@ -22,13 +24,32 @@ export class HolderClient {
     return result.data as HolderResult<O>;
   }
 
+  /** Nothing is waited for any more: what is under way, or comes later, rejects with HOLDER_UNAVAILABLE. A service that is away must not keep this one from ending. */
+  stop(): void {
+    this.#stopping.abort(new HolderFault('HOLDER_UNAVAILABLE', 'nothing is asked any more: this service ends'));
+  }
+
   async #reply(subject: string, body: string, timeoutMs: number): Promise<unknown> {
+    const { signal } = this.#stopping;
     try {
-      const { data } = await this.bus.request(subject, body, { timeoutMs });
+      const { data } = await unlessAborted(this.bus.request(subject, body, { timeoutMs }), signal);
       return JSON.parse(Buffer.from(data).toString('utf8'));
     } catch (error) {
+      if (error === signal.reason) throw error;
       if (error instanceof BusError) throw new HolderFault('HOLDER_UNAVAILABLE', `${subject}: ${error.code}`, undefined, { cause: error });
       throw new HolderFault('HOLDER_INTERNAL', `${subject}: the answer is no JSON`, undefined, { cause: error });
     }
+  }
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

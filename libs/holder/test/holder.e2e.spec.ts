@@ -105,6 +105,24 @@ describe('an order', () => {
   });
 });
 
+describe('whoever asks', () => {
+  it('waits for nothing once it ends, and an order goes on for whoever asks again', async () => {
+    const [started, carryOut] = [gate(), gate()];
+    stand.things.meanwhile = () => {
+      started.open();
+      return carryOut.opened;
+    };
+    const ending = stand.anotherClient();
+    const asked = codeOf(ending.ask('things', 'held-execute', orderOf('o1', ['t001'])));
+    await started.opened;
+    ending.stop();
+    expect(await asked).toBe('HOLDER_UNAVAILABLE');
+    expect(await codeOf(ending.ask('things', 'held-list', { type: 'thing', limit: 1 }))).toBe('HOLDER_UNAVAILABLE');
+    carryOut.open();
+    expect(await execute(orderOf('o1', ['t001']))).toMatchObject({ state: 'executed', done: ['t001'] });
+  });
+});
+
 describe('calling back', () => {
   it('before it arrives: it is never carried out', async () => {
     expect(await recall('o1')).toMatchObject({ state: 'recalled' });

@@ -14,6 +14,8 @@ export interface Stand {
   readonly orders: Orders;
   readonly owner: Pool;
   readonly client: HolderClient;
+  /** One more that asks. */
+  anotherClient(): HolderClient;
   readonly things: Things;
   stop(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export async function startStand(): Promise<Stand> {
     pool, owner, things,
     orders: new Orders(pool, things),
     client: new HolderClient(asker),
+    anotherClient: () => new HolderClient(asker),
     async stop() {
       await responder.stop();
       await Promise.all([asker.close(), answerer.close()]);

@@ -9,15 +9,24 @@ import { reaches, type RecordedGrants } from './recorded-grants.js';
 import { RELATIONS, type Relation, type Values } from './samples.js';
 import { ELSEWHERE, HOME, type WholeStand } from './whole-stand.js';
 
-/** Under such correlation ids identity stores nothing but denials: what is let through is stopped at the last step. */
+/** Under such correlation ids identity stores nothing but denials: what is let through is stopped at the last step, and counted, which no rollback undoes. */
 const PROBE = 'probe.';
 const TRAP_SQL = `
-  CREATE FUNCTION public.probe_trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a probe was let through' USING ERRCODE = 'P0001'; END $$;
+  CREATE SEQUENCE public.probe_hits;
+  CREATE FUNCTION public.probe_trap() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+    PERFORM nextval('public.probe_hits'); RAISE EXCEPTION 'a probe was let through' USING ERRCODE = 'P0001'; END $$;
   CREATE TRIGGER probe_trap BEFORE INSERT ON public.events FOR EACH ROW
   WHEN (NEW.event LIKE '%"correlationId":"${PROBE}%' AND NEW.type <> 'identity.request.denied') EXECUTE FUNCTION public.probe_trap();`;
-const FREE_SQL = 'DROP TRIGGER probe_trap ON public.events; DROP FUNCTION public.probe_trap()';
-/** Said to whoever may not. Everything else is told, or happens, to whoever may. */
-const DENIED: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'TARGET_OUTRANKS', 'GRANT_EXCEEDS_OWN', 'MFA_ENROLLMENT_REQUIRED', 'STEP_UP_REQUIRED', 'PASSWORD_CHANGE_REQUIRED', 'IDENTITY_UNAVAILABLE', 'IDENTITY_OVERLOADED']);
+const FREE_SQL = 'DROP TRIGGER probe_trap ON public.events; DROP FUNCTION public.probe_trap(); DROP SEQUENCE public.probe_hits';
+/** Said to whoever may not. */
+const DENIED: ReadonlySet<string> = new Set(['FORBIDDEN', 'TARGET_OUTRANKS', 'GRANT_EXCEEDS_OWN']);
+const ANSWERED = 'an answer';
+const TRAPPED = 'IDENTITY_INTERNAL';
+/** What whoever may is told, of what is not there or not so; nothing else but an answer or the trap. */
+const LET_THROUGH: ReadonlySet<string> = new Set([
+  ANSWERED, TRAPPED, 'ATTEMPTS_LOCKED', 'INVITATION_UNKNOWN', 'LAST_FACTOR', 'MEMBER_UNKNOWN', 'MFA_NOT_ENROLLED', 'ORGANIZATION_TAKEN', 'ORGANIZATION_UNKNOWN', 'PASSKEY_REFUSED',
+  'PASSKEY_UNKNOWN', 'PHONE_NOT_ENROLLED', 'ROLE_GRANTS_INVALID', 'ROLE_UNKNOWN', 'SMS_FORBIDDEN', 'TOTP_ENROLLED',
+]);
 /** They hash passwords, or codes: who may not do them is known without asking under each role. */
 const SLOW: ReadonlySet<string> = new Set(['POST /v1/account/password', 'POST /v1/account/backup-codes', 'POST /v1/account/step-up']);
 /** What identity is asked for, where the schema alone says too little. */
@@ -46,6 +55,7 @@ const OTHER_NEEDS: Readonly<Record<string, (relation: Relation) => Need | 'nobod
 /** Who may do what as identity itself decides it, asked over the bus as edges ask it, past every edge. */
 export class IdentityMatrix {
   #asked = 0;
+  #trapped = 0;
   private constructor(
     private readonly stand: WholeStand,
     private readonly bus: BusConnection,
@@ -70,6 +80,12 @@ export class IdentityMatrix {
     return this.#asked;
   }
 
+  /** How often the answer was that of the trap, and how often something fell into it: a fault of identity's own would look the same. */
+  async trapped(): Promise<{ readonly told: number; readonly counted: number }> {
+    const { rows } = await withClient(this.stand.stack.databaseUrl('identity'), (client) => client.query<{ hits: string }>('SELECT last_value AS hits FROM public.probe_hits'));
+    return { told: this.#trapped, counted: Number(rows[0]!.hits) };
+  }
+
   /** The cells that identity decides otherwise than docs/spec/access.md says, for whoever holds the role. */
   async judge(browser: Browser, held: { readonly role: string; readonly level: 'organization' | 'platform' } | undefined, grants: RecordedGrants): Promise<string[]> {
     const cells = this.stand.routes.flatMap((api) => {
@@ -82,7 +98,8 @@ export class IdentityMatrix {
     const wrong = await inTurns(cells, async ({ api, route, relation }) => {
       const came = await this.#ask(browser, api, route, relation);
       const isExpected = this.#isAllowed(api, held, relation, grants);
-      return DENIED.has(came) === isExpected ? `${held === undefined ? 'nobody' : `${held.role} (${held.level})`}: ${nameOf(api)}, ${relation}: ${isExpected ? 'to be let through' : 'to be denied'}, and came: ${came}` : undefined;
+      if (came === TRAPPED) this.#trapped += 1;
+      return !(isExpected ? LET_THROUGH : DENIED).has(came) ? `${held === undefined ? 'nobody' : `${held.role} (${held.level})`}: ${nameOf(api)}, ${relation}: ${isExpected ? 'to be let through' : 'to be denied'}, and came: ${came}` : undefined;
     });
     return wrong.filter((one) => one !== undefined);
   }
@@ -95,7 +112,7 @@ export class IdentityMatrix {
     const call: Call = { params, query: {}, body: route.body?.parse(body) ?? {}, context, caller: undefined, signal: new AbortController().signal, nowMs: Date.now() };
     try {
       await route.handle(call, this.upstreams);
-      return 'an answer';
+      return ANSWERED;
     } catch (error) {
       if (error instanceof IdentityClientError) return error.code;
       throw error;

@@ -50,8 +50,11 @@ export function matrixSuite(open: () => WholeStand): void {
         wrong.push(...(await identity.judge(browser, held, grants)).map((one) => `identity: ${one}`));
         if (held !== undefined) await change(stand, 'revoke', account.userId, held);
       }
+      const { told, counted } = await identity.trapped();
       await identity.close();
       expect(wrong).toEqual([]);
+      expect(told).toBe(counted);
+      expect(told).toBeGreaterThan(100);
       expect(cells).toBeGreaterThan(600);
       expect(identity.asked).toBeGreaterThan(600);
     });

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programEnv } from '@countersign/devstack';
 import type { LedgerFixture } from '../fixture/ledger-fixture.js';
 import { tempDir } from '../fixture/temp-dir.js';
 
@@ -77,7 +78,7 @@ export async function runLedgerProcess(env: Readonly<Record<string, string>>): P
 }
 
 function launch(env: Readonly<Record<string, string>>): { child: ChildProcess; out: () => string; err: () => string } {
-  const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [MAIN], { env: { ...programEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   process.once('exit', () => child.kill('SIGKILL'));
   let out = '';
   let err = '';

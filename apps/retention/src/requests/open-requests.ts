@@ -1,5 +1,4 @@
 import { FolderStore, S3Store, type FileStore } from '@countersign/files';
-import { HolderClient } from '@countersign/holder';
 import type { RetentionConfig } from '../config.js';
 import { ExportFiles } from '../files/export-files.js';
 import { HandOuts } from '../files/hand-outs.js';
@@ -23,7 +22,7 @@ import { Tombstones } from './tombstones.js';
 const PLATFORM_HOLDERS = ['identity', 'ledger'] as const;
 
 /** What requests of data subjects stand on. */
-export function openRequests({ config, pool, bus, keys, store }: ServiceParts, files: FileStore, now: () => Date, newId: () => string): Omit<RequestFlows, 'worker'> {
+export function openRequests({ config, pool, holders, keys, store }: ServiceParts, files: FileStore, now: () => Date, newId: () => string): Omit<RequestFlows, 'worker'> {
   const types = new TypeRows(pool);
   const restrictions = new RestrictionRows(pool, config.tenant);
   const [policies, holds] = [new PolicyRows(pool), new HoldRows(pool)];
@@ -36,7 +35,7 @@ export function openRequests({ config, pool, bus, keys, store }: ServiceParts, f
     requests: new RequestRows(pool),
     restrictions,
     remainders: new RemainderRows(pool),
-    persons: new PersonHolders(new HolderClient(bus), PLATFORM_HOLDERS, reported),
+    persons: new PersonHolders(holders, PLATFORM_HOLDERS, reported),
     tombstones: new Tombstones(config.stateDir),
     files: new ExportFiles(pool, files, keys, new LinkKeys(keys.client, config.tenant)),
     handOuts: new HandOuts(store),

@@ -1,4 +1,3 @@
-import { HolderClient } from '@countersign/holder';
 import { covers } from '@countersign/retention-rules';
 import { DryRun } from '../policies/dry-run.js';
 import type { Flows } from '../parts.js';
@@ -25,11 +24,11 @@ export interface Sweep {
 }
 
 /** The sweeper of this process. */
-export function openSweep({ config, pool, bus, keys, store, registry, log }: ServiceParts, flows: Pick<Flows, 'policies' | 'holds' | 'restrictions' | 'types' | 'announceMs' | 'newId'>, now: () => Date): Sweep {
+export function openSweep({ config, pool, holders: asked, keys, store, registry, log }: ServiceParts, flows: Pick<Flows, 'policies' | 'holds' | 'restrictions' | 'types' | 'announceMs' | 'newId'>, now: () => Date): Sweep {
   const orders = new OrderRows(pool);
   const metrics = sweepMetrics(registry, orders, now);
   const resources = new ReportedRows(pool);
-  const holders = new EveryHolder(new HolderClient(bus), resources);
+  const holders = new EveryHolder(asked, resources);
   const types = () => flows.types.all();
   const sign = async (statement: string): Promise<string> => (await keys.client.ask('sign-certificate', { kind: 'deletion', statement })).result.certificate;
   const source = { pool, types, announceMs: flows.announceMs, policies: () => flows.policies.rules(), holds: (since: Date) => flows.holds.rules(since), restrictions: (at: Date) => flows.restrictions.rules(at) };
