@@ -66,7 +66,7 @@ describe('the edge under attack', () => {
     // One that may be closed: an odd reason is a reason.
     wanted(await deployment.admin.browser.post('/v1/organizations', { organization: 'victims', name: 'Victims' }), 204);
     const sessionId = wanted(await victim.browser.get('/v1/account/principal'), 200).json['sessionId'] as string;
-    const named = new Map([['userId', victim.account.userId], ['sessionId', sessionId], ['tenant', 'system'], ['organization', 'victims'], ['keyId', 'AAAAAAAAAAAA'], ['role', 'sample'], ['index', '0'], ['eventId', '01890a5d-ac96-774b-bcce-b302099a8057'], ['path', '0/000']]);
+    const named = new Map([['userId', victim.account.userId], ['sessionId', sessionId], ['tenant', 'system'], ['organization', 'victims'], ['keyId', 'AAAAAAAAAAAA'], ['role', 'sample'], ['index', '0'], ['eventId', '01890a5d-ac96-774b-bcce-b302099a8057'], ['path', '0/000'], ['type', 'victims.message']]);
     const parameters = routes.flatMap((route) => route.parameters.filter((one) => one.in === 'path').map(({ name }) => name));
     const values = Object.fromEntries(parameters.map((name) => [name, named.get(name) ?? 'AAAAAAAAAAAAAAAAAAAAAA']));
     const who: Readonly<Record<string, Browser>> = { session: somebody.browser, permission: deployment.admin.browser };
