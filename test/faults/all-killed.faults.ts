@@ -1,4 +1,4 @@
-import { processesIn } from '@countersign/devstack';
+import { killIn } from '@countersign/devstack';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
 import type { ServiceProcess } from './harness/service-process.js';
@@ -25,7 +25,7 @@ faultSuite(
         await mortal.start();
         await ledger.ready();
         await rest(dice, 500, 3_000);
-        for (const pid of processesIn(stand.postgres.dataDir)) process.kill(pid, 'SIGKILL');
+        killIn(stand.postgres.dataDir);
         await Promise.all([ledger.kill(), stand.nats.kill('SIGKILL'), mortal.kill()]);
         // They come back in any order; the ledger keeps trying from the first moment.
         const back = [() => stand.restartPostgres(), () => stand.restartNats({ loseStore: kill === KILLS - 1 })];

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesIn } from '@countersign/devstack';
+import { killIn } from '@countersign/devstack';
 import pg from 'pg';
 import { audit } from './harness/audit.js';
 import { faultSuite } from './harness/fault-suite.js';
@@ -41,7 +41,7 @@ faultSuite(
       for (const producer of producers) await producer.start();
       for (let kill = 0; kill < SERVER_KILLS; kill += 1) {
         await rest(dice, 500, 3_000);
-        for (const pid of processesIn(stand.postgres.dataDir)) process.kill(pid, 'SIGKILL');
+        killIn(stand.postgres.dataDir);
         await rest(dice, 0, 2_000);
         await stand.restartPostgres();
       }

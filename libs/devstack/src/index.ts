@@ -12,7 +12,7 @@ export { PERSONAL_CANARIES, personalOf } from './canary-person.js';
 export { CanaryScan, spellings, tablesWith, type Canaries, type Queryable } from './canary.js';
 export { killAtExit } from './exit-hook.js';
 export { choosePort } from './free-port.js';
-export { commandLine, endProcess, processesIn } from './process-file.js';
+export { commandLine, endProcess, killIn } from './process-file.js';
 export { LedgerBook, type BookedEvent } from './ledger-book.js';
 export { startBookLedger, type BookLedger } from './book-ledger.js';
 export { localCertificate, type LocalCertificate } from './local-certificate.js';

@@ -41,6 +41,11 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
+/** As a machine fails: SIGKILL to every process that works in `folder`, while others of them come and go. */
+export function killIn(folder: string): void {
+  for (const pid of processesIn(folder)) signal(pid, 'SIGKILL');
+}
+
 /** Resolves true when the process is gone, false when it still runs after `timeoutMs`. */
 export async function waitGone(pid: number, timeoutMs: number): Promise<boolean> {
   const until = performance.now() + timeoutMs;
