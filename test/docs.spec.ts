@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { configurationPage, PAGE, readPrograms, shownFiles } from '../tools/configuration/page.mjs';
 import { listFiles, readSources } from './style/sources.js';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -38,6 +39,15 @@ describe('documentation', () => {
       const listed = pages.filter(({ path }) => dirname(path) === folder && !path.endsWith('README.md')).map(({ path }) => path.slice(folder.length + 1));
       expect(listed.filter((name) => !index.includes(`(${name})`))).toEqual([]);
     }
+  });
+
+  it('tells every variable of every service as their schemas have it: "npm run configuration" writes the page', () => {
+    expect(readFileSync(join(ROOT, PAGE), 'utf8')).toBe(configurationPage(ROOT));
+    const readers = readSources(ROOT).filter(({ path, text }) => /^(apps|libs)\/[^/]+\/src\//.test(path) && /= z\.object\(\{\s*(\/\*\*[\s\S]*?\*\/\s*)?[A-Z0-9]+_[A-Z0-9_]+:/.test(text));
+    expect(shownFiles()).toEqual(readers.map(({ path }) => path).toSorted());
+    const told = readPrograms(ROOT).flatMap(({ variables, secrets }) => [...variables, ...secrets]);
+    expect(told.length).toBeGreaterThan(130);
+    expect(told.filter(({ meaning }) => meaning === '').map(({ name }) => name)).toEqual([]);
   });
 
   it('names metrics that the ledger has', () => {

@@ -1,9 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { SERVICE_SECRETS } from '@countersign/secrets';
 import { folderOf, ROOT } from './folder-of.js';
 import { CHART, helmBinary, runHelm } from './helm/helm.js';
+import { environmentOf, readAsService, unmountedFiles, variableFaults } from './helm/environment.js';
+import { kubernetesFaults } from './helm/kubernetes.js';
 import { nameOf, podsOf, readManifests, type Manifest } from './helm/manifests.js';
 import { restrictedFaults } from './helm/pod-security.js';
+import { HOME, placesOf, roadsOf, type Place } from './helm/roads.js';
 
 const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
 const BASIC = { publicOrigin: 'https://audit.example.com', ledgerOrigin: 'audit.example.com' };
@@ -21,6 +27,42 @@ const VARIANTS = {
   everything: { values: EVERYTHING, files: [] },
 } as const;
 type Variant = keyof typeof VARIANTS;
+
+const by = (name: string): Readonly<Record<string, string>> => ({ 'app.kubernetes.io/name': name });
+/** What the release may have to do with, and what it may not. */
+const OTHERS: readonly Place[] = [
+  { name: 'postgres', labels: by('postgresql'), namespace: HOME, ports: [{ port: 5432 }, { port: 22 }] },
+  { name: 'nats', labels: by('nats'), namespace: HOME, ports: [{ port: 4222 }, { port: 8222 }] },
+  { name: 'redis', labels: by('redis'), namespace: HOME, ports: [{ port: 6379 }] },
+  { name: 'dns', labels: { 'k8s-app': 'kube-dns' }, namespace: { 'kubernetes.io/metadata.name': 'kube-system' }, ports: [{ port: 53 }, { port: 8080 }] },
+  { name: 'prometheus', labels: by('prometheus'), namespace: HOME, ports: [] },
+  { name: 'neighbour', labels: by('neighbour'), namespace: HOME, ports: [{ port: 443 }] },
+  { name: 'stranger', labels: { ...by('countersign'), 'app.kubernetes.io/instance': 'cs', 'app.kubernetes.io/component': 'edge' }, namespace: { 'kubernetes.io/metadata.name': 'other' }, ports: [{ port: 8443 }] },
+  { name: 'internet', labels: {}, ports: [{ port: 443 }] },
+];
+const BUS = ['edge', 'identity', 'keys', 'ledger', 'retention', 'bus-keeper', 'bus-provision', 'operator'];
+const DATABASE = ['identity', 'keys', 'ledger', 'retention', 'provision-identity', 'provision-keys', 'provision-ledger', 'provision-retention'];
+
+/** Roads of a variant, without those to the cluster's names, which all have. */
+function roadsIn(variant: Variant): string[] {
+  const pods = placesOf(podsOf(rendered.get(variant)!));
+  const roads = roadsOf(rendered.get(variant)!, [...pods, ...OTHERS]);
+  const names = roads.filter((road) => road.endsWith('→ dns:53') && pods.some(({ name }) => road.startsWith(`${name} `)));
+  expect(names).toHaveLength(pods.length);
+  const unwatched = new Set(['postgres', 'nats', 'redis', 'dns', 'prometheus', 'neighbour', 'stranger', 'internet']);
+  return roads.filter((road) => !names.includes(road) && !(unwatched.has(road.split(' ')[0]!) && unwatched.has(road.split(' → ')[1]!.split(':')[0]!))).toSorted();
+}
+
+const expectedRoads = ({ redis, clients, monitors, operator }: { redis: boolean; clients: readonly string[]; monitors: boolean; operator: boolean }): string[] =>
+  [
+    'edge → ledger:8080',
+    ...BUS.filter((name) => operator || name !== 'operator').map((name) => `${name} → nats:4222`),
+    ...DATABASE.map((name) => `${name} → postgres:5432`),
+    ...(redis ? ['edge → redis:6379', 'identity → redis:6379'] : []),
+    ...clients.map((name) => `${name} → edge:8443`),
+    ...(monitors ? ['prometheus → edge:8084', 'prometheus → identity:8082', 'prometheus → keys:8081', 'prometheus → ledger:8080', 'prometheus → retention:8084'] : []),
+  ].toSorted();
+const ALL_OTHERS = OTHERS.map(({ name }) => name);
 
 let helm: string;
 const rendered = new Map<string, Manifest[]>();
@@ -58,9 +100,106 @@ describe('the chart for Kubernetes', () => {
     expect(pods.flatMap(({ owner, spec }) => restrictedFaults(spec).map((fault) => `${owner}: ${fault}`))).toEqual([]);
   });
 
+  it('is what the schemas of Kubernetes know', async () => {
+    expect(await kubernetesFaults([...rendered.values()].flat())).toEqual([]);
+    const [policy] = rendered.get('default')!.filter(({ kind }) => kind === 'NetworkPolicy');
+    const faults = await kubernetesFaults([{ ...policy!, spec: { ...policy!.spec, policyTypes: ['Outward'] } }, { ...policy!, spec: { ...policy!.spec, egres: [] } }]);
+    expect(faults).toEqual([expect.stringMatching(/policyTypes/), expect.stringMatching(/TS2322/), expect.stringMatching(/egres.* does not exist/)]);
+  });
+
   it.each(Object.keys(VARIANTS) as Variant[])('%s: names each thing once', (variant) => {
     const names = rendered.get(variant)!.map(nameOf);
     expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
-    expect(ROOT).not.toBe('');
+  });
+
+  it('opens the roads that are in this table, and no other', () => {
+    expect(roadsIn('default')).toEqual(expectedRoads({ redis: true, clients: ALL_OTHERS, monitors: false, operator: false }));
+    expect(roadsIn('single-tenant')).toEqual(expectedRoads({ redis: false, clients: ALL_OTHERS, monitors: false, operator: false }));
+    expect(roadsIn('everything')).toEqual(expectedRoads({ redis: true, clients: ['internet'], monitors: true, operator: true }));
+  });
+
+  it('lets those talk that Compose gives a network, and those alone', () => {
+    const { services } = parse(readFileSync(join(ROOT, 'deploy/compose/docker-compose.yml'), 'utf8'), { merge: true }) as { services: Readonly<Record<string, { networks?: readonly string[] | Readonly<Record<string, unknown>> }>> };
+    // What watches has a network with what it watches there; a keeper of streams is the provisioner here that stays.
+    const members = Object.entries(services).filter(([name]) => !['alertmanager', 'grafana', 'loki', 'log-shipper', 'prepare', 'nats-volume'].includes(name));
+    const networksOf = ({ networks = [] }: (typeof services)[string]): readonly string[] => (Array.isArray(networks) ? (networks as readonly string[]) : Object.keys(networks));
+    const servers = ['postgres', 'nats', 'redis'];
+    const pairs = members.flatMap(([one, first]) => members.filter(([other, second]) => one < other && !(servers.includes(one) && servers.includes(other)) && networksOf(first).some((network) => networksOf(second).includes(network))).map(([other]) => `${one} ${other}`));
+    const inCompose = (name: string): string => (name.startsWith('provision-') ? `${name.slice('provision-'.length)}-provision` : name);
+    const here = roadsIn('everything').filter((road) => !/bus-keeper|internet/.test(road)).map((road) => road.replace(/:\d+$/, '').split(' → ').map(inCompose).toSorted().join(' '));
+    // There a service shares the network of its database with the step that makes it; policies keep the two apart.
+    const tighter = (pair: string): boolean => /^(\w+) \1-provision$/.test(pair);
+    expect(new Set(here)).toEqual(new Set(pairs.filter((pair) => !tighter(pair))));
+    expect(pairs.filter(tighter)).toHaveLength(4);
+  });
+
+  it('has no road that a place without a policy would open', () => {
+    const without = rendered.get('default')!.filter(({ kind, metadata }) => kind !== 'NetworkPolicy' || metadata.name === 'cs-deny');
+    const pods = placesOf(podsOf(without));
+    const own = new Set(pods.map(({ name }) => name));
+    expect(roadsOf(without, [...pods, ...OTHERS]).filter((road) => road.split(/ → |:/).some((name) => own.has(name)))).toEqual([]);
+  });
+
+  it.each(Object.keys(VARIANTS) as Variant[])('%s: gives programs the variables that they know and need, and the services start with them', async (variant) => {
+    const pods = podsOf(rendered.get(variant)!).filter(({ component }) => component !== 'operator');
+    expect(pods.flatMap(variableFaults)).toEqual([]);
+    expect(pods.flatMap(unmountedFiles)).toEqual([]);
+    const folder = folderOf({});
+    for (const pod of pods.filter(({ component }) => OWN.includes(component))) await expect(readAsService(pod, folder.path)).resolves.toMatchObject({ natsUrl: expect.stringMatching(/nats:4222$/) });
+    const edge = pods.find(({ component }) => component === 'edge')!;
+    const missing = { ...edge, spec: { ...edge.spec, containers: [{ ...edge.spec.containers[0]!, env: edge.spec.containers[0]!.env!.filter(({ name }) => name !== 'EDGE_LEDGER_URL') }] } };
+    expect(variableFaults(missing)).toEqual(['edge: EDGE_LEDGER_URL is missing']);
+    await expect(readAsService(missing, folder.path)).rejects.toThrow('EDGE_LEDGER_URL is missing');
+    folder.dispose();
+  });
+
+  it('probes what answers, waits for as long as a shutdown may take, and finds what it names', () => {
+    for (const { component, spec } of podsOf(rendered.get('default')!).filter((pod) => OWN.includes(pod.component))) {
+      const [container] = spec.containers;
+      const named = new Set(container!.ports!.map(({ name }) => name));
+      expect([container!.startupProbe, container!.livenessProbe, container!.readinessProbe].map((probe) => probe?.httpGet.path)).toEqual(['/healthz', '/healthz', '/readyz']);
+      expect(named.has(String(container!.readinessProbe!.httpGet.port))).toBe(true);
+      const limit = Number(/SHUTDOWN_LIMIT_MS = ([\d_]+)/.exec(readFileSync(join(ROOT, `apps/${component}/src/main.ts`), 'utf8'))![1]!.replaceAll('_', ''));
+      const drain = (container!.lifecycle as { preStop?: { sleep: { seconds: number } } } | undefined)?.preStop?.sleep.seconds ?? 0;
+      expect(spec.terminationGracePeriodSeconds! * 1_000).toBeGreaterThan(limit + drain * 1_000);
+    }
+    const ledger = `http://cs-ledger:${podsOf(rendered.get('default')!).find(({ component }) => component === 'ledger')!.spec.containers[0]!.ports![0]!.containerPort}`;
+    expect(environmentOf(podsOf(rendered.get('default')!).find(({ component }) => component === 'edge')!)['EDGE_LEDGER_URL']).toBe(ledger);
+    expect(rendered.get('default')!.map(nameOf)).toEqual(expect.arrayContaining(['Service/cs-ledger', 'Service/cs-edge-public', ...OWN.map((name) => `ServiceAccount/cs-${name}`), ...OWN.map((name) => `PodDisruptionBudget/cs-${name}`)]));
+  });
+
+  it('gives each workload a Secret and an account of its own, and holds none itself', () => {
+    const manifests = rendered.get('everything')!;
+    expect(manifests.filter(({ kind }) => kind === 'Secret' || kind === 'ConfigMap' || kind.includes('Role'))).toEqual([]);
+    const pods = podsOf(manifests).filter(({ component }) => component !== 'bus-keeper');
+    const secrets = pods.flatMap(({ spec }) => (spec.volumes ?? []).flatMap(({ secret }) => (secret === undefined ? [] : [secret.secretName])));
+    expect(secrets.toSorted()).toEqual([...new Set(secrets)].toSorted());
+    const accounts = pods.filter(({ owner }) => !owner.startsWith('Job/cs-provision') && !owner.startsWith('Job/cs-bus')).map(({ spec }) => spec.serviceAccountName);
+    expect(accounts.toSorted()).toEqual([...new Set(accounts)].toSorted());
+    const values = podsOf(manifests).flatMap((pod) => Object.entries(environmentOf(pod)).filter(([name]) => /PASSWORD(?!S_DIR|S$)|PASSPHRASE|SEED|TOKEN|DATABASE_URL|REDIS_URL|KEY_FILE/.test(name)).map(([, value]) => value));
+    expect(values.filter((value) => !value.startsWith('/run/secrets/countersign/'))).toEqual([]);
+  });
+
+  it.each([
+    ['secrets in values', { edge: { config: { EDGE_NATS_SEED: 'SUAB' } } }, /EDGE_NATS_SEED/],
+    ['URLs with credentials', { nats: { url: 'nats://user:secret@nats:4222' } }, /nats\/url/],
+    ['values that nobody reads', { egde: {} }, /egde/],
+    ['a second ledger', { ledger: { replicas: 2 } }, /ledger\/replicas/],
+    ['peers that would be everybody', { nats: { peers: [] } }, /nats\/peers/],
+    ['certificates without TLS', { nats: { tls: { enabled: true } } }, /nats\/url/],
+    ['several edges with limits of their own', { redis: { enabled: false } }, /several instances of edge/],
+    ['metrics that nobody is let to', { monitoring: { serviceMonitor: { enabled: true } } }, /networkPolicy.monitors/],
+    ['a variable that follows from another value', { ledger: { config: { LEDGER_STATE_DIR: '/tmp' } } }, /LEDGER_STATE_DIR follows/],
+    ['an origin that browsers would not have', { publicOrigin: 'http://audit.example.com' }, /publicOrigin/],
+  ])('refuses %s', (_what, values, reason) => {
+    expect(template({ ...BASIC, ...values }).refusal).toMatch(reason);
+  });
+
+  it('refuses every secret of the services in values', () => {
+    const { properties } = JSON.parse(readFileSync(join(ROOT, CHART, 'values.schema.json'), 'utf8')) as { properties: Readonly<Record<string, { properties: { config: { propertyNames: { not: { pattern: string } } } } }>> };
+    for (const [service, secrets] of Object.entries(SERVICE_SECRETS)) {
+      const refused = new RegExp(properties[service]!.properties.config.propertyNames.not.pattern);
+      expect(secrets.map(({ name }) => name).filter((name) => !refused.test(name))).toEqual([]);
+    }
   });
 });

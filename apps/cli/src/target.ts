@@ -17,6 +17,8 @@ export interface BusTarget {
   readonly url: string;
   /** Absent for a bus that asks for no key. */
   readonly nkeySeedFile?: string;
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key` for a bus that asks for certificates; from `COUNTERSIGN_NATS_TLS_DIR`. */
+  readonly tlsDir?: string | undefined;
 }
 
 export function withLedgerTarget(command: Command): Command {
@@ -43,7 +45,7 @@ export function ledgerUrlOf(options: TargetOptions, env: Environment, cwd: strin
 export function busOf(options: TargetOptions, env: Environment, cwd: string): BusTarget {
   const url = options.natsUrl ?? env['COUNTERSIGN_NATS_URL'];
   const seed = options.natsSeed ?? env['COUNTERSIGN_NATS_SEED_FILE'];
-  if (url !== undefined) return seed === undefined ? { url } : { url, nkeySeedFile: seed };
+  if (url !== undefined) return { url, tlsDir: env['COUNTERSIGN_NATS_TLS_DIR'], ...(seed === undefined ? {} : { nkeySeedFile: seed }) };
   const { natsUrl, servicesSeedFile } = localStackOf(options, cwd);
   return { url: natsUrl, nkeySeedFile: seed ?? servicesSeedFile };
 }

@@ -18,6 +18,7 @@ const schema = z.object({
   EDGE_PUBLIC_ORIGIN: z.url({ protocol: /^https$/ }).refine((url) => new URL(url).origin === url.replace(/\/$/, ''), 'must be an origin').transform((url) => new URL(url).origin),
   /** PEM: the certificate with its chain, and its key. */
   EDGE_TLS_CERT_FILE: z.string(),
+  /** PEM, of the certificate. */
   EDGE_TLS_KEY_FILE: z.string(),
   EDGE_HTTPS_HOST: z.string().default('127.0.0.1'),
   EDGE_HTTPS_PORT: port.default(8443),

@@ -37,6 +37,7 @@ const schema = z.object({
   IDENTITY_PASSKEY_DOMAIN: z.string().optional(),
   /** Shown by authenticators beside the code. */
   IDENTITY_ISSUER: z.string().min(1).max(64).default('Countersign'),
+  /** Rounds of PBKDF2: what a guess costs, and a sign-in. */
   IDENTITY_PASSWORD_ITERATIONS: count(ITERATIONS_MIN, ITERATIONS_MAX).default(ITERATIONS_DEFAULT),
   /** Where lists of stolen passwords are asked, by the first five digits of a hash; `off`: nowhere. */
   IDENTITY_LEAKED_PASSWORDS: z.enum(['api', 'off']).default('api'),
@@ -48,7 +49,9 @@ const schema = z.object({
   IDENTITY_SMS_URL: z.url({ protocol: /^https?$/ }).refine(isPrivate, 'must be https, or on this machine').optional(),
   /** Mail server. Without it mails wait, and a metric says so. */
   IDENTITY_SMTP_HOST: z.string().min(1).optional(),
+  /** Of the mail server. */
   IDENTITY_SMTP_PORT: count(1, 65_535).default(465),
+  /** TLS from the first byte, asked for, or none, which takes no password. */
   IDENTITY_SMTP_SECURITY: z.enum(SMTP_SECURITIES).default('tls'),
   /** File of authorities (PEM) that are trusted for the mail server instead of those of the system. */
   IDENTITY_SMTP_CA_FILE: z.string().optional(),

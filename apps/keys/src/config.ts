@@ -29,9 +29,11 @@ const schema = z.object({
   KEYS_LEASE_USES: count(1, 2 ** 30).default(2 ** 20),
   /** Rotation of a data or tenant key for its age, in days; 0: never. */
   KEYS_ROTATE_DAYS: count(0, 3_650).default(90),
+  /** Rotation of a data key after so many encryptions; 0: never. */
   KEYS_ROTATE_USES: count(0, 2 ** 32 - 1).default(2 ** 31),
   /** After this, and the time of the roll, an erasure has reached every backup. */
   KEYS_EPOCH_HOURS: z.coerce.number().min(0.001).max(720).default(24),
+  /** Rows that a change of keys wraps anew, at the most. */
   KEYS_REWRAP_ROWS_PER_SECOND: count(1, 1_000_000).default(20_000),
   /** How long after a rotation a count of zero is not believed yet. */
   KEYS_RETIRE_SETTLE_SECONDS: count(0, 86_400).default(180),

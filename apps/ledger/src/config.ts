@@ -31,9 +31,13 @@ const schema = z.object({
   LEDGER_HTTP_HOST: z.string().default('127.0.0.1'),
   LEDGER_HTTP_PORT: port.default(8080),
   LEDGER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  /** Between two verifications of everything. */
   LEDGER_FULL_VERIFY_HOURS: z.coerce.number().min(0.001).max(720).default(24),
+  /** Between two verifications of what is new. */
   LEDGER_TAIL_VERIFY_SECONDS: z.coerce.number().min(1).max(60).default(15),
+  /** Threads of a verification. */
   LEDGER_VERIFY_THREADS: count(1, 64).default(2),
+  /** Between two checkpoints of a ledger that grows. */
   LEDGER_CHECKPOINT_INTERVAL_MS: count(50, 1_000).default(500),
   /** Classes of data by the beginning of event types, `billing=financial,crm.contact=contact`, beside those of the platform. */
   LEDGER_PART_CLASSES: z.string().transform((text, context) => readPartClasses(text) ?? (context.addIssue('must be <beginning of a type>=<class>, separated by commas'), z.NEVER)).default(PART_CLASSES_DEFAULT),

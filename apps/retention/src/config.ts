@@ -33,10 +33,13 @@ const schema = z.object({
   RETENTION_FILES_DIR: z.string().min(1).optional(),
   /** Private bucket of an S3-compatible store for exports, in the place of a folder. */
   RETENTION_S3_BUCKET: z.string().min(1).optional(),
+  /** Beginning of the names of exports in the bucket. */
   RETENTION_S3_PREFIX: z.string().max(256).default('exports/'),
+  /** Of the bucket. */
   RETENTION_S3_REGION: z.string().min(1).default('us-east-1'),
   /** Of a store that is not AWS. */
   RETENTION_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** Who writes into the bucket; needed with one. */
   RETENTION_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   /** Where the days of legal clocks are counted, an IANA name. */
   RETENTION_TIME_ZONE: z.string().default('UTC').refine(isTimeZone, 'must be a time zone such as Europe/Berlin'),
@@ -48,6 +51,7 @@ const schema = z.object({
   RETENTION_SWEEP_SECONDS: count(1, 86_400).default(3_600),
   /** Between two looks at what is due of requests, and at what holds have let go. */
   RETENTION_LOOK_SECONDS: count(1, 3_600).default(30),
+  /** Orders of destruction that are given, at the most. */
   RETENTION_ORDERS_PER_SECOND_MAX: count(1, 1_000).default(10),
   RETENTION_HTTP_HOST: z.string().default('127.0.0.1'),
   RETENTION_HTTP_PORT: count(0, 65_535).default(8084),

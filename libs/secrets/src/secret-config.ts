@@ -14,7 +14,9 @@ const schema = z.object({
   COUNTERSIGN_SECRETS_PROVIDER: z.enum(['aws', 'vault']).optional(),
   /** Of Secrets Manager. */
   COUNTERSIGN_SECRETS_AWS_REGION: z.string().optional(),
+  /** Of a Secrets Manager that is not AWS. */
   COUNTERSIGN_SECRETS_AWS_ENDPOINT: z.url().optional(),
+  /** Of the KV store (version 2) in the Vault. */
   COUNTERSIGN_SECRETS_VAULT_MOUNT: z.string().default('secret'),
   /** Only `development` allows secrets in the environment. */
   COUNTERSIGN_ENVIRONMENT: z.enum(['production', 'development']).default('production'),

@@ -15,9 +15,11 @@ export const SERVICE_SECRETS = {
     { name: 'LEDGER_KEYS_PASSPHRASE', isOptional: true },
   ],
   keys: [
+    /** Connection URL of the role `keys_runtime`, to the main database. */
     { name: 'KEYS_DATABASE_URL' },
     /** Connection URL of the subject keys' database, apart from the main one. */
     { name: 'KEYS_SUBJECTS_DATABASE_URL' },
+    /** Nkey seed of its bus user. */
     { name: 'KEYS_NATS_SEED' },
     /** Who may ask, with their public keys: no secret, and followed like one. */
     { name: 'KEYS_SERVICES' },
@@ -29,6 +31,7 @@ export const SERVICE_SECRETS = {
   identity: [
     /** Connection URL of the role `identity_runtime`. */
     { name: 'IDENTITY_DATABASE_URL' },
+    /** Nkey seed of its bus user. */
     { name: 'IDENTITY_NATS_SEED' },
     /** Where failed attempts are counted for all instances together, with its credentials. */
     { name: 'IDENTITY_REDIS_URL', isOptional: true },
@@ -40,6 +43,7 @@ export const SERVICE_SECRETS = {
   retention: [
     /** Connection URL of the role `retention_runtime`. */
     { name: 'RETENTION_DATABASE_URL' },
+    /** Nkey seed of its bus user. */
     { name: 'RETENTION_NATS_SEED' },
     /** Of the bucket in which exports lie; without one they lie in a folder. */
     { name: 'RETENTION_S3_SECRET_ACCESS_KEY', isOptional: true },

@@ -4,12 +4,17 @@ import type { VaultAuth } from './vault-session.js';
 import type { VaultOptions } from './vault.js';
 
 const schema = z.object({
+  /** `https://host:port`. */
   COUNTERSIGN_VAULT_ADDRESS: z.url(),
+  /** Of an enterprise edition. */
   COUNTERSIGN_VAULT_NAMESPACE: z.string().optional(),
+  /** Authorities (PEM) that are trusted for it, in the place of those of the system. */
   COUNTERSIGN_VAULT_CA_FILE: z.string().optional(),
   /** Exactly one of these three says how a token is had. */
   COUNTERSIGN_VAULT_TOKEN_FILE: z.string().optional(),
+  /** Login by AppRole: one of the three. */
   COUNTERSIGN_VAULT_ROLE_ID: z.string().optional(),
+  /** Login by a token of the pod: one of the three. */
   COUNTERSIGN_VAULT_KUBERNETES_ROLE: z.string().optional(),
   /** With a role id. */
   COUNTERSIGN_VAULT_SECRET_ID_FILE: z.string().optional(),

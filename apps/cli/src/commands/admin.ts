@@ -8,7 +8,7 @@ import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { openBus } from '../send/open-sender.js';
 import { localStackOf } from '../target.js';
-import type { TargetOptions } from '../target.js';
+import type { BusTarget, TargetOptions } from '../target.js';
 
 interface LinkOptions extends Pick<TargetOptions, 'stateDir' | 'natsUrl'> {
   readonly json?: boolean;
@@ -40,8 +40,7 @@ export function adminCommand(io: Io, ended: Ended): Command {
     .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)')
     .action((options: Options) =>
       run(io, ended, options, async (output) => {
-        const { url, seed } = targetOf(options, io);
-        const userId = await createAdministrator(url, seed, { email: options.email, name: options.name, password: await passwordOf(options.passwordFile, io) });
+        const userId = await createAdministrator(targetOf(options, io), { email: options.email, name: options.name, password: await passwordOf(options.passwordFile, io) });
         output.result({ ok: true, userId }, () => [`administrator ${userId}`]);
         if (!output.json) output.note('they must enrol a second factor at their first sign-in before they can do anything');
       }),
@@ -53,8 +52,7 @@ export function adminCommand(io: Io, ended: Ended): Command {
     .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)')
     .action((options: LinkOptions) =>
       run(io, ended, options, async (output) => {
-        const { url: natsUrl, seed } = targetOf(options, io);
-        const { url, token, expiresAt } = await askAsOperator(natsUrl, seed, 'setup-link', {});
+        const { url, token, expiresAt } = await askAsOperator(targetOf(options, io), 'setup-link', {});
         output.result({ ok: true, url, token, expiresAt }, () => [url]);
         if (!output.json) output.note(`whoever opens it before ${expiresAt} owns this installation: hand it over as you would a password`);
       }),
@@ -64,14 +62,14 @@ export function adminCommand(io: Io, ended: Ended): Command {
 }
 
 /** Asks identity as an operator. Returns the user's id. Throws CliError. */
-export async function createAdministrator(natsUrl: string, operatorSeedFile: string, who: FirstAdministrator): Promise<string> {
+export async function createAdministrator(operator: BusTarget, who: FirstAdministrator): Promise<string> {
   const args = IDENTITY_OPERATIONS['admin-create'].args.safeParse(who);
   if (!args.success) throw usageError(`--${args.error.issues[0]!.path.join('.')}: ${args.error.issues[0]!.message}`);
-  return (await askAsOperator(natsUrl, operatorSeedFile, 'admin-create', args.data)).userId;
+  return (await askAsOperator(operator, 'admin-create', args.data)).userId;
 }
 
-async function askAsOperator<O extends IdentityOperation>(natsUrl: string, operatorSeedFile: string, operation: O, args: IdentityArgsInput<O>): Promise<IdentityResult<O>> {
-  const bus = await openBus({ url: natsUrl, nkeySeedFile: operatorSeedFile });
+async function askAsOperator<O extends IdentityOperation>(operator: BusTarget, operation: O, args: IdentityArgsInput<O>): Promise<IdentityResult<O>> {
+  const bus = await openBus(operator);
   try {
     const context = { ip: '127.0.0.1', userAgent: 'countersign', correlationId: randomUUID() };
     return await new IdentityClient({ bus }).ask(operation, context, args);
@@ -84,15 +82,15 @@ async function askAsOperator<O extends IdentityOperation>(natsUrl: string, opera
   }
 }
 
-function targetOf(options: LinkOptions, { env, cwd }: Io): { readonly url: string; readonly seed: string } {
+function targetOf(options: LinkOptions, { env, cwd }: Io): BusTarget {
   const url = options.natsUrl ?? env['COUNTERSIGN_NATS_URL'];
   const seed = options.operatorSeed ?? env['COUNTERSIGN_OPERATOR_SEED_FILE'];
   if (url === undefined) {
     const { natsUrl, operatorSeedFile } = localStackOf(options, cwd);
-    return { url: natsUrl, seed: seed ?? operatorSeedFile };
+    return { url: natsUrl, nkeySeedFile: seed ?? operatorSeedFile };
   }
   if (seed === undefined) throw usageError("give the file with the operator's nkey seed with --operator-seed");
-  return { url, seed };
+  return { url, nkeySeedFile: seed, tlsDir: env['COUNTERSIGN_NATS_TLS_DIR'] };
 }
 
 /** The first line: an editor leaves a line feed behind. */

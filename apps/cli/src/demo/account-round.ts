@@ -89,7 +89,7 @@ async function administratorOf(stack: RunningStack, file: string): Promise<Admin
   const made = { email: 'administrator@countersign.localhost', password: randomBytes(18).toString('base64url') };
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   await writeFileDurably(file, `${JSON.stringify(made)}\n`);
-  await createAdministrator(stack.natsUrl, stack.operatorSeedFile, { ...made, name: 'Administrator of the demonstration' });
+  await createAdministrator({ url: stack.natsUrl, nkeySeedFile: stack.operatorSeedFile }, { ...made, name: 'Administrator of the demonstration' });
   return made;
 }
 

@@ -8,7 +8,7 @@ import type { ExitCode } from '../exit-code.js';
 import type { Io } from '../io.js';
 import { openBus } from '../send/open-sender.js';
 import { localStackOf } from '../target.js';
-import type { Environment, TargetOptions } from '../target.js';
+import type { BusTarget, Environment, TargetOptions } from '../target.js';
 
 /** Options of every command that asks the key service. */
 export interface KeyServiceOptions extends Pick<TargetOptions, 'stateDir' | 'natsUrl'> {
@@ -16,7 +16,7 @@ export interface KeyServiceOptions extends Pick<TargetOptions, 'stateDir' | 'nat
   readonly keysPublicKey?: string;
 }
 
-interface KeyServiceTarget {
+interface KeyServiceTarget extends Pick<BusTarget, 'tlsDir'> {
   readonly url: string;
   readonly seed: string;
   readonly keysPublicKey: string;
@@ -56,8 +56,8 @@ export function withKeyService(command: Command): Command {
 
 /** Asks the key service as an operator, over a connection of its own. Throws CliError. */
 export async function askKeys<T>(options: KeyServiceOptions, io: Io, work: (client: KeyClient) => Promise<T>): Promise<T> {
-  const { url, seed, keysPublicKey } = targetOf(options, io.env, io.cwd);
-  const bus = await openBus({ url, nkeySeedFile: seed });
+  const { url, seed, keysPublicKey, tlsDir } = targetOf(options, io.env, io.cwd);
+  const bus = await openBus({ url, nkeySeedFile: seed, tlsDir });
   try {
     return await work(new KeyClient({ bus, service: OPERATOR, nkeySeedFile: seed, keysPublicKey }));
   } catch (error) {
@@ -77,7 +77,7 @@ function targetOf(options: KeyServiceOptions, env: Environment, cwd: string): Ke
   }
   if (seed === undefined) throw usageError("give the file with the operator's nkey seed with --operator-seed");
   if (publicKey === undefined) throw usageError('give the public key of the key service with --keys-public-key: nobody else is to be believed');
-  return { url, seed, keysPublicKey: textOf(publicKey) };
+  return { url, seed, keysPublicKey: textOf(publicKey), tlsDir: env['COUNTERSIGN_NATS_TLS_DIR'] };
 }
 
 const textOf = (given: string): string => (existsSync(given) ? readFileSync(given, 'utf8') : given).trim();

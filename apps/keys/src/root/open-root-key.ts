@@ -6,16 +6,32 @@ import type { RootKeyProvider } from './root-key-provider.js';
 import { SealedFileRootKey } from './sealed-file-root-key.js';
 import { VaultRootKey } from './vault-root-key.js';
 
-const file = z.object({ KEYS_ROOT_DIR: z.string(), KEYS_ROOT_SEALING_KEY_PATH: z.string().optional() });
+const file = z.object({
+  /** Folder of the sealed root key. */
+  KEYS_ROOT_DIR: z.string(),
+  /** The key that seals it where there is no passphrase. Default: beside it. */
+  KEYS_ROOT_SEALING_KEY_PATH: z.string().optional(),
+});
 const kms = z.object({
+  /** The key that wraps; it stays in the KMS. */
   KEYS_ROOT_KMS_ARN: z.string(),
-  /** Separated by commas. */
+  /** Keys before it, separated by commas: what they wrapped is still read. */
   KEYS_ROOT_KMS_PREVIOUS_ARNS: z.string().default(''),
+  /** Of the KMS. */
   KEYS_ROOT_KMS_REGION: z.string(),
+  /** Of a KMS that is not AWS. */
   KEYS_ROOT_KMS_ENDPOINT: z.url().optional(),
 });
-const vault = z.object({ KEYS_ROOT_VAULT_KEY: z.string(), KEYS_ROOT_VAULT_MOUNT: z.string().default('transit') });
-const choice = z.object({ KEYS_ROOT_PROVIDER: z.enum(['file', 'aws-kms', 'vault']).default('file') });
+const vault = z.object({
+  /** Name of the key of its transit engine; it stays in the Vault. */
+  KEYS_ROOT_VAULT_KEY: z.string(),
+  /** Of the transit engine. */
+  KEYS_ROOT_VAULT_MOUNT: z.string().default('transit'),
+});
+const choice = z.object({
+  /** Where the key of all keys is. */
+  KEYS_ROOT_PROVIDER: z.enum(['file', 'aws-kms', 'vault']).default('file'),
+});
 
 export type RootKeyConfig =
   | { readonly provider: 'file'; readonly dir: string; readonly keyPath: string | undefined }
