@@ -24,6 +24,7 @@ import { serviceAccountHandlers } from './api-keys/service-accounts.js';
 import { ShownKeys } from './api-keys/shown-keys.js';
 import type { IdentityConfig } from './config.js';
 import { Erasures } from './hold/erasures.js';
+import { Restrictions } from './hold/restrictions.js';
 import { IdentityHolder } from './hold/identity-holder.js';
 import { letGoAgain, personHolder } from './hold/persons.js';
 import { IndexKeys } from './keys/index-keys.js';
@@ -72,6 +73,7 @@ import { MemberRows } from './store/member-rows.js';
 import { OrganizationRows } from './store/organization-rows.js';
 import { PolicyRows } from './store/policy-rows.js';
 import { ServiceAccountRows } from './store/service-account-rows.js';
+import { RestrictionRows } from './store/restriction-rows.js';
 import { SessionRows } from './store/session-rows.js';
 import { SignInRows } from './store/sign-in-rows.js';
 import { UserRows } from './store/user-rows.js';
@@ -110,7 +112,9 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const metrics = serviceMetrics(parts);
   const leases = new LeaseRows(parts.pool);
   const revocations = new Revocations({ bus, leases, log });
-  const erasures = erasuresOf(parts);
+  const retention = new RetentionClient({ bus, timeoutMs: RETENTION_MS_MAX });
+  const erasures = erasuresOf(parts, retention);
+  const restrictions = new Restrictions({ rows: new RestrictionRows(parts.pool), retention, registry, log });
   const flows = await flowsOf(parts, { leases, revocations, erasures, locked: metrics.locked });
   if (config.leakedPasswords === 'api' || config.leakedPasswordsFile !== undefined) leakCheckMetric(parts, flows.users);
   const gathering = new Gathering(log);
@@ -130,14 +134,14 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   await revocations.start();
   const holders = await startHolders(parts, flows, now);
   // Before the first request: nobody who was erased may come in because the database was put back. Until retention has told, keys tell.
-  await erasures.start(letGoAgain(flows, parts.pool, now));
+  await Promise.all([erasures.start(letGoAgain(flows, parts.pool, now)), restrictions.start()]);
   await receiver.start();
   mailRelay.start();
   const rotation = startRotation({ columns: ENCRYPTED_COLUMNS, pool: parts.pool, keys: parts.keys, registry, log });
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => Promise.all([receiver.stop(), erasures.stop(), holders.stop()]) },
+    { name: 'stop requests', run: () => Promise.all([receiver.stop(), erasures.stop(), restrictions.stop(), holders.stop()]) },
     { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },
     { name: 'stop revocations', run: () => revocations.stop() },
@@ -182,8 +186,7 @@ function handlersOf(flows: Flows, denials: Denials): Handlers {
   };
 }
 
-function erasuresOf({ config: { tenant }, bus, pool, keys, registry, log }: ServiceParts): Erasures {
-  const retention = new RetentionClient({ bus, timeoutMs: RETENTION_MS_MAX });
+function erasuresOf({ config: { tenant }, pool, keys, registry, log }: ServiceParts, retention: RetentionClient): Erasures {
   return new Erasures({ rows: new ErasureRows(pool), users: new UserRows(pool), columns: new PersonalColumns(keys.subjects, tenant), retention, tenant, registry, log });
 }
 

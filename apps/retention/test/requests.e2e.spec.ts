@@ -136,6 +136,48 @@ describe('whoever has an account', () => {
     await found('both are on record', async () => ((await stand.recorded('retention.restriction.lifted')).length >= 2 && (await stand.recorded('retention.restriction.placed')).length >= 1 ? true : undefined));
   });
 
+  it('is told to nobody else by identity, written to by nobody and given nothing while it is restricted, also without retention and after restarts', async () => {
+    const [person, { browser: admin }] = [await stand.person(), stand.admin];
+    const { stack, platform: { identity, retention } } = stand;
+    const { userId, email } = person.account;
+    wanted(await admin.post('/v1/organizations', { organization: 'readers', name: 'Readers' }), 204);
+    wanted(await admin.post('/v1/organizations', { organization: 'hosts', name: 'Hosts' }), 204);
+    wanted(await admin.post(`/v1/admin/users/${userId}/roles`, { role: 'member', organization: 'readers' }), 204);
+    const inOrganization = async (path: string, list: string) => (wanted(await admin.get(`/v1/organizations/${path}`), 200).json as Record<string, Record<string, unknown>[]>)[list]!;
+    const told = async () => {
+      const { email: address, name } = wanted(await admin.get(`/v1/admin/users/${userId}`), 200).json;
+      const found = (wanted(await admin.get(`/v1/admin/users?email=${encodeURIComponent(email)}`), 200).json as { users: unknown[] }).users.length;
+      const [session] = (wanted(await admin.get(`/v1/admin/users/${userId}/sessions`), 200).json as { sessions: { ip?: string; userAgent?: string }[] }).sessions;
+      const member = (await inOrganization('readers/members', 'members')).find((one) => one['userId'] === userId)!;
+      return [address, name, found === 1 ? found : undefined, session!.ip, session!.userAgent, member['email'], member['name']].filter((one) => one !== undefined).length;
+    };
+    const invite = async () => wanted(await admin.post('/v1/organizations/hosts/invitations', { email }), 201).json['invitationId'] as string;
+    const isMailed = (id: string) => withClient(stack.databaseUrl('identity'), async (client) => (await client.query('SELECT FROM mails WHERE subject = $1', [`invitee-${id}`])).rowCount === 1);
+    const before = await invite();
+    const invited = async (id: string) => (await inOrganization('hosts/invitations', 'invitations')).find((one) => one['invitationId'] === id)?.['email'];
+    expect([await told(), await invited(before), await isMailed(before)]).toEqual([7, email, true]);
+    wanted(await person.browser.post('/v1/account/privacy/restrict', {}), 202);
+    await found('identity knows', async () => (await told()) === 0 || undefined);
+    expect(wanted(await admin.get(`/v1/admin/users/${userId}`), 200).json).toMatchObject({ userId, isRestricted: true, state: 'active' });
+    const during = await invite();
+    expect([await invited(before), await isMailed(during)]).toEqual([undefined, false]);
+    expect((await admin.post(`/v1/admin/users/${userId}/roles`, { role: 'auditor' })).json.code).toBe('SUBJECT_RESTRICTED');
+    expect((await admin.post(`/v1/admin/users/${userId}/roles`, { role: 'admin', organization: 'readers' })).json.code).toBe('SUBJECT_RESTRICTED');
+    // Himself he sees and does everything; and what he holds may be taken.
+    expect(wanted(await person.browser.get('/v1/account/profile'), 200).json).toMatchObject({ email });
+    wanted(await person.browser.ask('PATCH', '/v1/account/profile', { body: { name: 'Another Name' } }), 204);
+    wanted(await admin.post(`/v1/admin/users/${userId}/roles/revoke`, { role: 'member', organization: 'readers' }), 204);
+    wanted(await admin.get('/v1/admin/users'), 200);
+    await Promise.all([retention.kill(), identity.stop()]);
+    await identity.start();
+    expect(wanted(await admin.get(`/v1/admin/users/${userId}`), 200).json['email']).toBeUndefined();
+    await retention.start();
+    wanted(await person.browser.post('/v1/account/privacy/restriction/lift'), 200);
+    await found('identity knows that it is over', async () => wanted(await admin.get(`/v1/admin/users/${userId}`), 200).json['email'] === email || undefined);
+    wanted(await admin.post(`/v1/organizations/hosts/invitations/${during}/resend`), 200);
+    expect([await invited(during), await isMailed(during)]).toEqual([email, true]);
+  });
+
   it('is not erased when he has asked for it to be kept afterwards, and is when he asks again', async () => {
     const person = await stand.person();
     const { userId } = person.account;

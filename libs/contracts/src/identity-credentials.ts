@@ -44,7 +44,7 @@ export const CREDENTIAL_OPERATIONS = {
     asker: 'edge', auth: 'session',
     args: z.strictObject({ userId: opaqueId.optional(), ...profileChangeSchema.shape }),
     result: nothing,
-    faults: ['USER_UNKNOWN'],
+    faults: ['USER_UNKNOWN', 'SUBJECT_RESTRICTED'],
     emits: ['identity.user.profile-changed'],
   },
   /** Mails a link to the new address. Whether somebody has it is told to whoever reads its mail. */

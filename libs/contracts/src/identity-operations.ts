@@ -164,7 +164,7 @@ export const IDENTITY_OPERATIONS = {
     asker: 'edge', auth: 'session',
     args: z.strictObject({ userId: opaqueId, ...heldRoleSchema.shape }),
     result: nothing,
-    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_CLOSED', 'MEMBER_UNKNOWN', 'GRANT_EXCEEDS_OWN'],
+    faults: ['USER_UNKNOWN', 'ROLE_UNKNOWN', 'ORGANIZATION_UNKNOWN', 'ORGANIZATION_CLOSED', 'MEMBER_UNKNOWN', 'GRANT_EXCEEDS_OWN', 'SUBJECT_RESTRICTED'],
     emits: ['identity.user.role-granted', 'identity.organization.member-role-granted'],
   },
   'role-revoke': {

@@ -22,9 +22,11 @@ export type OrganizationView = z.output<typeof organizationViewSchema>;
 
 export const memberViewSchema = z.strictObject({
   userId: opaqueId,
-  /** Absent when their subject was erased. */
+  /** Absent when their subject was erased; and, for others, while he is restricted. */
   email: z.string().optional(),
   name: z.string().optional(),
+  /** He has demanded that what is about him be kept and not used. */
+  isRestricted: z.literal(true).optional(),
   roles: z.array(role),
   joinedAt: time,
 });

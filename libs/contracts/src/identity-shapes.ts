@@ -78,9 +78,11 @@ export const sessionViewSchema = z.strictObject({
 
 export const userViewSchema = z.strictObject({
   userId: opaqueId,
-  /** Absent when their subject was erased. */
+  /** Absent when their subject was erased; and, for others, while he is restricted. */
   email: z.string().optional(),
   name: z.string().optional(),
+  /** He has demanded that what is about him be kept and not used. */
+  isRestricted: z.literal(true).optional(),
   /** BCP 47. */
   locale: z.string().optional(),
   /** That keeps the account. */

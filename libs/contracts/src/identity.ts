@@ -39,6 +39,7 @@ export const identityAckedSubject = (instance: string): string => `identity-acke
  * - EMAIL_TAKEN: told to administrators and operators only
  * - ADMIN_EXISTS: the first administrator is there
  * - USER_UNKNOWN, SESSION_UNKNOWN, ROLE_UNKNOWN, ORGANIZATION_UNKNOWN
+ * - SUBJECT_RESTRICTED: its subject has demanded that it be kept and not used
  * - ORGANIZATION_TAKEN: there is such an organisation, or its name is a ledger of the installation itself
  * - ORGANIZATION_CLOSED: nobody acts in it any more
  * - MEMBER_UNKNOWN, ALREADY_MEMBER: of this organisation
@@ -97,6 +98,7 @@ export const IDENTITY_FAULT_CODES = [
   'EMAIL_TAKEN',
   'ADMIN_EXISTS',
   'USER_UNKNOWN',
+  'SUBJECT_RESTRICTED',
   'SESSION_UNKNOWN',
   'ROLE_UNKNOWN',
   'ORGANIZATION_UNKNOWN',

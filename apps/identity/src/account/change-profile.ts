@@ -3,6 +3,7 @@ import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { authorise, signedIn, targetOf } from '../request/authorise.js';
+import { requireUsable } from '../request/restricted.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { holdAuthority } from '../store/session-rows.js';
 import { changeProfile } from '../store/user-rows.js';
@@ -15,6 +16,7 @@ async function change({ users, columns, store, tenant }: Flows, { userId: whose,
   const user = await users.find(whose ?? signedIn(asker).session.user_id);
   if (user === undefined) throw unknownUser();
   const { session } = authorise(asker, 'user.update', targetOf(user));
+  requireUsable(user, asker);
   const userId = user.user_id;
   const [sealedName] = name === undefined ? [] : await columns.seal([{ subject: userId, table: 'users', column: 'name', row: userId, text: name }]);
   await store.execute(userAggregate, {

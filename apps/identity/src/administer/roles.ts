@@ -8,6 +8,7 @@ import { openOrganization } from '../organization/organizations.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers } from '../request/asker.js';
 import { assignmentOf, authorise, authoriseGrant } from '../request/authorise.js';
+import { requireUsable } from '../request/restricted.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { applyMemberEvents, leaveAnOwner } from '../store/member-rows.js';
 import { lockOrganization } from '../store/organization-rows.js';
@@ -38,6 +39,7 @@ async function assignOnPlatform({ store, tenant }: Flows, type: Type, role: Held
   if (user === undefined) throw unknownUser();
   const who = authorise(asker, 'role.assign', {});
   authoriseGrant(who, assignment);
+  if (type === 'grant-role') requireUsable(user, asker);
   const { user_id: userId } = user;
   await store.execute(userAggregate, {
     tenant,
@@ -61,6 +63,7 @@ async function assignIn(flows: Flows, type: Type, { role, organization }: Requir
   if (user === undefined) throw unknownUser();
   const who = authoriseGiving(asker, organization, given);
   const { user_id: userId } = user;
+  if (type === 'grant-role') requireUsable(user, asker);
   const isMember = await flows.members.isMember(organization, userId);
   // Nobody is drawn into an organisation that does not keep his account: he is invited. Whoever assigns roles everywhere may.
   const mayAdd = type === 'grant-role' && (user.organization === organization || allows(who.principal.permissions, 'role.assign', 'global'));

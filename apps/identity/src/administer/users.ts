@@ -5,6 +5,7 @@ import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers, SignedIn } from '../request/asker.js';
 import { authorise, heldRole, signedIn, targetOf } from '../request/authorise.js';
+import { isWithheld } from '../request/restricted.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { revokeApiKeysOf } from '../store/api-key-rows.js';
 import { endSessions, holdAuthority } from '../store/session-rows.js';
@@ -28,19 +29,20 @@ async function list({ users, columns, keys }: Flows, { after = '', limit, email 
   authorise(asker, 'user.read', { organization });
   if (email !== undefined) {
     const found = await users.findByEmail(await keys.emailIndexes(email));
-    const isSeen = found !== undefined && (isGlobal || found.organization === organization || found.roles.some((role) => role.organization === organization));
-    return { users: isSeen ? await viewsOf(columns, [found]) : [] };
+    // Nor is he looked for by what is not to be used.
+    const isSeen = found !== undefined && !isWithheld(found, asker) && (isGlobal || found.organization === organization || found.roles.some((role) => role.organization === organization));
+    return { users: isSeen ? await viewsOf(columns, [found], asker) : [] };
   }
   const rows = await users.page(after, limit + 1, organization);
   const shown = rows.slice(0, limit);
-  return { users: await viewsOf(columns, shown), ...(rows.length > limit ? { next: shown.at(-1)!.user_id } : {}) };
+  return { users: await viewsOf(columns, shown, asker), ...(rows.length > limit ? { next: shown.at(-1)!.user_id } : {}) };
 }
 
 async function show({ users, columns }: Flows, { userId }: IdentityArgs<'user-show'>, asker: Asker): Promise<UserView> {
   const user = await users.find(userId ?? signedIn(asker).session.user_id);
   if (user === undefined) throw unknownUser();
   authorise(asker, 'user.read', targetOf(user));
-  return (await viewsOf(columns, [user]))[0]!;
+  return (await viewsOf(columns, [user], asker))[0]!;
 }
 
 async function setState(flows: Flows, args: IdentityArgs<'user-disable'> | IdentityArgs<'user-enable'>, asker: Asker): Promise<Record<string, never>> {
@@ -106,14 +108,15 @@ export async function leaveAnAdministrator(client: Parameters<typeof countAdmini
   if ((await countAdministrators(client)) === 0) throw new IdentityFault('LAST_ADMINISTRATOR', 'nobody could administer any more');
 }
 
-async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[]): Promise<UserView[]> {
-  const column = ({ user_id }: UserRow, which: string, sealed: string | null) => ({ subject: user_id, table: 'users', column: which, row: user_id, sealed });
+async function viewsOf(columns: Flows['columns'], rows: readonly UserRow[], asker: Asker): Promise<UserView[]> {
+  const column = (row: UserRow, which: string, sealed: string | null) => ({ subject: row.user_id, table: 'users', column: which, row: row.user_id, sealed: isWithheld(row, asker) ? null : sealed });
   const texts = await columns.open(rows.flatMap((row) => [column(row, 'email', row.email), column(row, 'name', row.name)]));
   return rows.map((row, at) => ({
     userId: row.user_id,
     email: texts[2 * at],
     name: texts[2 * at + 1],
-    locale: row.locale ?? undefined,
+    locale: isWithheld(row, asker) ? undefined : (row.locale ?? undefined),
+    ...(row.is_restricted ? { isRestricted: true as const } : {}),
     organization: row.organization ?? undefined,
     state: row.state,
     isMfaEnrolled: row.is_mfa_enrolled,

@@ -7,6 +7,7 @@ import { openOrganization } from '../organization/organizations.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Handlers, SignedIn } from '../request/asker.js';
 import { authorise, signedIn, targetOf } from '../request/authorise.js';
+import { isWithheld } from '../request/restricted.js';
 import { authority, unknownUser } from '../session/sessions.js';
 import { holdAuthority } from '../store/session-rows.js';
 import { insertApiKey, revokeApiKey, type ApiKeyRow } from '../store/api-key-rows.js';
@@ -33,7 +34,10 @@ export function apiKeyHandlers(flows: Flows): Pick<Handlers, Names> {
 async function list(flows: Flows, args: IdentityArgs<'api-key-list'>, asker: Asker): Promise<IdentityResult<'api-key-list'>> {
   const owner = 'accountId' in args ? { accountId: args.accountId } : { userId: args.userId ?? signedIn(asker).session.user_id };
   authorise(asker, 'api-key.read', await targetOfOwner(flows, owner));
-  return { apiKeys: await viewsOf(flows, await flows.apiKeys.ofOwner(owner, asker.now)) };
+  const shown = await viewsOf(flows, await flows.apiKeys.ofOwner(owner, asker.now));
+  // A name is what he has called it.
+  const user = 'userId' in owner && owner.userId !== undefined ? await flows.users.find(owner.userId) : undefined;
+  return { apiKeys: user !== undefined && isWithheld(user, asker) ? shown.map(({ name: _untold, ...rest }) => rest) : shown };
 }
 
 interface Wanted {

@@ -14,7 +14,7 @@ const RETRY_MS = 1_000;
 const FIRST_LOOK_MS_MAX = 1_000;
 
 export interface ErasuresDependencies {
-  readonly rows: ErasureRows;
+  readonly rows: Pick<ErasureRows, 'place' | 'setPlace' | 'forgotten' | 'untold' | 'told'>;
   readonly users: Pick<UserRows, 'find'>;
   readonly columns: Pick<PersonalColumns, 'open'>;
   readonly retention: Pick<RetentionClient, 'ask'>;
@@ -32,6 +32,8 @@ export type LetGo = (requestId: string, userId: string, keep: readonly string[])
  */
 export class Erasures {
   #isCurrent = false;
+  /** Whose erasure is being carried out, and may take weeks: it comes here by itself, unless this database has forgotten that too. */
+  #open: ReadonlySet<string> = new Set();
   #isWarned = false;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -61,7 +63,7 @@ export class Erasures {
 
   /** False for somebody who was erased. Rejects with KeyClientError where nobody can tell. */
   async isKept(userId: string): Promise<boolean> {
-    if (this.#isCurrent) return true;
+    if (this.#isCurrent && !this.#open.has(userId)) return true;
     const user = await this.deps.users.find(userId);
     // Accounts of services are nobody's.
     if (user === undefined) return true;
@@ -91,6 +93,8 @@ export class Erasures {
   /** Rejects with RetentionClientError, or when somebody could not be let go of. */
   async look(): Promise<void> {
     const { rows, retention, tenant, log } = this.deps;
+    const open = new Set<string>();
+    let resume: number | undefined;
     for (let after = await rows.place(), isLast = false; !isLast && !this.#isStopped; ) {
       // Whoever stops does not wait for an answer that may never come.
       const page = await Promise.race([retention.ask('erasure-list', contextOf('erasures'), { after }), this.#stopping.promise]);
@@ -104,11 +108,13 @@ export class Erasures {
         await retention.ask('erasure-repeat', contextOf(requestId), { requestId });
         await rows.told(requestId);
       }
-      await rows.setPlace(page.next);
-      // One is being carried out: it is here by itself, and the rest is asked for next time.
-      if (!page.isLast && page.next <= after) return;
+      for (const one of page.open) if (one.tenant === tenant) open.add(one.subject);
+      if (page.resume < page.next) resume ??= page.resume;
+      // Those that are open are read again until they are not.
+      await rows.setPlace(resume ?? page.next);
       [after, isLast] = [page.next, page.isLast];
     }
+    this.#open = open;
     this.#isCurrent = !this.#isStopped;
     this.#isWarned = false;
   }

@@ -90,7 +90,7 @@ async function list(flows: Flows, { organization, after = '', limit }: IdentityA
   await openOrganization(flows, organization, 'closed-too');
   const rows = await flows.invitations.page(organization, after, limit + 1);
   const shown = rows.slice(0, limit);
-  const emails = await flows.columns.open(shown.map(({ invitation_id, email }) => ({ ...emailPlace(invitation_id), sealed: email })));
+  const emails = await flows.columns.open(shown.map(({ invitation_id, email, is_restricted }) => ({ ...emailPlace(invitation_id), sealed: is_restricted ? null : email })));
   const invitations = shown.map((row, at) => ({
     invitationId: row.invitation_id, email: emails[at], roles: [...row.roles], state: row.state, invitedBy: row.invited_by,
     invitedAt: row.invited_at.toISOString(), expiresAt: row.expires_at.toISOString(),
@@ -171,11 +171,16 @@ interface Link {
   readonly post: PostMail;
 }
 
-/** The token is in the mail alone, behind `#`: servers and their logs never see it. */
+/**
+ * The token is in the mail alone, behind `#`: servers and their logs never see it. Nobody is written to who has demanded that his address not be used,
+ * which whoever invites does not learn: once that is over the invitation can be sent again.
+ */
 async function newLink(flows: Flows, { invitationId, organization, email, template }: Pick<NewInvitation, 'organization' | 'email' | 'template'> & { readonly invitationId: string }, asker: Asker): Promise<Link> {
   const { token, digest } = newSessionToken();
   const expiresAt = new Date(asker.now.getTime() + INVITATION_MS);
   const values = { organization, link: `${flows.relyingParty.origin}/links/invitation#${token}`, until: utcMinutes(expiresAt) };
+  const known = await flows.users.findByEmail(await flows.keys.emailIndexes(email));
+  if (known?.is_restricted === true) return { digest, expiresAt, post: async () => undefined };
   const post = await flows.mail.compose({ template, to: { subject: inviteeOf(invitationId), address: email }, values, usefulMs: INVITATION_MS });
   return { digest, expiresAt, post };
 }

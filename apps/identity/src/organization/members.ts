@@ -4,8 +4,9 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Authorised, Handlers } from '../request/asker.js';
 import { assignmentOf, authorise, authoriseGrant, personIn } from '../request/authorise.js';
+import { isWithheld } from '../request/restricted.js';
 import { authority } from '../session/sessions.js';
-import { applyMemberEvents, leaveAnOwner } from '../store/member-rows.js';
+import { applyMemberEvents, leaveAnOwner, type MemberRow } from '../store/member-rows.js';
 import { lockOrganization } from '../store/organization-rows.js';
 import { holdAuthority } from '../store/session-rows.js';
 import { openOrganization } from './organizations.js';
@@ -23,9 +24,12 @@ async function list(flows: Flows, { organization, after = '', limit }: IdentityA
   await openOrganization(flows, organization, 'closed-too');
   const rows = await flows.members.page(organization, after, limit + 1);
   const shown = rows.slice(0, limit);
-  const column = (userId: string, which: string, sealed: string) => ({ subject: userId, table: 'users', column: which, row: userId, sealed });
-  const texts = await flows.columns.open(shown.flatMap(({ user_id, email, name }) => [column(user_id, 'email', email), column(user_id, 'name', name)]));
-  const members = shown.map(({ user_id, joined_at, roles }, at) => ({ userId: user_id, email: texts[2 * at], name: texts[2 * at + 1], roles: [...roles], joinedAt: joined_at.toISOString() }));
+  const column = (userId: string, which: string, sealed: string | null) => ({ subject: userId, table: 'users', column: which, row: userId, sealed });
+  const told = (row: MemberRow, sealed: string): string | null => (isWithheld(row, asker) ? null : sealed);
+  const texts = await flows.columns.open(shown.flatMap((row) => [column(row.user_id, 'email', told(row, row.email)), column(row.user_id, 'name', told(row, row.name))]));
+  const members = shown.map(({ user_id, joined_at, roles, is_restricted }, at) => ({
+    userId: user_id, email: texts[2 * at], name: texts[2 * at + 1], ...(is_restricted ? { isRestricted: true as const } : {}), roles: [...roles], joinedAt: joined_at.toISOString(),
+  }));
   return { members, ...(rows.length > limit ? { next: shown.at(-1)!.user_id } : {}) };
 }
 

@@ -6,6 +6,7 @@ import { userAggregate } from '../domain/user.js';
 import type { Flows } from '../parts.js';
 import type { Asker, Authorised, Handlers } from '../request/asker.js';
 import { authorise, personIn, signedIn, signedInBy, targetOf } from '../request/authorise.js';
+import { isWithheld } from '../request/restricted.js';
 import { checkPasskey } from '../passkeys/check-passkey.js';
 import { recordDue } from '../sign-in/require-change.js';
 import { checkCode } from '../sign-in/second-factor.js';
@@ -95,7 +96,8 @@ async function list(flows: Flows, { userId }: IdentityArgs<'session-list'>, aske
   if (owner === undefined) throw unknownUser();
   const { session } = authorise(asker, 'session.read', targetOf(owner));
   const rows = await sessions.ofUser(owner.user_id, asker.now);
-  const origins = await columns.open(rows.map((row) => ({ subject: row.user_id, table: 'sessions', column: 'origin', row: row.session_id, sealed: row.origin })));
+  const isUntold = isWithheld(owner, asker);
+  const origins = await columns.open(rows.map((row) => ({ subject: row.user_id, table: 'sessions', column: 'origin', row: row.session_id, sealed: isUntold ? null : row.origin })));
   return { sessions: rows.map((row, at) => viewOf(row, origins[at], row.session_id === session.session_id)) };
 }
 

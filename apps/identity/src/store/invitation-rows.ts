@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { restrictedSql } from './restriction-rows.js';
 
 export interface InvitationRow {
   readonly invitation_id: string;
@@ -11,6 +12,8 @@ export interface InvitationRow {
   readonly invited_by: string;
   readonly invited_at: Date;
   readonly expires_at: Date;
+  /** The address is that of an account whose owner has demanded that what is about him be kept and not used. */
+  readonly is_restricted: boolean;
 }
 
 export interface NewInvitation {
@@ -25,7 +28,8 @@ export interface NewInvitation {
   readonly expiresAt: Date;
 }
 
-const INVITATION_SQL = 'SELECT invitation_id, organization, email, roles, state, invited_by, invited_at, expires_at FROM invitations';
+const INVITATION_SQL = `SELECT invitation_id, organization, email, roles, state, invited_by, invited_at, expires_at,
+  EXISTS (SELECT FROM users u WHERE u.email_index = i.email_index AND ${restrictedSql('u.user_id')}) AS is_restricted FROM invitations i`;
 
 export class InvitationRows {
   constructor(readonly pool: Pool) {}

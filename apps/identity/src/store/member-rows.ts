@@ -1,12 +1,14 @@
 import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { restrictedSql } from './restriction-rows.js';
 
 export interface MemberRow {
   readonly user_id: string;
   readonly joined_at: Date;
   readonly email: string;
   readonly name: string;
+  readonly is_restricted: boolean;
   readonly roles: readonly string[];
 }
 
@@ -16,7 +18,7 @@ export class MemberRows {
   /** By id, those after `after`. */
   async page(organization: string, after: string, limit: number): Promise<MemberRow[]> {
     const { rows } = await this.pool.query<MemberRow>(
-      `SELECT m.user_id, m.joined_at, u.email, u.name,
+      `SELECT m.user_id, m.joined_at, u.email, u.name, ${restrictedSql('m.user_id')} AS is_restricted,
        coalesce((SELECT array_agg(r.role ORDER BY r.role) FROM user_roles r WHERE r.user_id = m.user_id AND r.organization = m.organization), '{}') AS roles
        FROM members m JOIN users u USING (user_id) WHERE m.organization = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3`,
       [organization, after, limit],

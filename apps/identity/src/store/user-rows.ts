@@ -4,6 +4,7 @@ import type { RecordedEvent } from '@countersign/event-store';
 import type { Pool, PoolClient } from '@countersign/postgres';
 import { CodeReplayed } from '../domain/code-replayed.js';
 import { IdentityFault } from '../domain/identity-fault.js';
+import { restrictedSql } from './restriction-rows.js';
 
 const UNIQUE_VIOLATION = '23505';
 /** Passwords that are not taken again, the present one included (requirement I2). */
@@ -26,6 +27,8 @@ export interface UserRow {
   readonly created_at: Date;
   /** Of any kind. */
   readonly is_mfa_enrolled: boolean;
+  /** He has demanded that what is about him be kept and not used. */
+  readonly is_restricted: boolean;
   readonly access: string;
   readonly roles: readonly LoadedRole[];
 }
@@ -74,7 +77,7 @@ export const ROLES_SQL = `coalesce((SELECT json_agg(json_strip_nulls(json_build_
   WHERE r.user_id = u.user_id AND (r.organization = '' OR o.state = 'open')), '[]')`;
 /** Whether a user `u` has a second factor. */
 export const MFA_SQL = `(u.totp_state = 'enrolled' OR EXISTS (SELECT FROM passkeys k WHERE k.user_id = u.user_id))`;
-const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.locale, u.created_at, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${ROLES_SQL} AS roles FROM users u`;
+const USER_SQL = `SELECT u.user_id, u.state, u.organization, u.email_index, u.email, u.name, u.locale, u.created_at, u.access, ${MFA_SQL} AS is_mfa_enrolled, ${restrictedSql('u.user_id')} AS is_restricted, ${ROLES_SQL} AS roles FROM users u`;
 const CREDENTIALS_SQL = `SELECT user_id, state, organization, password, totp_state, totp, totp_step, password_at, password_due, leak_checked_at, access, ${MFA_SQL} AS is_mfa_enrolled FROM users u`;
 
 export class UserRows {

@@ -1,4 +1,4 @@
-import { ERASURES_PAGE_MAX, type BegunErasure } from '@countersign/contracts';
+import { ERASURES_PAGE_MAX, RESTRICTED_PAGE_MAX, type BegunErasure, type RetentionResult } from '@countersign/contracts';
 import { RetentionFault } from '../domain/retention-fault.js';
 import type { Flows } from '../parts.js';
 import type { OpenHandlers } from '../request/asker.js';
@@ -7,19 +7,28 @@ import { inForce } from './tombstones.js';
 
 const REPEATED = 'retention.erasure.repeated';
 
-/** For services whose database may have been put back from a snapshot that knows less. */
-export function erasureHandlers(flows: Flows): Pick<OpenHandlers, 'erasure-list' | 'erasure-repeat'> {
+/** For services whose database may have been put back from a snapshot that knows less, and which must know whose data they may use. */
+export function erasureHandlers(flows: Flows): Pick<OpenHandlers, 'erasure-list' | 'erasure-repeat' | 'restricted-list'> {
   return {
     'erasure-list': ({ after }) => page(flows, after),
     'erasure-repeat': async ({ requestId }) => {
       await repeat(flows, requestId);
       return {};
     },
+    'restricted-list': async ({ after = '' }) => {
+      const found = await flows.restrictions.subjects(after, RESTRICTED_PAGE_MAX + 1, flows.now());
+      return { restricted: found.slice(0, RESTRICTED_PAGE_MAX), isLast: found.length <= RESTRICTED_PAGE_MAX };
+    },
   };
 }
 
-/** One that is being carried out comes to its services by itself, or to nothing; it is passed over, and asked for again later. */
-async function page({ tombstones, requests }: Flows, after: number): Promise<{ erasures: BegunErasure[]; next: number; isLast: boolean }> {
+interface Begun {
+  readonly tombstones: Pick<Flows['tombstones'], 'lines'>;
+  readonly requests: Pick<Flows['requests'], 'openOf'>;
+}
+
+/** One that is being carried out comes to its services by itself, or to nothing; it is passed over, named, and told later from where `resume` points. */
+export async function page({ tombstones, requests }: Begun, after: number): Promise<RetentionResult<'erasure-list'>> {
   const lines = await tombstones.lines();
   // A file with fewer lines than somebody has seen is another one: all of it is told.
   const from = after > lines.length ? 0 : after;
@@ -27,10 +36,16 @@ async function page({ tombstones, requests }: Flows, after: number): Promise<{ e
   const standing = new Map(inForce(lines).map((tombstone) => [tombstone.requestId, tombstone]));
   const shown = lines.slice(from, to).filter(({ requestId, isVoid }) => isVoid !== true && standing.has(requestId));
   const open = await requests.openOf(shown.map(({ requestId }) => requestId));
-  const firstOpen = lines.findIndex(({ requestId }, at) => at >= from && at < to && open.has(requestId));
-  const next = firstOpen === -1 ? to : firstOpen;
-  const erasures = shown.filter(({ requestId }) => !open.has(requestId)).map(({ requestId, tenant, subject, at }) => ({ requestId, tenant, subject, at, keep: [...(standing.get(requestId)!.keep ?? [])] }));
-  return { erasures, next, isLast: next === lines.length };
+  const isOpen = ({ requestId }: { readonly requestId: string }): boolean => open.has(requestId);
+  const firstOpen = lines.findIndex((line, at) => at >= from && at < to && isOpen(line));
+  const erasures = shown.filter((line) => !isOpen(line)).map(({ requestId, tenant, subject, at }): BegunErasure => ({ requestId, tenant, subject, at, keep: [...(standing.get(requestId)!.keep ?? [])] }));
+  return {
+    erasures,
+    open: shown.filter(isOpen).map(({ tenant, subject }) => ({ tenant, subject })),
+    resume: firstOpen === -1 ? to : firstOpen,
+    next: to,
+    isLast: to === lines.length,
+  };
 }
 
 /**

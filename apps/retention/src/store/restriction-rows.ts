@@ -38,6 +38,15 @@ export class RestrictionRows {
     return rows.map(viewOf);
   }
 
+  /** Of the installation, by their ids, those after `after`. `liftsAt`: of those that are being lifted. */
+  async subjects(after: string, limit: number, now: Date): Promise<{ subject: string; liftsAt?: string }[]> {
+    const { rows } = await this.pool.query<Pick<RestrictionRow, 'subject' | 'lifts_at'>>(
+      'SELECT subject, lifts_at FROM restrictions WHERE tenant = $1 AND subject > $2 COLLATE "C" AND (lifts_at IS NULL OR lifts_at > $3) ORDER BY subject COLLATE "C" LIMIT $4',
+      [this.installation, after, now, limit],
+    );
+    return rows.map(({ subject, lifts_at }) => ({ subject, ...(lifts_at === null ? {} : { liftsAt: lifts_at.toISOString() }) }));
+  }
+
   /** What the rules are about: those that were not over at a time. Of one subject, or of all. */
   async rules(notOverBefore: Date, subject?: string): Promise<Restriction[]> {
     const { rows } = await this.pool.query<RestrictionRow>(`${SQL} WHERE (lifts_at IS NULL OR lifts_at > $1) AND ($2::text IS NULL OR subject = $2)`, [notOverBefore, subject ?? null]);
