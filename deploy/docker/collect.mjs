@@ -1,6 +1,7 @@
 // Runs in the image that builds: gathers under /out what one service needs at run time and nothing else, as it is to lie in its image.
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
+import { closureOf } from './closure.mjs';
 
 const SOURCES = process.cwd();
 const OUT = '/out';
@@ -32,35 +33,13 @@ settle(OUT);
  */
 function copyClosure() {
   const { packages } = JSON.parse(readFileSync(join(SOURCES, 'package-lock.json'), 'utf8'));
-  const taken = new Set();
-  const waiting = [`apps/${service}`];
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    if (taken.has(at)) continue;
-    taken.add(at);
-    const entry = packages[at];
-    if (entry.link === true) {
+  for (const [at, asked] of closureOf(packages, `apps/${service}`, (place) => existsSync(join(SOURCES, place)))) {
+    if (packages[at].link === true) {
       mkdirSync(dirname(join(APP, at)), { recursive: true });
-      symlinkSync(relative(dirname(at), entry.resolved), join(APP, at));
-      waiting.push(entry.resolved);
-      continue;
+      symlinkSync(relative(dirname(at), asked[0]), join(APP, at));
+    } else {
+      copyPackage(at);
     }
-    copyPackage(at);
-    const wanted = { ...entry.peerDependencies, ...entry.optionalDependencies, ...entry.dependencies };
-    for (const name of Object.keys(wanted)) {
-      const found = placeOf(packages, at, name);
-      if (found !== undefined) waiting.push(found);
-      else if (entry.dependencies?.[name] !== undefined) throw new Error(`${at} needs ${name}, which is not installed`);
-    }
-  }
-}
-
-/** Where Node would find a package from another: in its node_modules or in those above. Types are for compilers. */
-function placeOf(packages, from, name) {
-  if (name.startsWith('@types/')) return undefined;
-  for (let folder = from; ; folder = dirname(folder)) {
-    const place = folder === '.' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
-    if (basename(folder) !== 'node_modules' && packages[place] !== undefined && existsSync(join(SOURCES, place))) return place;
-    if (folder === '.') return undefined;
   }
 }
 

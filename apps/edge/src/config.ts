@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { z } from 'zod';
+import { CONTACT } from './pages/security-text.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
@@ -37,6 +38,12 @@ const schema = z.object({
   EDGE_RECEIPT_MS: z.coerce.number().int().min(100).max(30_000).default(10_000),
   /** Multiplies every limit of requests a minute: for whoever has many people behind one address. */
   EDGE_LIMITS_FACTOR: z.coerce.number().min(0.1).max(1_000_000).default(1),
+  /** Where faults are reported, comma-separated: `mailto:`, `https:` or `tel:`. Makes `/.well-known/security.txt`; without it there is none. */
+  EDGE_SECURITY_CONTACT: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((each) => each.trim()).filter((each) => each !== ''))
+    .refine((all) => all.every((each) => CONTACT.test(each)), 'must be mailto:, https: or tel: addresses'),
   EDGE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
@@ -60,6 +67,7 @@ export function readConfig(env: Environment) {
     trustedProxies: config.EDGE_TRUSTED_PROXIES,
     receiptMs: config.EDGE_RECEIPT_MS,
     limitsFactor: config.EDGE_LIMITS_FACTOR,
+    securityContacts: config.EDGE_SECURITY_CONTACT,
     logLevel: config.EDGE_LOG_LEVEL,
   });
 }

@@ -13,6 +13,7 @@ import { connectRedis, RedisIdempotency, redisLimiter } from './http/redis-store
 import { HttpIntake } from './ingest/http-intake.js';
 import { registerDocs } from './openapi/register-docs.js';
 import { registerLinkPages } from './pages/link-pages.js';
+import { registerSecurityText } from './pages/security-text.js';
 import { ROUTES } from './routes/index.js';
 import { LedgerClient } from './upstream/ledger-client.js';
 
@@ -61,6 +62,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
     duration: metrics.duration,
   });
   registerLinkPages(app);
+  registerSecurityText(app, { contacts: config.securityContacts, publicOrigin: config.publicOrigin, now: Date.now });
   registerDocs(app, ROUTES, { publicOrigin: config.publicOrigin, version: VERSION });
   const operations = createOperations({
     metrics: registry,

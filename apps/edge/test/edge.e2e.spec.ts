@@ -39,6 +39,7 @@ beforeAll(async () => {
     EDGE_HTTPS_PORT: String(port),
     EDGE_OPERATIONS_PORT: '0',
     EDGE_LOG_LEVEL: 'silent',
+    EDGE_SECURITY_CONTACT: 'mailto:security@example.com, https://example.com/report',
   }));
 });
 afterAll(async () => {
@@ -102,6 +103,15 @@ describe('the public listener', () => {
     const document = JSON.parse((await ask('GET', '/openapi.json')).text) as { paths: object };
     expect(Object.keys(document.paths)).toContain('/v1/account/sessions/{sessionId}');
     expect((await ask('GET', '/docs')).headers['content-type']).toBe('text/html; charset=utf-8');
+  });
+});
+
+describe('security.txt', () => {
+  it('says where faults are reported, to whoever asks', async () => {
+    const { status, headers, text } = await ask('GET', '/.well-known/security.txt');
+    expect({ status, type: headers['content-type'], cache: headers['cache-control'] }).toEqual({ status: 200, type: 'text/plain; charset=utf-8', cache: 'public, max-age=86400' });
+    expect(text.split('\r\n').filter((line) => line.startsWith('Contact: '))).toEqual(['Contact: mailto:security@example.com', 'Contact: https://example.com/report']);
+    expect(Date.parse(/^Expires: (.*)$/m.exec(text)![1]!)).toBeGreaterThan(Date.now());
   });
 });
 
