@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { verifyCertificate } from '@countersign/certificates';
-import { deletionList, deletionStatementSchema } from '@countersign/contracts';
+import { deletionList, deletionStatementSchema, ORDER_EXCEPT_MAX } from '@countersign/contracts';
 import type { Event } from '@countersign/chain';
 import { publishIntake } from '@countersign/bus';
 import { HolderFault } from '@countersign/holder';
@@ -152,6 +152,18 @@ describe('a restriction', () => {
     stand.restrictions = [];
     await stand.sweeper().sweep();
     expect(await left()).toEqual([]);
+  });
+
+  it('of more persons than an order names keeps all ranges of a ledger, which is told; of as many as it names keeps only theirs', async () => {
+    await stand.record(events(6));
+    const restricted = (count: number) => Array.from({ length: count }, (_, n) => ({ id: `r${String(n)}`, subject: n === 0 ? 'user-1' : `nobody-${String(n)}`, sinceMs: Date.now() }));
+    stand.restrictions = restricted(ORDER_EXCEPT_MAX + 1);
+    expect([(await stand.sweeper().sweep()).items, stand.overheld]).toEqual([0, 1]);
+    stand.restrictions = restricted(ORDER_EXCEPT_MAX);
+    const { items } = await stand.sweeper().sweep();
+    expect([items > 0, stand.overheld]).toEqual([true, 0]);
+    stand.restrictions = [];
+    expect((await stand.sweeper().sweep()).items).toBeGreaterThan(0);
   });
 });
 

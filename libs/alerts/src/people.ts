@@ -98,6 +98,14 @@ export const PRIVACY: AlertGroup = {
       silent: { at: '15m', series: { [`countersign_retention_oldest_unfetched_order_seconds{type="acme.contract",${RETENTION}}`]: '3600+60x20' } },
     },
     {
+      name: 'CountersignLedgerOverheld',
+      expr: 'max(countersign_retention_ledgers_overheld) > 0',
+      for: '10m', severity: 'warning', owner: 'privacy', runbook: 'deletion-stuck.md',
+      summary: 'In a ledger more than 1,000 subjects and resources are held or restricted: no part of its events is destroyed.',
+      fires: { at: '15m', series: { [`countersign_retention_ledgers_overheld{${RETENTION}}`]: '0 1x20' }, alerts: [{}], notYet: '10m' },
+      silent: { at: '15m', series: { [`countersign_retention_ledgers_overheld{${RETENTION}}`]: '1 1 0x20' } },
+    },
+    {
       name: 'CountersignHolderFails',
       expr: grown('countersign_retention_sweep_failures_total', '30m', 'holder'),
       for: '1h', severity: 'warning', owner: 'privacy', runbook: 'deletion-stuck.md',

@@ -42,6 +42,7 @@ export function openSweep({ config, pool, holders: asked, keys, store, registry,
     ordersPerSecondMax: config.ordersPerSecondMax,
     metrics: {
       settled: metrics.settled,
+      overheld: metrics.overheld,
       failed: (holder, error) => {
         metrics.failed(holder, error);
         log.warn({ err: error, holder }, 'a holder did not answer, it is asked again');

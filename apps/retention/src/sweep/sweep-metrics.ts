@@ -12,6 +12,8 @@ export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => D
   const resources = new Counter({ name: 'countersign_retention_resources_deleted_total', help: 'Resources that are gone by orders', labelNames: ['type'], registers });
   const items = new Counter({ name: 'countersign_retention_items_deleted_total', help: 'Things in them, where a resource is a range of many', labelNames: ['type'], registers });
   const failures = new Counter({ name: 'countersign_retention_sweep_failures_total', help: 'Lists and orders that a holder did not answer', labelNames: ['holder'], registers });
+  // Alerted on: what is due there stays until fewer are held (docs/operations/deletion-stuck.md).
+  const overheld = new Gauge({ name: 'countersign_retention_ledgers_overheld', help: 'Ledgers of whose parts nothing was ordered in the last sweep, because more ids are held or restricted there than an order names', registers });
   const last = new Gauge({ name: 'countersign_retention_last_sweep_timestamp_seconds', help: 'When the last sweep ended', registers });
   const open = new Gauge({ name: 'countersign_retention_orders_open', help: 'Orders whose outcome nobody knows yet', registers });
   // Alerted on: an order that stays open says that something due is not gone (docs/operations/deletion-stuck.md).
@@ -45,6 +47,7 @@ export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => D
       items.inc({ type }, outcome.items);
     },
     failed: (holder) => failures.inc({ holder }),
+    overheld: (tenants) => overheld.set(tenants),
     swept: (at) => last.set(at.getTime() / 1_000),
   };
 }

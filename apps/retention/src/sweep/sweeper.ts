@@ -37,6 +37,8 @@ export interface SweepRules {
 export interface SweepMetrics {
   readonly settled: (settled: Settled, open: OpenOrder) => void;
   readonly failed: (holder: string, error: unknown) => void;
+  /** At the end of a whole sweep: of how many tenants no range went, because more ids are held there than an order names. */
+  readonly overheld: (tenants: number) => void;
 }
 
 export interface SweeperDependencies {
@@ -73,6 +75,7 @@ export class Sweeper {
   /** Types whose time was over: where their next turn begins. */
   readonly #goesOnAt = new Map<string, string>();
   #sum = { looked: 0, resources: 0, items: 0, failures: 0 };
+  readonly #overheld = new Set<string>();
 
   constructor(private readonly deps: SweeperDependencies) {}
 
@@ -83,11 +86,13 @@ export class Sweeper {
 
   async sweep(): Promise<Swept> {
     this.#sum = { looked: 0, resources: 0, items: 0, failures: 0 };
+    this.#overheld.clear();
     await this.resume();
     for (const type of await this.deps.types()) {
       if (this.#stopped) break;
       await this.#attempt(type.holder, () => this.#sweepType(type));
     }
+    if (!this.#stopped) this.deps.metrics.overheld(this.#overheld.size);
     return this.#sum;
   }
 
@@ -208,6 +213,7 @@ export class Sweeper {
     const { tenant, action, dataClass, resources, rule } = batch;
     const held = type.isRange ? rules.heldIds(tenant) : [];
     // More ids than an order names: then nothing of these ranges goes, rather than something that is held.
+    if (held.length > ORDER_EXCEPT_MAX) this.#overheld.add(tenant);
     if (held.length > ORDER_EXCEPT_MAX || (type.isRange && rules.areRangesHeld(tenant))) return undefined;
     const open: OpenOrder = {
       holder: type.holder, dataClass, resources,

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { FetchedOrder, RegisteredTypeView, ReportedResource } from '@countersign/contracts';
+import { TYPES_MAX, type FetchedOrder, type RegisteredTypeView, type ReportedResource } from '@countersign/contracts';
 import { wanted, type Browser, type BrowserAnswer } from '@countersign/devstack';
 import { withClient } from '@countersign/postgres';
 import { found, type Person, type Stand } from '../fixture/stand.js';
@@ -90,6 +90,15 @@ export function typeSuite(open: () => Stand): void {
   }, 60_000);
 
   describe('a type of a service of one’s own', () => {
+    it('is one of a hundred at most, also when two are registered at once', async () => {
+      wanted(await types.admin.post('/v1/organizations', { organization: 'many', name: 'Many' }), 204);
+      await types.sql(`INSERT INTO resource_types (type, tenant, service, way, holder, clock, actions, classes, order_max, registered_at)
+        SELECT 'many.t' || n, 'many', 'crm', 'http', 'reported.many.crm', 'created', '{delete}', '{content}', 10, now() FROM generate_series(1, $1::int) n`, [TYPES_MAX - 1]);
+      const answers = await Promise.all(['one', 'two'].map((name) => types.admin.post('/v1/organizations/many/retention/types', { type: `many.${name}`, ...NOTE })));
+      expect(answers.map(({ status, json: { code } }) => [status, code]).sort()).toEqual([[200, undefined], [409, 'TYPES_TOO_MANY']]);
+      await types.sql(`DELETE FROM resource_types WHERE type LIKE 'many.t%'`);
+    });
+
     it('is registered under the name of its organisation, by one service for ever', async () => {
       wanted(await types.register('system.diary'), 200);
       expect(wanted(await types.register('system.diary'), 200).json).toEqual({ type: 'system.diary' });
