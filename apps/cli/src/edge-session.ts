@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { EdgeApi } from './edge-api.js';
 import { usageError } from './exit-code.js';
 import type { Io } from './io.js';
@@ -21,6 +22,32 @@ export interface Asking {
   get<T>(path: string): Promise<T>;
   /** `undefined` for an answer without a body. */
   post<T>(path: string, body?: object): Promise<T>;
+}
+
+/** Of one list: more is looked for in another way. */
+const PAGES_MAX = 2_000;
+
+/** All pages of a list, at most {@link PAGES_MAX}. @param path with its query; @param list what the list is called in an answer */
+export async function everyPage<T>(api: Pick<Asking, 'get'>, path: string, list: string): Promise<T[]> {
+  const found: T[] = [];
+  let after = '';
+  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+    const { next, ...rest } = await api.get<{ readonly next?: string }>(`${path}${after}`);
+    found.push(...(rest as Readonly<Record<string, readonly T[]>>)[list]!);
+    if (next === undefined) break;
+    after = `&after=${encodeURIComponent(next)}`;
+  }
+  return found;
+}
+
+/** Who asks, and where the public API is. */
+export function inSomebodysName(command: Command): Command {
+  return command
+    .option('--sign-in <file>', 'file with address, password and a code of the second factor, a line each, or - for standard input')
+    .option('--api-key-file <file>', 'file with an API key, for what a program may do')
+    .option('--edge-url <url>', 'URL of the public API (env COUNTERSIGN_EDGE_URL; default: the local stack)')
+    .option('--edge-ca <file>', 'authority that is trusted for it, PEM')
+    .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)');
 }
 
 /**

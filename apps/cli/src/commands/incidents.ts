@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { IncidentStageView, IncidentView, RetentionResult } from '@countersign/contracts';
-import { asSomebody, type Asking, type EdgeOptions } from '../edge-session.js';
+import { asSomebody, everyPage, inSomebodysName, type Asking, type EdgeOptions } from '../edge-session.js';
 import { usageError } from '../exit-code.js';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
@@ -54,14 +54,7 @@ export function incidentsCommand(io: Io, ended: Ended): Command {
   return command;
 }
 
-function asked(command: Command): Command {
-  return withJson(command)
-    .option('--sign-in <file>', 'file with address, password and a code of the second factor, a line each, or - for standard input')
-    .option('--api-key-file <file>', 'file with an API key, for what a program may do')
-    .option('--edge-url <url>', 'URL of the public API (env COUNTERSIGN_EDGE_URL; default: the local stack)')
-    .option('--edge-ca <file>', 'authority that is trusted for it, PEM')
-    .option('--state-dir <dir>', 'state folder of a local stack (default: the nearest .countersign)');
-}
+const asked = (command: Command): Command => inSomebodysName(withJson(command));
 
 /** Prints the incident as it is afterwards. */
 function whole<O extends Options>(io: Io, ended: Ended, options: O, work: (api: Asking) => Promise<Whole>): Promise<void> {
@@ -90,21 +83,11 @@ function openCommand(io: Io, ended: Ended): Command {
 function listCommand(io: Io, ended: Ended): Command {
   const command = new Command('list').description('open incidents').option('--closed', 'closed ones').action((options: Options & { readonly closed?: boolean }) =>
     run(io, ended, options, async (output) => {
-      const incidents = await asSomebody(options, io, (api) => all(api, options.closed === true ? 'closed' : 'open'));
+      const incidents = await asSomebody(options, io, (api) => everyPage<IncidentView>(api, `/v1/incidents?limit=200&state=${options.closed === true ? 'closed' : 'open'}`, 'incidents'));
       output.result({ ok: true, incidents }, () => incidents.map(incidentLine));
     }),
   );
   return withExamples(asked(command), ['incidents list --api-key-file key']);
-}
-
-async function all(api: Asking, state: string): Promise<IncidentView[]> {
-  const found: IncidentView[] = [];
-  for (let after = ''; ; ) {
-    const { incidents, next } = await api.get<RetentionResult<'incident-list'>>(`/v1/incidents?limit=200&state=${state}${after}`);
-    found.push(...incidents);
-    if (next === undefined) return found;
-    after = `&after=${next}`;
-  }
 }
 
 function showCommand(io: Io, ended: Ended): Command {

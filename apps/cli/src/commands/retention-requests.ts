@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import type { SubjectRequestView } from '@countersign/contracts';
-import { asSomebody, type Asking, type EdgeOptions } from '../edge-session.js';
+import { asSomebody, everyPage, inSomebodysName, type Asking, type EdgeOptions } from '../edge-session.js';
 import { run, withExamples, withJson } from '../io.js';
 import type { Ended, Io } from '../io.js';
 import { requestLine, requestLines } from '../retention-lines.js';
-import { inSomebodysName } from '../retention-place.js';
 
 interface Options extends EdgeOptions {
   readonly json?: boolean;
@@ -15,8 +14,6 @@ interface ListOptions extends Options {
 }
 
 const PLACE = '/v1/privacy/requests';
-/** Pages of fifty: more are looked for by another way than a list. */
-const PAGES_MAX = 2_000;
 
 /** What whoever answers a request does with it, and what he has to say to it. */
 const ANSWERS = [
@@ -51,14 +48,7 @@ function listCommand(io: Io, ended: Ended): Command {
 
 /** In all pages, those that are due first first. Exported for tests. */
 export async function allRequests(api: Pick<Asking, 'get'>, state: 'open' | 'closed'): Promise<SubjectRequestView[]> {
-  const found: SubjectRequestView[] = [];
-  let after = '';
-  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-    const { requests, next } = await api.get<{ requests: SubjectRequestView[]; next?: string }>(`${PLACE}?state=${state}${after}`);
-    found.push(...requests);
-    if (next === undefined) break;
-    after = `&after=${encodeURIComponent(next)}`;
-  }
+  const found = await everyPage<SubjectRequestView>(api, `${PLACE}?state=${state}`, 'requests');
   return found.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0));
 }
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { HoldView, ProposalView, RetentionOutcome, RetentionPolicyView } from '@countersign/contracts';
-import { asSomebody, type Asking } from '../edge-session.js';
+import { asSomebody, everyPage } from '../edge-session.js';
 import { usageError } from '../exit-code.js';
 import { run, withExamples } from '../io.js';
 import type { Ended, Io } from '../io.js';
@@ -83,21 +83,11 @@ function policiesCommand(io: Io, ended: Ended): Command {
 function holdsCommand(io: Io, ended: Ended): Command {
   const command = new Command('holds').description('legal holds, released ones too').action((options: RetentionOptions) =>
     run(io, ended, options, async (output) => {
-      const holds = await asSomebody(options, io, (api) => allHolds(api, placeOf(options)));
+      const holds = await asSomebody(options, io, (api) => everyPage<HoldView>(api, `${placeOf(options)}/holds?limit=200&releasedToo=true`, 'holds'));
       output.result({ ok: true, holds }, () => holds.map(holdLine));
     }),
   );
   return withExamples(asked(command), ['retention holds --organization acme --api-key-file key']);
-}
-
-async function allHolds(api: Asking, place: string): Promise<HoldView[]> {
-  const found: HoldView[] = [];
-  for (let after = ''; ; ) {
-    const { holds, next } = await api.get<{ holds: HoldView[]; next?: string }>(`${place}/holds?limit=200&releasedToo=true${after}`);
-    found.push(...holds);
-    if (next === undefined) return found;
-    after = `&after=${next}`;
-  }
 }
 
 function holdCommand(io: Io, ended: Ended): Command {
