@@ -7,7 +7,7 @@ import { folderOf, ROOT } from './folder-of.js';
 import { CHART, helmBinary, runHelm } from './helm/helm.js';
 import { environmentOf, readAsService, unmountedFiles, variableFaults } from './helm/environment.js';
 import { kubernetesFaults } from './helm/kubernetes.js';
-import { nameOf, podsOf, readManifests, type Manifest } from './helm/manifests.js';
+import { nameOf, podsOf, readManifests, type Container, type Manifest, type PodSpec } from './helm/manifests.js';
 import { restrictedFaults } from './helm/pod-security.js';
 import { HOME, placesOf, roadsOf, type Place } from './helm/roads.js';
 
@@ -98,6 +98,24 @@ describe('the chart for Kubernetes', () => {
     const pods = podsOf(rendered.get(variant)!);
     expect(pods.map(({ component }) => component)).toEqual(expect.arrayContaining([...OWN, 'bus-provision', 'bus-keeper', ...OWN.filter((name) => name !== 'edge').map((name) => `provision-${name}`)]));
     expect(pods.flatMap(({ owner, spec }) => restrictedFaults(spec).map((fault) => `${owner}: ${fault}`))).toEqual([]);
+  });
+
+  it.each<[string, (spec: PodSpec, container: Container) => PodSpec]>([
+    ['hostNetwork', (spec) => ({ ...spec, hostNetwork: true })],
+    ['volume host is a hostPath', (spec) => ({ ...spec, volumes: [{ name: 'host', hostPath: { path: '/' } }] })],
+    ['pod: runAsNonRoot', (spec) => ({ ...spec, securityContext: { ...spec.securityContext, runAsNonRoot: false } })],
+    ['pod: seccompProfile', (spec) => ({ ...spec, securityContext: { ...spec.securityContext, seccompProfile: undefined } })],
+    ['pod: automountServiceAccountToken', (spec) => ({ ...spec, automountServiceAccountToken: true })],
+    ['edge: privileged', (spec, container) => ({ ...spec, containers: [{ ...container, securityContext: { ...container.securityContext, privileged: true } }] })],
+    ['edge: allowPrivilegeEscalation', (spec, container) => ({ ...spec, containers: [{ ...container, securityContext: { ...container.securityContext, allowPrivilegeEscalation: undefined } }] })],
+    ['edge: capabilities are not dropped', (spec, container) => ({ ...spec, containers: [{ ...container, securityContext: { ...container.securityContext, capabilities: {} } }] })],
+    ['edge: capabilities NET_RAW', (spec, container) => ({ ...spec, containers: [{ ...container, securityContext: { ...container.securityContext, capabilities: { drop: ['ALL'], add: ['NET_RAW'] } } }] })],
+    ['edge: its root file system can be written', (spec, container) => ({ ...spec, containers: [{ ...container, securityContext: { ...container.securityContext, readOnlyRootFilesystem: false } }] })],
+    ['edge: runs as root', (spec, container) => ({ ...spec, initContainers: [{ ...container, securityContext: { ...container.securityContext, runAsUser: 0 } }] })],
+    ['edge: no limits', (spec, container) => ({ ...spec, containers: [{ ...container, resources: {} }] })],
+  ])('would tell a pod that is not: %s', (fault, change) => {
+    const { spec } = podsOf(rendered.get('default')!).find(({ component }) => component === 'edge')!;
+    expect(restrictedFaults(change(spec, spec.containers[0]!))).toEqual([fault]);
   });
 
   it('is what the schemas of Kubernetes know', async () => {

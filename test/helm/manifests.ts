@@ -15,7 +15,7 @@ export interface Container {
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
 }
 interface Probe {
-  readonly httpGet: { readonly path: string; readonly port: string | number };
+  readonly httpGet: { readonly path: string; readonly port: string | number; readonly host?: string };
 }
 export interface Volume {
   readonly name: string;

@@ -49,6 +49,7 @@ function containerFaults(container: Container): string[] {
     ...(add.length === 0 ? [] : [`${name}: capabilities ${add.join(', ')}`]),
     ...(own['runAsNonRoot'] === false || own['runAsUser'] === 0 ? [`${name}: runs as root`] : []),
     ...(own['procMount'] === undefined || own['procMount'] === 'Default' ? [] : [`${name}: procMount`]),
+    ...([container.startupProbe, container.livenessProbe, container.readinessProbe].some((probe) => probe?.httpGet.host !== undefined) ? [`${name}: a probe of another host`] : []),
     ...(ports.some(({ hostPort }) => hostPort !== undefined) ? [`${name}: hostPort`] : []),
     // Beyond the standard.
     ...(own['readOnlyRootFilesystem'] === true ? [] : [`${name}: its root file system can be written`]),
