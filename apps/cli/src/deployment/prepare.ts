@@ -31,6 +31,20 @@ const CONNECTIONS = [
 const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;
 const NKEY_VARIABLE = /\$COUNTERSIGN_NKEY_([A-Z0-9_]+)/g;
 
+/** Where servers are that are not this deployment's own. */
+export interface Servers {
+  /** `host:port`. */
+  readonly postgres: string;
+  /** Parameters of connection URLs, such as `sslmode=verify-full`; empty: none. */
+  readonly postgresOptions: string;
+  /** `host:port`. */
+  readonly redis: string;
+  /** Names of the bus that its certificate has beside its own. */
+  readonly natsHosts: readonly string[];
+}
+/** As Compose names them. */
+export const OWN_SERVERS: Servers = { postgres: 'postgres:5432', postgresOptions: '', redis: 'redis:6379', natsHosts: [] };
+
 export interface PrepareOptions {
   /** Folder of the secrets. What is there is kept. */
   readonly out: string;
@@ -38,6 +52,8 @@ export interface PrepareOptions {
   readonly busConfig: string;
   /** Names and addresses at which the edge is reached. */
   readonly hosts: readonly string[];
+  /** Default: those of Compose. */
+  readonly servers?: Servers;
   readonly nowMs: number;
   /** Whether files are given to the users of the containers that read them; needs root. */
   readonly isOwned: boolean;
@@ -51,20 +67,22 @@ export interface PrepareOptions {
 export async function prepareDeployment(options: PrepareOptions): Promise<void> {
   mkdirSync(options.out, { recursive: true, mode: 0o711 });
   const folder = new SecretFolder(options.out, options.isOwned);
-  await databaseSecrets(folder);
+  const servers = options.servers ?? OWN_SERVERS;
+  await databaseSecrets(folder, servers);
   const publicKeys = await busSecrets(folder, options.busConfig);
   const known = Object.fromEntries(KEY_USERS.map((name) => [name, { publicKey: publicKeys.get(name) }]));
   await folder.write('keys-services.json', `${JSON.stringify(known, null, 2)}\n`);
   await folder.write('keys-public-key', `${publicKeys.get('keys')}\n`);
   const redisPassword = await folder.keep('redis-password', password);
   await folder.write('redis.conf', redisConfig(redisPassword));
-  await folder.write('redis-url', `redis://default:${redisPassword}@redis:6379`);
+  await folder.write('redis-url', `redis://default:${redisPassword}@${servers.redis}`);
   await folder.keep('keys-root-passphrase', password);
   await folder.keep('grafana-admin-password', password, GRAFANA_UID);
   await certificates(folder, options, [...publicKeys.keys()]);
 }
 
-async function databaseSecrets(folder: SecretFolder): Promise<void> {
+async function databaseSecrets(folder: SecretFolder, servers: Servers): Promise<void> {
+  const urlOf = (role: string, secret: string, database: string): string => `postgres://${role}:${secret}@${servers.postgres}/${database}${servers.postgresOptions === '' ? '' : `?${servers.postgresOptions}`}`;
   const admin = await folder.keep('postgres-password', password, POSTGRES_UID);
   await folder.write('database-admin-url', urlOf('postgres', admin, 'postgres'));
   const passwords = new Map<string, string>();
@@ -91,10 +109,10 @@ async function busSecrets(folder: SecretFolder, config: string): Promise<Map<str
   return publicKeys;
 }
 
-async function certificates(folder: SecretFolder, { hosts, nowMs, out }: PrepareOptions, busUsers: readonly string[]): Promise<void> {
+async function certificates(folder: SecretFolder, { hosts, nowMs, out, servers }: PrepareOptions, busUsers: readonly string[]): Promise<void> {
   const authority = await Authority.open(out, nowMs);
   await certify('edge', hosts);
-  await certify('nats', ['nats', 'localhost', '127.0.0.1']);
+  await certify('nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])]);
   for (const user of busUsers) await certify(`nats-${user}`, []);
 
   async function certify(name: string, names: readonly string[]): Promise<void> {
@@ -108,7 +126,6 @@ async function certificates(folder: SecretFolder, { hosts, nowMs, out }: Prepare
 }
 
 const password = (): string => randomBytes(PASSWORD_BYTES).toString('base64url');
-const urlOf = (role: string, secret: string, database: string): string => `postgres://${role}:${secret}@postgres:5432/${database}`;
 
 /** Limits and keys of requests: what is lost with Redis is counted anew. Its dangerous commands have no user. */
 const redisConfig = (secret: string): string => `protected-mode yes

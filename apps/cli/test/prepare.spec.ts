@@ -1,0 +1,39 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { prepareDeployment } from '../src/deployment/prepare.js';
+
+const busConfig = ['LEDGER', 'KEYS', 'IDENTITY', 'RETENTION', 'EDGE', 'OPERATOR'].map((user) => `nkey: $COUNTERSIGN_NKEY_${user}`).join('\n');
+const servers = { postgres: 'db.example.com:6432', postgresOptions: 'sslmode=verify-full', redis: 'redis.example.com:6380', natsHosts: ['nats.bus.svc'] };
+const out = mkdtempSync(join(tmpdir(), 'countersign-prepare-'));
+const read = (name: string): string => readFileSync(join(out, name), 'utf8');
+afterAll(() => rmSync(out, { recursive: true, force: true }));
+
+describe('the secrets of a deployment', () => {
+  it('lead to servers elsewhere, and stay what they are when they are made again', async () => {
+    await prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], servers, nowMs: Date.now(), isOwned: false });
+    for (const name of ['database-admin-url', 'ledger-database-url', 'keys-subjects-database-url']) {
+      const url = new URL(read(name));
+      expect({ host: url.host, search: url.search, hasPassword: url.password.length >= 32 }).toEqual({ host: 'db.example.com:6432', search: '?sslmode=verify-full', hasPassword: true });
+    }
+    expect(new URL(read('redis-url')).host).toBe('redis.example.com:6380');
+    expect(new X509Certificate(read('tls/nats/tls.crt')).checkHost('nats.bus.svc')).toBe('nats.bus.svc');
+    const before = ['ledger-database-url', 'nats-edge.nk', 'tls/nats/tls.crt', 'keys-root-passphrase'].map(read);
+    await prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], servers, nowMs: Date.now(), isOwned: false });
+    expect(['ledger-database-url', 'nats-edge.nk', 'tls/nats/tls.crt', 'keys-root-passphrase'].map(read)).toEqual(before);
+  });
+
+  it('are readable by their owner alone, all but the certificate that everybody may have', () => {
+    const files = readdirSync(out, { recursive: true, encoding: 'utf8' }).map((name) => join(out, name)).filter((path) => statSync(path).isFile());
+    expect(files.length).toBeGreaterThan(30);
+    expect(files.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([join(out, 'ca.crt')]);
+  });
+
+  it('lead to those of Compose when nothing is said', async () => {
+    await prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], nowMs: Date.now(), isOwned: false });
+    expect(new URL(read('ledger-database-url')).host).toBe('postgres:5432');
+    expect(new URL(read('redis-url')).host).toBe('redis:6379');
+  });
+});
