@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { connectBus } from '@countersign/bus';
 import { IdentityClient, SessionCache } from '@countersign/identity-client';
 import { createOperations } from '@countersign/operations-http';
@@ -41,6 +42,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const log = createLogger({ service: SERVICE, level: config.logLevel });
   const registry = createRegistry({ service: SERVICE });
   const metrics = edgeMetrics(registry);
+  measureCertificate(registry, config.tls.cert);
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
   const identity = new IdentityClient({ bus });
   const retention = new RetentionClient({ bus });
@@ -114,4 +116,10 @@ function edgeMetrics(registry: ReturnType<typeof createRegistry>) {
       registers: [registry],
     }),
   };
+}
+
+/** Browsers turn away the moment it is over: whoever renews it must restart the edge. */
+function measureCertificate(registry: ReturnType<typeof createRegistry>, cert: string | Buffer): void {
+  const gauge = new Gauge({ name: 'countersign_edge_certificate_end_timestamp_seconds', help: 'When the certificate that browsers are shown ends', registers: [registry] });
+  gauge.set(new X509Certificate(cert).validToDate.getTime() / 1_000);
 }

@@ -3,6 +3,7 @@ import { attackSuite } from './whole/attack-suite.js';
 import { badInputSuite } from './whole/bad-input-suite.js';
 import { coverageSuite } from './whole/coverage-suite.js';
 import { matrixSuite } from './whole/matrix-suite.js';
+import { metricsSuite } from './whole/metrics-suite.js';
 import { WholeStand } from './whole/whole-stand.js';
 
 // One deployment for everything that is proved of the whole: each suite makes people of its own.
@@ -16,3 +17,4 @@ coverageSuite(() => stand);
 attackSuite(() => stand);
 matrixSuite(() => stand);
 badInputSuite(() => stand);
+metricsSuite(() => stand);

@@ -3,7 +3,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import { openEventStore, type EventStore, type PersonalCipher } from '@countersign/event-store';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { assertDurable, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { Gauge, type Registry } from 'prom-client';
 import type { IdentityConfig } from './config.js';
@@ -45,6 +45,7 @@ export async function openParts(config: IdentityConfig): Promise<ServiceParts> {
     idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS_MAX,
     onIdleError: (error) => log.warn({ err: error }, 'idle database connection lost'),
   });
+  registerPoolMetrics(registry, { identity: pool });
   // A revocation that was promised must not be forgotten in a power cut.
   await assertDurable(pool, { allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });

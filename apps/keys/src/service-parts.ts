@@ -3,7 +3,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import { nkeyPrivateKey } from '@countersign/envelope';
 import { openEventStore, type EventStore } from '@countersign/event-store';
 import { assertDurable, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { liveValue, registerSecretMetrics, type LiveText } from '@countersign/secrets';
 import type { KeyObject } from 'node:crypto';
 import type { Registry } from 'prom-client';
@@ -59,6 +59,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   registerSecretMetrics(registry, secrets.all);
   const pool = openPool(secrets.databaseUrl, 'keys', log);
   const subjectPool = openPool(secrets.subjectsDatabaseUrl, 'keys-subjects', log);
+  registerPoolMetrics(registry, { keys: pool, subjects: subjectPool });
   // A key that was handed out must not be forgotten in a power cut, nor an erasure.
   for (const each of [pool, subjectPool]) await assertDurable(each, { allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { assertDurable, createPool } from '@countersign/postgres';
-import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
 import type { LedgerConfig } from './config.js';
@@ -48,7 +48,7 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   const secrets = await openLedgerSecrets(config.secretSources, log);
   const registry = createRegistry({ service: 'ledger' });
   registerSecretMetrics(registry, secrets.all);
-  const stores = await openStores(config, secrets, log);
+  const stores = await openStores(config, secrets, registry, log);
   const bus = await connectBus({
     url: config.natsUrl,
     tlsDir: config.natsTlsDir,
@@ -61,7 +61,7 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
   return { config, log, secrets, registry, stores, keys, archive, bus };
 }
 
-async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl, eraserDatabaseUrl }: LedgerSecrets, log: Logger) {
+async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl, eraserDatabaseUrl }: LedgerSecrets, registry: Registry, log: Logger) {
   const onIdleError = (error: Error): void => log.warn({ err: error }, 'idle database connection lost');
   const readers = { url: readerDatabaseUrl, max: CONNECTIONS_A_POOL_MAX, onIdleError, onRefused: readerDatabaseUrl.refused };
   const runtime = createPool({
@@ -81,6 +81,7 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
   // No limit of time: the scan that proves that nothing is left reads whole tables.
   const rotation = createPool({ url: () => asRole(databaseUrl(), ROTATION_ROLE), onRefused: databaseUrl.refused, max: ROTATION_CONNECTIONS_MAX, applicationName: 'ledger-rotation', onIdleError });
   const eraser = eraserDatabaseUrl && createPool({ url: eraserDatabaseUrl, onRefused: eraserDatabaseUrl.refused, max: ERASER_CONNECTIONS_MAX, applicationName: 'ledger-eraser', onIdleError });
+  registerPoolMetrics(registry, { runtime, reader, verifier, rotation, ...(eraser === undefined ? {} : { eraser }) });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,

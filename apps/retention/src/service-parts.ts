@@ -4,7 +4,7 @@ import { openEventStore, type EventStore, type PersonalCipher } from '@countersi
 import { HolderClient } from '@countersign/holder';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { assertDurable, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import type { Registry } from 'prom-client';
 import type { RetentionConfig } from './config.js';
@@ -44,6 +44,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
     idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS_MAX,
     onIdleError: (error) => log.warn({ err: error }, 'idle database connection lost'),
   });
+  registerPoolMetrics(registry, { retention: pool });
   // A hold that was promised must not be forgotten in a power cut.
   await assertDurable(pool, { allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });

@@ -7,8 +7,6 @@ import { PLATFORM } from './platform.js';
 import { OBJECTIVES } from './slo.js';
 
 export type { Alert, AlertGroup, Example, Owner, Severity } from './alert.js';
-export { DASHBOARDS, type Dashboard, type Panel } from './dashboards.js';
-export { dashboardFile } from './render-dashboard.js';
 export { ruleFile, ruleTests, type RenderOptions } from './render.js';
 
 /** Every alert that there is. */

@@ -6,6 +6,11 @@ export const SERVICES = ['edge', 'identity', 'keys', 'ledger', 'retention'] as c
 const everyService = (instances: string): Record<string, string> => Object.fromEntries(SERVICES.map((service) => [`up{job="countersign-${service}",instance="${service}:9090"}`, instances]));
 const withoutLedger = Object.fromEntries(Object.entries(everyService('1x10')).filter(([series]) => !series.includes('ledger')));
 
+const EDGE = { job: 'countersign-edge', instance: 'e1:9090' };
+const CERTIFICATE = 'countersign_edge_certificate_end_timestamp_seconds{job="countersign-edge",instance="e1:9090"}';
+const CERTIFICATE_LEFT = 'min by (job, instance) (countersign_edge_certificate_end_timestamp_seconds) - time()';
+const WAITING = 'countersign_postgres_waiting{job="countersign-identity",instance="i1:9090",pool="identity"}';
+
 /** Is anything there at all? */
 export const PLATFORM: AlertGroup = {
   name: 'countersign-platform',
@@ -41,6 +46,30 @@ export const PLATFORM: AlertGroup = {
       summary: 'Prometheus knows no instance of {{ $labels.job }}: nothing that it could alert on is there.',
       fires: { at: '6m', series: withoutLedger, alerts: [{ job: 'countersign-ledger' }], notYet: '4m' },
       silent: { at: '6m', series: everyService('1x10') },
+    },
+    {
+      name: 'CountersignCertificateEndsSoon',
+      expr: `(${CERTIFICATE_LEFT}) < 14 * 86400`,
+      for: '1h', severity: 'warning', owner: 'platform', runbook: 'certificate-ends.md',
+      summary: 'The certificate of {{ $labels.instance }} ends within two weeks.',
+      fires: { at: '62m', series: { [CERTIFICATE]: '1200000x70' }, alerts: [EDGE], notYet: '59m' },
+      silent: { at: '62m', series: { [CERTIFICATE]: '1300000x70' } },
+    },
+    {
+      name: 'CountersignCertificateEnds',
+      expr: `(${CERTIFICATE_LEFT}) < 2 * 86400`,
+      for: '5m', severity: 'critical', owner: 'platform', runbook: 'certificate-ends.md',
+      summary: 'The certificate of {{ $labels.instance }} ends within two days, or is over: then nobody gets in.',
+      fires: { at: '7m', series: { [CERTIFICATE]: '170000x10' }, alerts: [EDGE], notYet: '4m' },
+      silent: { at: '7m', series: { [CERTIFICATE]: '180000x10' } },
+    },
+    {
+      name: 'CountersignDatabaseConnectionsShort',
+      expr: 'max by (job, instance, pool) (min_over_time(countersign_postgres_waiting[2m])) > 0',
+      for: '3m', severity: 'warning', owner: 'platform', runbook: 'database-connections.md',
+      summary: 'Callers of {{ $labels.job }} wait for connections to PostgreSQL ({{ $labels.pool }}).',
+      fires: { at: '8m', series: { [WAITING]: '0 1 3x10' }, alerts: [{ job: 'countersign-identity', instance: 'i1:9090', pool: 'identity' }], notYet: '4m' },
+      silent: { at: '8m', series: { [WAITING]: '0 4 0 5 0 6 0 7 0 5 0' } },
     },
   ],
 };

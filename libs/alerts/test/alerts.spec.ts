@@ -3,12 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { ALERT_GROUPS, dashboardFile, DASHBOARDS, ruleFile, RUNBOOKS_URL, ruleTests, type Alert, type AlertGroup } from '@countersign/alerts';
+import { ALERT_GROUPS, ruleFile, RUNBOOKS_URL, ruleTests, type Alert, type AlertGroup } from '@countersign/alerts';
 import { promtoolProgram } from '@countersign/devstack';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const RULES = join(ROOT, 'deploy', 'observability', 'rules');
-const BOARDS = join(ROOT, 'deploy', 'observability', 'dashboards');
 const OPTIONS = { runbooksUrl: RUNBOOKS_URL };
 const FETCH_MS_MAX = 240_000;
 
@@ -25,13 +24,8 @@ const source = ['apps', 'libs']
 /** Some are made as `countersign_<place>_${name}`. */
 function isExposed(metric: string): boolean {
   const [, name] = /^countersign_(?:ledger|event_store)_(.+)$/.exec(metric) ?? [];
-  // Of every service that answers requests over the bus (libs/request-reply).
-  const [, answered] = /^countersign_(?:identity|retention)(_request_duration_seconds|_refused_total|_requests_open)$/.exec(metric) ?? [];
-  return source.includes(`'${metric}'`) || (name !== undefined && source.includes(`'${name}'`)) || (answered !== undefined && source.includes(`countersign_\${service}${answered}`));
+  return source.includes(`'${metric}'`) || (name !== undefined && source.includes(`'${name}'`));
 }
-
-/** Of expressions, without what a histogram adds to its name. */
-const metricsOf = (expressions: readonly string[]): string[] => [...new Set(expressions.flatMap((expr) => expr.match(/countersign_[a-z_]+/g) ?? []).map((metric) => metric.replace(/_(bucket|sum|count)$/, '')))];
 
 /** What promtool says of the rules of a group, tested by what it is given: its exit status and its words. */
 function tested(group: AlertGroup, rules: string): { status: number | null; said: string } {
@@ -60,8 +54,8 @@ describe('alerts', () => {
   });
 
   it('look at metrics that some service has', () => {
-    const named = metricsOf(ALERT_GROUPS.flatMap(({ alerts: some, recorded = [] }) => [...some, ...recorded].map(({ expr }) => expr)));
-    expect(named.filter((metric) => !isExposed(metric))).toEqual([]);
+    const named = ALERT_GROUPS.flatMap(({ alerts: some, recorded = [] }) => [...some, ...recorded].flatMap(({ expr }) => expr.match(/countersign_[a-z_]+/g) ?? []));
+    expect([...new Set(named)].filter((metric) => !isExposed(metric.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
   });
 
   it('say only labels that they have', () => {
@@ -77,36 +71,6 @@ describe('alerts', () => {
     expect(readdirSync(RULES).sort()).toEqual(ALERT_GROUPS.map(({ name }) => `${name}.yml`).sort());
     for (const group of ALERT_GROUPS) expect(readFileSync(join(RULES, `${group.name}.yml`), 'utf8')).toBe(ruleFile(group, OPTIONS));
   });
-});
-
-describe('dashboards', () => {
-  const expressions = DASHBOARDS.flatMap(({ rows }) => rows.flatMap(({ panels }) => panels.flatMap(({ shows }) => shows.map(([expr]) => expr))));
-
-  it('show metrics that some service has', () => {
-    expect(metricsOf(expressions).length).toBeGreaterThan(30);
-    expect(metricsOf(expressions).filter((metric) => !isExposed(metric))).toEqual([]);
-    expect(isExposed('countersign_identity_request_duration_minutes')).toBe(false);
-  });
-
-  it('are one overview, one of each service, and one of what they stand on, in deploy/observability/dashboards as they are here', () => {
-    expect(DASHBOARDS.map(({ uid }) => uid)).toEqual(['overview', 'edge', 'identity', 'keys', 'ledger', 'retention', 'dependencies'].map((name) => `countersign-${name}`));
-    expect(readdirSync(BOARDS).sort()).toEqual(DASHBOARDS.map(({ uid }) => `${uid}.json`).sort());
-    for (const dashboard of DASHBOARDS) expect(readFileSync(join(BOARDS, `${dashboard.uid}.json`), 'utf8')).toBe(dashboardFile(dashboard));
-  });
-
-  it('ask what Prometheus understands', () => {
-    if (promtool === undefined) return;
-    const folder = mkdtempSync(join(tmpdir(), 'countersign-dashboards-'));
-    try {
-      const ask = (queries: readonly string[]): number | null => {
-        writeFileSync(join(folder, 'rules.yml'), JSON.stringify({ groups: [{ name: 'queries', rules: queries.map((query, n) => ({ record: `query_${n}`, expr: query.replaceAll('$__rate_interval', '1m') })) }] }));
-        return spawnSync(promtool, ['check', 'rules', 'rules.yml'], { cwd: folder }).status;
-      };
-      expect([ask(expressions), ask([...expressions, 'sum by (tenant'])]).toEqual([0, 1]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }, FETCH_MS_MAX);
 });
 
 describe('promtool', () => {

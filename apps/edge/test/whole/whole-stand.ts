@@ -49,7 +49,7 @@ export class WholeStand {
     readonly stack: Devstack,
     readonly platform: Platform,
     readonly sms: SmsGateway,
-    private readonly edges: readonly RunningEdge[],
+    readonly edges: readonly RunningEdge[],
     private readonly agent: Agent,
     document: unknown,
     /** Of the edge as it ships, and of the one without limits. */
