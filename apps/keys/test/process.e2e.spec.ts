@@ -8,7 +8,8 @@ import { isPassing, KeyClientError } from '@countersign/key-client';
 import { KeysFixture, until } from './fixture/keys-fixture.js';
 
 const MAIN = join(import.meta.dirname, '../dist/main.js');
-const KILLS = 5;
+/** Many more in `npm run test:faults`. */
+const KILLS = 2;
 const PLACE = { table: 'entries', column: 'personal', row: '1' };
 
 let fixture: KeysFixture;
