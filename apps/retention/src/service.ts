@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { registerEventStoreMetrics } from '@countersign/event-store';
 import { IdentityClient } from '@countersign/identity-client';
 import { createOperations, type Readiness } from '@countersign/operations-http';
@@ -33,6 +34,8 @@ import { openSweep } from './sweep/open-sweep.js';
 const ID_BYTES = 16;
 /** Identity answers in milliseconds or is away. */
 const IDENTITY_MS_MAX = 5_000;
+/** Requests that are under way when the service ends. A holder that has not answered one by then may be away. */
+const LAST_REQUESTS_MS_MAX = 3_000;
 
 export interface RunningRetention {
   /** Where health and metrics are. */
@@ -99,14 +102,21 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
-    { name: 'stop requests', run: () => Promise.all([receiver.stop(), registration.stop()]).then(() => undefined) },
-    { name: 'stop asking', run: () => parts.holders.stop() },
+    { name: 'stop requests', run: () => endRequests([receiver.stop(), registration.stop()], parts.holders) },
     { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), incidents.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },
     { name: 'close http', run: () => app.close() },
     { name: 'close stores and bus', run: () => closeParts(parts).finally(() => fileStore.close()) },
   ];
   return { url, log, shutdown };
+}
+
+/** A request may wait for a holder, for minutes; this service may not: whoever asked is told, and asks again. */
+async function endRequests(underWay: readonly Promise<void>[], holders: ServiceParts['holders']): Promise<void> {
+  const ended = Promise.all(underWay);
+  await Promise.race([ended, sleep(LAST_REQUESTS_MS_MAX, undefined, { ref: false })]);
+  holders.stop();
+  await ended;
 }
 
 function storesOf({ config, pool, store }: ServiceParts, requests: RequestFlows): Omit<Flows, 'recall' | 'dryRuns' | 'fetched'> {

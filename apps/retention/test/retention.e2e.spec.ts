@@ -6,6 +6,7 @@ import { dryRunSuite, lateHoldSuite } from './suites/before.js';
 import { busTypeSuite, HOLDERS } from './suites/bus-types.js';
 import { callerSuite } from './suites/callers.js';
 import { commandLineSuite } from './suites/command-line.js';
+import { endingSuite } from './suites/ending.js';
 import { incidentSuite } from './suites/incidents.js';
 import { holdSuite, policySuite } from './suites/rules.js';
 import { lateSuite, reportSuite, typeSuite } from './suites/types.js';
@@ -29,6 +30,8 @@ typeSuite(() => stand);
 reportSuite(() => stand);
 lateSuite(() => stand);
 busTypeSuite(() => stand);
+// Retention has ended when this has.
+endingSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
   const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');

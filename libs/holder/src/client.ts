@@ -1,5 +1,6 @@
 import { BusError, type BusConnection } from '@countersign/bus';
 import { HOLDER_OPERATIONS, holderReplySchema, holderSubject, type HolderArgsInput, type HolderOperation, type HolderResult } from '@countersign/contracts';
+import { unlessAborted } from '@countersign/runtime';
 import { HolderFault } from './fault.js';
 
 /** A list of ranges may be counted while it is asked for. */
@@ -39,17 +40,5 @@ export class HolderClient {
       if (error instanceof BusError) throw new HolderFault('HOLDER_UNAVAILABLE', `${subject}: ${error.code}`, undefined, { cause: error });
       throw new HolderFault('HOLDER_INTERNAL', `${subject}: the answer is no JSON`, undefined, { cause: error });
     }
-  }
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -6,3 +6,4 @@ export { registerPoolMetrics, type CountedPool } from './pool-metrics.js';
 export { gracefulShutdown, type Shutdown, type ShutdownOptions, type ShutdownStep } from './graceful-shutdown.js';
 export { writeFileDurably } from './write-file-durably.js';
 export { loopDelayMonitor, type LoopDelayMonitor } from './loop-delay.js';
+export { unlessAborted } from './unless-aborted.js';

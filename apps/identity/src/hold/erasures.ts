@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RetentionContext } from '@countersign/contracts';
 import type { RetentionClient } from '@countersign/retention-client';
 import type { Logger } from '@countersign/runtime';
@@ -7,11 +6,10 @@ import { IdentityFault } from '../domain/identity-fault.js';
 import type { PersonalColumns } from '../keys/personal-columns.js';
 import type { ErasureRows } from '../store/erasure-rows.js';
 import type { UserRows } from '../store/user-rows.js';
+import { Looks } from './looks.js';
 
 const ROUND_MS = 30_000;
 const RETRY_MS = 1_000;
-/** Retention may be starting too, or be away: nobody who was erased comes in meanwhile, so there is nothing to wait longer for. */
-const FIRST_LOOK_MS_MAX = 1_000;
 
 export interface ErasuresDependencies {
   readonly rows: Pick<ErasureRows, 'place' | 'setPlace' | 'forgotten' | 'untold' | 'told'>;
@@ -35,30 +33,26 @@ export class Erasures {
   /** Whose erasure is being carried out, and may take weeks: it comes here by itself, unless this database has forgotten that too. */
   #open: ReadonlySet<string> = new Set();
   #isWarned = false;
-  #isStopped = false;
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  readonly #stopping = Promise.withResolvers<never>();
+  readonly #looks = new Looks(() => this.look(), (error) => this.#ended(error));
   #letGo: LetGo = async () => undefined;
   readonly #gauge: Gauge;
 
   constructor(private readonly deps: ErasuresDependencies) {
     this.#gauge = new Gauge({ name: 'countersign_identity_erasures_current', help: '1 once retention has told which persons were erased; 0: each is looked up with the key service', registers: [deps.registry] });
     this.#gauge.set(0);
-    this.#stopping.promise.catch(() => undefined);
   }
 
-  /** Looks at once, and from then on. Resolves when retention has told everything, or is not heard of for a second. */
-  async start(letGo: LetGo): Promise<void> {
+  /**
+   * Looks at once, and from then on. Resolves when retention has told everything, or is not heard of for a second: nobody who was erased comes
+   * in meanwhile, so there is nothing to wait longer for.
+   */
+  start(letGo: LetGo): Promise<void> {
     this.#letGo = letGo;
-    await Promise.race([this.#round(), sleep(FIRST_LOOK_MS_MAX, undefined, { ref: false })]);
+    return this.#looks.start();
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    this.#stopping.reject(new Error('identity stops'));
-    await this.#looking;
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
   /** False for somebody who was erased. Rejects with KeyClientError where nobody can tell. */
@@ -76,18 +70,11 @@ export class Erasures {
     if (!(await this.isKept(userId))) throw new IdentityFault('UNAUTHENTICATED', 'there is no such account any more');
   }
 
-  #round(): Promise<void> {
-    this.#looking = this.look()
-      .catch((error: unknown) => {
-        if (!this.#isWarned && !this.#isStopped) this.deps.log.warn({ err: error }, 'retention does not tell who was erased; until it does, everybody is looked up with the key service');
-        this.#isWarned = true;
-      })
-      .finally(() => {
-        this.#gauge.set(this.#isCurrent ? 1 : 0);
-        if (this.#isStopped) return;
-        this.#timer = setTimeout(() => { this.#round().catch(() => undefined); }, this.#isCurrent ? ROUND_MS : RETRY_MS);
-      });
-    return this.#looking;
+  #ended(error: unknown): number {
+    if (error !== undefined && !this.#isWarned) this.deps.log.warn({ err: error }, 'retention does not tell who was erased; until it does, everybody is looked up with the key service');
+    this.#isWarned = error !== undefined;
+    this.#gauge.set(this.#isCurrent ? 1 : 0);
+    return this.#isCurrent ? ROUND_MS : RETRY_MS;
   }
 
   /** Rejects with RetentionClientError, or when somebody could not be let go of. */
@@ -95,9 +82,8 @@ export class Erasures {
     const { rows, retention, tenant, log } = this.deps;
     const open = new Set<string>();
     let resume: number | undefined;
-    for (let after = await rows.place(), isLast = false; !isLast && !this.#isStopped; ) {
-      // Whoever stops does not wait for an answer that may never come.
-      const page = await Promise.race([retention.ask('erasure-list', contextOf('erasures'), { after }), this.#stopping.promise]);
+    for (let after = await rows.place(), isLast = false; !isLast; ) {
+      const page = await this.#looks.answer(retention.ask('erasure-list', contextOf('erasures'), { after }));
       const keeps = new Map(page.erasures.map(({ requestId, keep }) => [requestId, keep]));
       for (const { requestId, subject } of await rows.forgotten(page.erasures.filter((one) => one.tenant === tenant))) {
         this.#isCurrent = false;
@@ -105,7 +91,7 @@ export class Erasures {
         log.info({ requestId }, 'an erasure that this database had forgotten was done again');
       }
       for (const requestId of await rows.untold()) {
-        await retention.ask('erasure-repeat', contextOf(requestId), { requestId });
+        await this.#looks.answer(retention.ask('erasure-repeat', contextOf(requestId), { requestId }));
         await rows.told(requestId);
       }
       for (const one of page.open) if (one.tenant === tenant) open.add(one.subject);
@@ -115,8 +101,7 @@ export class Erasures {
       [after, isLast] = [page.next, page.isLast];
     }
     this.#open = open;
-    this.#isCurrent = !this.#isStopped;
-    this.#isWarned = false;
+    this.#isCurrent = true;
   }
 }
 
