@@ -1,11 +1,21 @@
 /** Grafana's names of units. */
-export type Unit = 'short' | 's' | 'ms' | 'bytes' | 'reqps' | 'ops' | 'percentunit' | 'bool_yes_no' | 'none';
+export type Unit = 'short' | 's' | 'bytes' | 'reqps' | 'ops' | 'percentunit' | 'none';
 
 /** A question to Prometheus, and what is written beside its line: `{{label}}` stands for a label. */
 export interface Query {
   readonly expr: string;
   readonly legend: string;
 }
+
+/** What a light says where there is no number. */
+export interface None {
+  readonly text: string;
+  /** Nothing: as it should be. Warning, critical: somebody has to look. */
+  readonly is: 'nothing' | 'warning' | 'critical';
+}
+
+/** Whoever measures it is away, or is not asked: a light that stayed green would lie. */
+export const NO_DATA: None = { text: 'no data', is: 'critical' };
 
 /** A number that says by its colour whether somebody has to look. */
 export interface Light {
@@ -16,8 +26,7 @@ export interface Light {
   readonly unit: Unit;
   /** From here on it is yellow, and red. Descending: small is bad. */
   readonly limits: readonly [warning: number, critical: number];
-  /** Where there is nothing to tell, as before the first backup. */
-  readonly ifNone?: string;
+  readonly ifNone: None;
 }
 
 export interface Graph {
@@ -42,7 +51,7 @@ export interface Dashboard {
 }
 
 /** A light over one number: `limits` from which it is yellow and red, the smaller last where small is bad. */
-export function light(title: string, what: string, expr: string, unit: Unit, limits: Light['limits'], ifNone?: string): Light {
+export function light(title: string, what: string, expr: string, unit: Unit, limits: Light['limits'], ifNone = NO_DATA): Light {
   return { kind: 'light', title, what, query: { expr, legend: '' }, unit, limits, ifNone };
 }
 

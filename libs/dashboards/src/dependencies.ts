@@ -9,12 +9,12 @@ export const DEPENDENCIES: Dashboard = {
     {
       title: 'There?',
       panels: [
-        light('Services', 'Instances of services that Prometheus cannot reach.', 'count(up{job=~"countersign-.+"} == 0) or vector(0)', 'none', [1, 2]),
+        light('Services', 'Instances of services that Prometheus cannot reach.', 'count(up{job=~"countersign-.+"} == 0) or 0 * count(up{job=~"countersign-.+"})', 'none', [1, 2]),
         light('Key service', '1 while it answers the ledger.', 'min(countersign_ledger_keys_available)', 'none', [1, 0.5]),
-        light('Redis', '1 while it answers the edges.', 'min(countersign_edge_redis_answers)', 'none', [1, 0.5], 'not used'),
+        light('Redis', '1 while it answers the edges.', 'min(countersign_edge_redis_answers)', 'none', [1, 0.5], { text: 'not used', is: 'nothing' }),
         light('Secrets', 'Secrets that cannot be read again: the last good ones are in use.', 'sum(countersign_secret_failing)', 'none', [1, 5]),
         light('Certificate', 'Until the first certificate of an edge ends.', 'min(countersign_edge_certificate_end_timestamp_seconds) - time()', 's', [1_209_600, 172_800]),
-        light('Unreadable rows', 'Encrypted rows that no key opens.', 'sum(max by (service, purpose, code) (countersign_rotation_rows_unreadable)) or vector(0)', 'none', [1, 1]),
+        light('Unreadable rows', 'Encrypted rows that no key opens.', 'sum(max by (service, purpose, code) (countersign_rotation_rows_unreadable)) or 0 * count(up{job=~"countersign-.+"} == 1)', 'none', [1, 1]),
         graph('Up', 'Instances that answer Prometheus.', 'short', ['sum by (job) (up{job=~"countersign-.+"})', '{{job}}']),
       ],
     },
