@@ -54,7 +54,9 @@ function writeStarts() {
   // Without it Node would take our modules for CommonJS until it has read them.
   writeFileSync(join(APP, 'package.json'), '{"private":true,"type":"module"}\n');
   writeFileSync(join(APP, 'start.mjs'), `import './apps/${service}/dist/main.js';\n`);
-  if (existsSync(join(APP, `apps/${service}/dist/provision-main.js`))) writeFileSync(join(APP, 'provision.mjs'), `import './apps/${service}/dist/provision-main.js';\n`);
+  for (const step of ['provision', 'migrate']) {
+    if (existsSync(join(APP, `apps/${service}/dist/${step}-main.js`))) writeFileSync(join(APP, `${step}.mjs`), `import './apps/${service}/dist/${step}-main.js';\n`);
+  }
   if (service === 'cli') return;
   const [variable, port] = HEALTH[service];
   const lines = [

@@ -22,6 +22,7 @@ const PROGRAMS = [
   { title: 'Where secrets are', note: 'Of ledger, keys, identity and retention.', schemas: ['libs/secrets/src/secret-config.ts schema'] },
   { title: 'Vault', note: 'Read where secrets or the root key lie in one.', schemas: ['libs/vault/src/vault-config.ts schema'] },
   ...['ledger', 'keys', 'identity', 'retention'].map((name) => ({ title: `Provisioning of ${name}`, note: 'The step that makes its database and roles, and migrates (`/app/provision.mjs` of its image).', schemas: [`apps/${name}/src/provision-main.ts schema`] })),
+  ...['ledger', 'keys', 'identity', 'retention'].map((name) => ({ title: `Migrations of ${name}`, note: 'The step that migrates and nothing else (`/app/migrate.mjs` of its image); `--dry-run` writes what would run, and changes nothing.', schemas: [`apps/${name}/src/migrate-main.ts schema`] })),
   { title: 'Provisioning of the bus', note: 'The step that makes streams (`/app/apps/ledger/dist/provision-bus-main.js`; with `--keep` it stays and makes lost ones again).', schemas: ['apps/ledger/src/provision-bus-main.ts schema'] },
 ];
 
@@ -36,6 +37,7 @@ const COMMON = [
   ['_OPERATIONS_PORT', 'Port of the same.'],
   ['_LOG_LEVEL', 'The least severe lines that are logged.'],
   ['_ADMIN_DATABASE_URL_FILE', 'File with the connection URL of a superuser.'],
+  ['_OWNER_DATABASE_URL_FILE', 'File with the connection URL of the role that owns the database.'],
   ['_DATABASE_NAME', 'Of the database that it makes.'],
 ];
 

@@ -1,3 +1,4 @@
+import { DatabaseRefused } from '@countersign/postgres';
 import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { readConfig } from './config.js';
 import { startIdentity } from './service.js';
@@ -11,5 +12,5 @@ try {
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`identity: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError || error instanceof MemoryExposedError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MemoryExposedError || error instanceof DatabaseRefused ? 78 : 1);
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { IDENTITY_ROLES, provisionIdentity, type IdentityRole } from './store/provision.js';
@@ -19,5 +20,5 @@ try {
   await provisionIdentity({ adminUrl, database: config.IDENTITY_DATABASE_NAME, passwords, log: (line) => process.stdout.write(`${line}\n`) });
 } catch (error) {
   process.stderr.write(`identity provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
 }

@@ -2,7 +2,7 @@ import { FallbackAttempts, MemoryAttempts, RedisAttempts, type Attempts } from '
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { openEventStore, type EventStore, type PersonalCipher } from '@countersign/event-store';
 import { openKeys, type Keys } from '@countersign/key-client';
-import { assertDurable, createPool, type Pool } from '@countersign/postgres';
+import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
 import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { Gauge, type Registry } from 'prom-client';
@@ -47,7 +47,7 @@ export async function openParts(config: IdentityConfig): Promise<ServiceParts> {
   });
   registerPoolMetrics(registry, { identity: pool });
   // A revocation that was promised must not be forgotten in a power cut.
-  await assertDurable(pool, { allowFsyncOff: config.allowFsyncOff });
+  await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const keys = openKeys({
     bus,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { KEYS_ROLES, provisionKeys, type KeysRole } from './store/provision.js';
@@ -17,5 +18,5 @@ try {
   await provisionKeys({ adminUrl: secret(config.KEYS_ADMIN_DATABASE_URL_FILE), passwords, log: (line) => process.stdout.write(`${line}\n`) });
 } catch (error) {
   process.stderr.write(`keys provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
 }

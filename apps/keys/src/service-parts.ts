@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { nkeyPrivateKey } from '@countersign/envelope';
 import { openEventStore, type EventStore } from '@countersign/event-store';
-import { assertDurable, createPool, type Pool } from '@countersign/postgres';
+import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
 import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { liveValue, registerSecretMetrics, type LiveText } from '@countersign/secrets';
 import type { KeyObject } from 'node:crypto';
@@ -61,7 +61,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   const subjectPool = openPool(secrets.subjectsDatabaseUrl, 'keys-subjects', log);
   registerPoolMetrics(registry, { keys: pool, subjects: subjectPool });
   // A key that was handed out must not be forgotten in a power cut, nor an erasure.
-  for (const each of [pool, subjectPool]) await assertDurable(each, { allowFsyncOff: config.allowFsyncOff });
+  for (const each of [pool, subjectPool]) await admitDatabase(each, { allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', relay: { connection: bus, log, gatherMs: RELAY_GATHER_MS } });

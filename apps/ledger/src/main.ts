@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { DatabaseRefused } from '@countersign/postgres';
 import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { SecretFault } from '@countersign/secrets';
 import { readConfig } from './config.js';
@@ -13,6 +14,6 @@ try {
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);
-  const isSettled = error instanceof ConfigError || error instanceof MemoryExposedError || (error instanceof SecretFault && error.code !== 'SECRET_PROVIDER_UNAVAILABLE');
+  const isSettled = error instanceof ConfigError || error instanceof MemoryExposedError || error instanceof DatabaseRefused || (error instanceof SecretFault && error.code !== 'SECRET_PROVIDER_UNAVAILABLE');
   process.exit(isSettled ? 78 : 1);
 }

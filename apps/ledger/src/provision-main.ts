@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { LEDGER_ROLES, provisionLedger, type LedgerRole } from './store/provision.js';
@@ -23,5 +24,5 @@ try {
   });
 } catch (error) {
   process.stderr.write(`ledger provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
-import { assertDurable, createPool } from '@countersign/postgres';
+import { admitDatabase, createPool } from '@countersign/postgres';
 import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
@@ -74,13 +74,13 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
     onIdleError,
   });
   const reader = createPool({ ...readers, applicationName: 'ledger-reader' });
-  // A receipt promises durability; a server that does not keep the promise is refused.
-  await assertDurable(runtime, { allowFsyncOff: config.allowFsyncOff });
   // Verification has connections of its own: a long pass must not keep a reader waiting for a proof.
   const verifier = createPool({ ...readers, applicationName: 'ledger-verifier' });
   // No limit of time: the scan that proves that nothing is left reads whole tables.
   const rotation = createPool({ url: () => asRole(databaseUrl(), ROTATION_ROLE), onRefused: databaseUrl.refused, max: ROTATION_CONNECTIONS_MAX, applicationName: 'ledger-rotation', onIdleError });
   const eraser = eraserDatabaseUrl && createPool({ url: eraserDatabaseUrl, onRefused: eraserDatabaseUrl.refused, max: ERASER_CONNECTIONS_MAX, applicationName: 'ledger-eraser', onIdleError });
+  // A receipt promises durability; a server that does not keep the promise is refused, and a role that could take it back.
+  for (const pool of [runtime, reader, ...(eraser === undefined ? [] : [eraser])]) await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
   registerPoolMetrics(registry, { runtime, reader, verifier, rotation, ...(eraser === undefined ? {} : { eraser }) });
   const runner = threadRunner(config.verifyThreads);
   return {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { RETENTION_ROLES, provisionRetention, type RetentionRole } from './store/provision.js';
@@ -19,5 +20,5 @@ try {
   await provisionRetention({ adminUrl, database: config.RETENTION_DATABASE_NAME, passwords, log: (line) => process.stdout.write(`${line}\n`) });
 } catch (error) {
   process.stderr.write(`retention provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
 }

@@ -3,7 +3,7 @@ import { RETENTION_SERVICE } from '@countersign/contracts';
 import { openEventStore, type EventStore, type PersonalCipher } from '@countersign/event-store';
 import { HolderClient } from '@countersign/holder';
 import { openKeys, type Keys } from '@countersign/key-client';
-import { assertDurable, createPool, type Pool } from '@countersign/postgres';
+import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
 import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import type { Registry } from 'prom-client';
@@ -46,7 +46,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
   });
   registerPoolMetrics(registry, { retention: pool });
   // A hold that was promised must not be forgotten in a power cut.
-  await assertDurable(pool, { allowFsyncOff: config.allowFsyncOff });
+  await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const keys = openKeys({
     bus,

@@ -4,7 +4,9 @@ export { withTransaction, type IsolationLevel, type TransactionOptions } from '.
 export { COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary } from './copy.js';
 export { CopyOutMessages } from './copy-out-messages.js';
 export { copyOutRows } from './copy-out.js';
-export { migrate, type MigrateOptions } from './migrate.js';
+export { migrate, pendingMigrations, type MigrateOptions } from './migrate.js';
+export { migrateCommand } from './migrate-command.js';
+export { MigrationRefused, type Migration } from './migration-plan.js';
 export { ensureDatabase, ensureReplicationRole, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
 export { provisionDatabase, roleUrl } from './provision.js';
-export { assertDurable, NotDurableError, type DurabilityOptions } from './durability.js';
+export { admitDatabase, DatabaseRefused, type AdmitOptions, type DatabaseFault } from './admit.js';

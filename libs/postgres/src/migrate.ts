@@ -1,6 +1,7 @@
 import { runner } from 'node-pg-migrate';
-
-const MIGRATIONS_TABLE = 'schema_migrations';
+import type pg from 'pg';
+import { migrationsTable, planMigrations, type Migration } from './migration-plan.js';
+import { withClient } from './pool.js';
 
 export interface MigrateOptions {
   /** Connection URL of the role that owns the schema. No service runs as this role. */
@@ -12,21 +13,37 @@ export interface MigrateOptions {
 
 /**
  * Runs the migrations that have not run yet, all in one transaction, under an advisory lock: several instances may
- * start at once and the later ones wait, then find nothing to do.
+ * start at once and the later ones wait, then find nothing to do. Keeps a digest of each.
  * @returns names of the migrations that ran
+ * @throws {MigrationRefused} when what ran before is not what the folder says; then nothing runs
  */
-export async function migrate(options: MigrateOptions): Promise<string[]> {
-  const log = options.log ?? (() => undefined);
-  const silent = () => undefined;
-  const done = await runner({
-    databaseUrl: options.ownerUrl,
-    dir: options.dir,
-    migrationsTable: MIGRATIONS_TABLE,
-    direction: 'up',
-    advisoryLockMode: 'wait',
-    singleTransaction: true,
-    checkOrder: true,
-    logger: { info: log, warn: log, error: log, debug: silent },
+export function migrate({ ownerUrl, dir, log = () => undefined }: MigrateOptions): Promise<string[]> {
+  return withClient(ownerUrl, async (client) => {
+    const { all } = await planMigrations(client, dir);
+    const done = await runner({
+      dbClient: client,
+      dir,
+      migrationsTable,
+      direction: 'up',
+      advisoryLockMode: 'wait',
+      singleTransaction: true,
+      checkOrder: true,
+      logger: { info: log, warn: log, error: log, debug: () => undefined },
+    });
+    await keepDigests(client, all);
+    return done.map(({ name }) => name);
   });
-  return done.map(({ name }) => name);
+}
+
+/** What `migrate` would run, in order. Changes nothing and locks nothing. Throws MigrationRefused. */
+export function pendingMigrations({ ownerUrl, dir }: Pick<MigrateOptions, 'ownerUrl' | 'dir'>): Promise<readonly Migration[]> {
+  return withClient(ownerUrl, async (client) => (await planMigrations(client, dir)).pending);
+}
+
+// After a crash before this step, and in a database of a version that kept none, the next run adds what is missing.
+async function keepDigests(client: pg.Client, all: readonly Migration[]): Promise<void> {
+  const { rows } = await client.query(`SELECT FROM pg_attribute WHERE attrelid = $1::regclass AND attname = 'sha256'`, [migrationsTable]);
+  if (rows.length === 0) await client.query(`ALTER TABLE ${migrationsTable} ADD COLUMN IF NOT EXISTS sha256 text`);
+  const digests = `SELECT * FROM unnest($1::text[], $2::text[]) AS d (name, sha256)`;
+  await client.query(`UPDATE ${migrationsTable} m SET sha256 = d.sha256 FROM (${digests}) d WHERE m.name = d.name AND m.sha256 IS NULL`, [all.map(({ name }) => name), all.map(({ sha256 }) => sha256)]);
 }

@@ -1,12 +1,14 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { removePostgres, startPostgres, type PostgresServer } from '@countersign/devstack';
 import {
-  assertDurable, COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutRows, createPool, ensureDatabase, ensureRole, migrate, withClient, withTransaction,
+  COPY_BINARY_HEADER, COPY_BINARY_TRAILER, copyBinary, copyOutRows, createPool, ensureDatabase, ensureRole, withClient, withTransaction,
 } from '@countersign/postgres';
+import { admitSuite } from './suites/admit.js';
+import { migrationsSuite, refusalsSuite } from './suites/migrations.js';
 
 let dir: string;
 let server: PostgresServer;
@@ -243,47 +245,8 @@ describe('binary COPY', () => {
   });
 });
 
-describe('migrations', () => {
-  let folder: string;
-  const write = (name: string, sql: string): Promise<void> => writeFile(join(folder, name), sql);
-  const fresh = async (database: string): Promise<string> => {
-    folder = await mkdtemp(join(dir, 'migrations-'));
-    await withClient(server.superuserUrl, (client) => ensureDatabase(client, database));
-    await write('0001_notes.sql', `CREATE TABLE notes (id int);\nCREATE FUNCTION two() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 2; END $$;`);
-    await write('0002_more.sql', 'ALTER TABLE notes ADD COLUMN body text;');
-    return urlOf(database);
-  };
-  afterEach(() => rm(folder, { recursive: true }));
-
-  it('run once, in the order of their names', async () => {
-    const ownerUrl = await fresh('migrate_once');
-    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0001_notes', '0002_more']);
-    expect(await migrate({ ownerUrl, dir: folder })).toEqual([]);
-    await write('0003_last.sql', 'INSERT INTO notes VALUES (two(), NULL);');
-    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0003_last']);
-  });
-
-  it('run once when several instances start together', async () => {
-    const ownerUrl = await fresh('migrate_together');
-    const runs = await Promise.all([1, 2, 3, 4].map(() => migrate({ ownerUrl, dir: folder })));
-    expect(runs.flat()).toEqual(['0001_notes', '0002_more']);
-  });
-
-  it('leave nothing behind when one fails', async () => {
-    const ownerUrl = await fresh('migrate_failing');
-    await write('0003_bad.sql', 'ALTER TABLE nowhere ADD COLUMN x int;');
-    await expect(migrate({ ownerUrl, dir: folder })).rejects.toMatchObject({ code: '42P01' });
-    await rm(join(folder, '0003_bad.sql'));
-    expect(await migrate({ ownerUrl, dir: folder })).toEqual(['0001_notes', '0002_more']);
-  });
-
-  it('refuse a file that sorts before one that ran', async () => {
-    const ownerUrl = await fresh('migrate_order');
-    await migrate({ ownerUrl, dir: folder });
-    await write('0000_late.sql', 'SELECT 1;');
-    await expect(migrate({ ownerUrl, dir: folder })).rejects.toThrow(/0000_late is preceding already run migration 0001_notes/);
-  });
-});
+describe('migrations', () => migrationsSuite({ dir: () => dir, urlOf }));
+describe('migrations that do not fit', () => refusalsSuite({ dir: () => dir, urlOf }));
 
 describe('roles and databases', () => {
   it('are made once; the password is the last one set', async () => {
@@ -317,26 +280,4 @@ describe('roles and databases', () => {
   });
 });
 
-describe('durability', () => {
-  it('is refused with synchronous_commit off, whatever tests allow', async () => {
-    await withClient(urlOf('shop'), async (client) => {
-      await client.query('SET synchronous_commit = off');
-      await expect(assertDurable(client, { allowFsyncOff: true })).rejects.toMatchObject({ code: 'NOT_DURABLE', setting: 'synchronous_commit' });
-    });
-  });
-
-  it('is refused with fsync off, unless a test says so', async () => {
-    await withClient(urlOf('shop'), async (client) => {
-      await expect(assertDurable(client)).rejects.toMatchObject({ code: 'NOT_DURABLE', setting: 'fsync' });
-      await expect(assertDurable(client, { allowFsyncOff: true })).resolves.toBeUndefined();
-    });
-  });
-
-  it('is given by a durable server', async () => {
-    await pool.end();
-    await server.stop();
-    server = await startPostgres({ dir, durable: true });
-    await withClient(server.superuserUrl, (client) => expect(assertDurable(client)).resolves.toBeUndefined());
-    pool = createPool({ url: urlOf('shop'), max: 4, applicationName: 'spec' });
-  });
-});
+describe('a database is admitted', () => admitSuite({ urlOf }));

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { provisionDatabase, roleUrl } from '@countersign/postgres';
 
-const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
+export const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const DATABASE = 'identity';
 
 /** The service runs as `identity_runtime`, which owns nothing. */

@@ -7,6 +7,8 @@ const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 export const KEYS_DATABASES = ['keys', 'keys_subjects'] as const;
 export type KeysDatabase = (typeof KEYS_DATABASES)[number];
 
+export const migrationsOf = (which: KeysDatabase): string => fileURLToPath(new URL(which, MIGRATIONS));
+
 /** The service runs as neither owner. */
 export const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
 export type KeysRole = (typeof KEYS_ROLES)[number];
@@ -32,7 +34,7 @@ export async function provisionKeys(options: ProvisionOptions): Promise<void> {
     }
   });
   for (const which of KEYS_DATABASES) {
-    await migrate({ ownerUrl: keysUrl(options, which, 'keys_owner'), dir: fileURLToPath(new URL(which, MIGRATIONS)), log: options.log });
+    await migrate({ ownerUrl: keysUrl(options, which, 'keys_owner'), dir: migrationsOf(which), log: options.log });
   }
 }
 

@@ -222,8 +222,8 @@ describe('a service that cannot start', () => {
 
   it('refuses a PostgreSQL that would forget what it confirmed', async () => {
     const { code, err } = await runLedgerProcess({ ...env, LEDGER_ALLOW_FSYNC_OFF: 'false' });
-    expect(code).toBe(1);
-    expect(err).toContain('PostgreSQL runs with fsync=off');
+    expect(code).toBe(78);
+    expect(err).toMatch(/^ledger: NOT_DURABLE: PostgreSQL runs with fsync=off/);
   }, START_LIMIT_MS);
 
   it('says nothing of a password that is wrong', async () => {

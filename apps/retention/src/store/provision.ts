@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { provisionDatabase, roleUrl } from '@countersign/postgres';
 
-const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
+export const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const DATABASE = 'retention';
 
 /** The service runs as `retention_runtime`, which owns nothing. */
