@@ -34,7 +34,7 @@ export class LedgerApi {
       if (shown === undefined) throw new Error(`the ledger does not export ${name}`);
       return Number(shown);
     };
-    return { delayMs: value('loop_delay_max_ms'), workMs: value('loop_work_max_ms') };
+    return { delayMs: value('loop_delay_max_seconds') * 1000, workMs: value('loop_work_max_seconds') * 1000 };
   }
 
   /** Waits until checkpoint and search index have caught up. Says after `limitMs` whether they have. */

@@ -31,9 +31,9 @@ export function serviceMetrics(registry: Registry, view: { status: () => ReturnT
   gauge('backlog_bytes', 'Bytes taken from the bus and not yet committed', [], (g) => g.set(view.backlog()));
   const loop = loopDelayMonitor();
   // Before the next, which begins the period anew: metrics are collected in the order in which they were made.
-  gauge('loop_work_max_ms', 'Most CPU time between two turns of the event loop since the last scrape; the rest of a delay was waiting for a core', [], (g) => g.set(loop.workMaxMs()));
-  gauge('loop_delay_max_ms', 'Longest time that the event loop was blocked since the last scrape', [], (g) => {
-    g.set(loop.maxMs());
+  gauge('loop_work_max_seconds', 'Most CPU time between two turns of the event loop since the last scrape; the rest of a delay was waiting for a core', [], (g) => g.set(loop.workMaxMs() / 1000));
+  gauge('loop_delay_max_seconds', 'Longest time that the event loop was blocked since the last scrape', [], (g) => {
+    g.set(loop.maxMs() / 1000);
     loop.reset();
   });
   return { checkpointSize: gauge('checkpoint_size', 'Tree size of the last signed checkpoint', ['tenant']) };
