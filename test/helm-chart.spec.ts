@@ -12,7 +12,7 @@ import { restrictedFaults } from './helm/pod-security.js';
 import { HOME, placesOf, roadsOf, type Place } from './helm/roads.js';
 
 const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
-const BASIC = { publicOrigin: 'https://audit.example.com', ledgerOrigin: 'audit.example.com' };
+const BASIC = { publicOrigin: 'https://audit.example.com', ledgerOrigin: 'audit.example.com', deployment: 'production-7f3a9c21' };
 const EVERYTHING = {
   ...BASIC,
   nats: { url: 'tls://nats:4222', tls: { enabled: true }, replicas: 3 },

@@ -28,6 +28,7 @@ const PROGRAMS = [
 
 /** What is the same everywhere, by the end of the name, where no comment says it. */
 const COMMON = [
+  ['COUNTERSIGN_DEPLOYMENT', 'Name of the deployment and 8 to 16 random hexadecimal digits, such as `production-7f3a9c21`: what its databases are stamped with ([upgrade](upgrade.md#stamps)).'],
   ['_NATS_URL', 'Of the bus: `nats://host:port`, or `tls://host:port` with certificates of clients.'],
   ['_NATS_TLS_DIR', 'Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain.'],
   ['_HTTP_HOST', 'Address that health and metrics are served at (of the ledger, its reading side as well): never public, it asks for no password.'],

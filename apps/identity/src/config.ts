@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { DEPLOYMENT, DEPLOYMENT_FORM } from '@countersign/postgres';
 import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { tenantSchema } from '@countersign/contracts';
@@ -20,6 +21,7 @@ function isPrivate(url: string): boolean {
  * missing or bad stops the start with its name.
  */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   IDENTITY_NATS_URL: z.string(),
   /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
   IDENTITY_NATS_TLS_DIR: z.string().optional(),
@@ -74,6 +76,7 @@ export function readConfig(env: Environment) {
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.identity),
+    deployment: config.COUNTERSIGN_DEPLOYMENT,
     natsUrl: config.IDENTITY_NATS_URL,
     natsTlsDir: config.IDENTITY_NATS_TLS_DIR,
     keysPublicKeyFile: config.IDENTITY_KEYS_PUBLIC_KEY_FILE,

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { MigrationRefused } from '@countersign/postgres';
+import { DatabaseRefused, DEPLOYMENT, DEPLOYMENT_FORM, MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { IDENTITY_ROLES, provisionIdentity, type IdentityRole } from './store/provision.js';
 
 /** Environment of the provisioning step, which alone needs a superuser. */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   IDENTITY_ADMIN_DATABASE_URL_FILE: z.string(),
   IDENTITY_DATABASE_NAME: z.string().default('identity'),
   /** Folder with one file a role, named like the role, holding its password. */
@@ -17,8 +18,8 @@ try {
   const secret = (path: string): string => readFileSync(path, 'utf8').trim();
   const passwords = Object.fromEntries(IDENTITY_ROLES.map((role) => [role, secret(`${config.IDENTITY_ROLE_PASSWORDS_DIR}/${role}`)])) as Record<IdentityRole, string>;
   const adminUrl = secret(config.IDENTITY_ADMIN_DATABASE_URL_FILE);
-  await provisionIdentity({ adminUrl, database: config.IDENTITY_DATABASE_NAME, passwords, log: (line) => process.stdout.write(`${line}\n`) });
+  await provisionIdentity({ adminUrl, database: config.IDENTITY_DATABASE_NAME, passwords, deployment: config.COUNTERSIGN_DEPLOYMENT, log: (line) => process.stdout.write(`${line}\n`) });
 } catch (error) {
   process.stderr.write(`identity provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused || error instanceof DatabaseRefused ? 78 : 1);
 }

@@ -8,6 +8,7 @@ import { registerSecretMetrics } from '@countersign/secrets';
 import { Gauge, type Registry } from 'prom-client';
 import type { IdentityConfig } from './config.js';
 import { openIdentitySecrets, type IdentitySecrets } from './identity-secrets.js';
+import { stampOf } from './store/provision.js';
 
 export const SOURCE = 'identity';
 const CONNECTIONS_MAX = 16;
@@ -47,7 +48,7 @@ export async function openParts(config: IdentityConfig): Promise<ServiceParts> {
   });
   registerPoolMetrics(registry, { identity: pool });
   // A revocation that was promised must not be forgotten in a power cut.
-  await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
+  await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const keys = openKeys({
     bus,

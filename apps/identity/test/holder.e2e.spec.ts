@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HeldOrder, HeldResource } from '@countersign/contracts';
-import { startTestStack, type Devstack } from '@countersign/devstack';
+import { startTestStack, TEST_DEPLOYMENT, type Devstack } from '@countersign/devstack';
 import { Orders, retentionOrdersMigrationSql } from '@countersign/holder';
 import { createPool, type Pool } from '@countersign/postgres';
 import { IdentityHolder } from '../src/hold/identity-holder.js';
@@ -16,7 +16,7 @@ let holder: IdentityHolder;
 beforeAll(async () => {
   stack = await startTestStack();
   const place = { adminUrl: stack.postgres.superuserUrl, passwords: PASSWORDS };
-  await provisionIdentity(place);
+  await provisionIdentity({ ...place, deployment: TEST_DEPLOYMENT });
   pool = createPool({ url: identityUrl(place, 'identity_runtime'), max: 4, applicationName: 'identity' });
   holder = new IdentityHolder(pool, 'home');
   await pool.query(`INSERT INTO organizations (organization, name, state, created_at) VALUES ('acme', 'Acme', 'open', now())`);

@@ -1,3 +1,4 @@
+import { DEPLOYMENT, DEPLOYMENT_FORM } from '@countersign/postgres';
 import { parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
@@ -11,6 +12,7 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
  * manager (libs/secrets). A variable that is missing or bad stops the start with its name.
  */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   KEYS_NATS_URL: z.string(),
   /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
   KEYS_NATS_TLS_DIR: z.string().optional(),
@@ -49,6 +51,7 @@ export function readConfig(env: Environment) {
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.keys),
+    deployment: config.COUNTERSIGN_DEPLOYMENT,
     natsUrl: config.KEYS_NATS_URL,
     natsTlsDir: config.KEYS_NATS_TLS_DIR,
     epochDir: config.KEYS_EPOCH_DIR,

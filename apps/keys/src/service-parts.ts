@@ -17,6 +17,7 @@ import { openRootKey } from './root/open-root-key.js';
 import type { RootKeyProvider } from './root/root-key-provider.js';
 import { HolderRows } from './store/holder-rows.js';
 import { KeyRows } from './store/key-rows.js';
+import { stampOf } from './store/provision.js';
 import { readEpoch } from './store/subject-rows.js';
 
 export const SOURCE = 'keys';
@@ -61,7 +62,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   const subjectPool = openPool(secrets.subjectsDatabaseUrl, 'keys-subjects', log);
   registerPoolMetrics(registry, { keys: pool, subjects: subjectPool });
   // A key that was handed out must not be forgotten in a power cut, nor an erasure.
-  for (const each of [pool, subjectPool]) await admitDatabase(each, { allowFsyncOff: config.allowFsyncOff });
+  for (const [which, each] of [['keys', pool], ['keys_subjects', subjectPool]] as const) await admitDatabase(each, { ...stampOf(config.deployment, which), allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', relay: { connection: bus, log, gatherMs: RELAY_GATHER_MS } });

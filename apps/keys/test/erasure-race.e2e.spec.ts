@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { provisionKeys } from '../src/store/provision.js';
 import { readFileSync } from 'node:fs';
+import { TEST_DEPLOYMENT } from '@countersign/devstack';
 import { eventStoreMigrationSql } from '@countersign/event-store';
 import { SealedFileRootKey } from '../src/root/sealed-file-root-key.js';
 import { KeysFixture, until } from './fixture/keys-fixture.js';
@@ -95,7 +96,7 @@ describe('a root key that is rotated', () => {
 describe('the databases', () => {
   it('are provisioned again without harm, and the event store is that of libs/event-store', async () => {
     const passwords = { keys_owner: 'owner-password', keys_runtime: 'runtime-password' };
-    await expect(provisionKeys({ adminUrl: fixture.stack.postgres.superuserUrl, passwords })).resolves.toBeUndefined();
+    await expect(provisionKeys({ adminUrl: fixture.stack.postgres.superuserUrl, passwords, deployment: TEST_DEPLOYMENT })).resolves.toBeUndefined();
     const migration = readFileSync(new URL('../migrations/keys/0001_events.sql', import.meta.url), 'utf8');
     expect(migration).toContain(eventStoreMigrationSql({ schema: 'public', source: 'keys', runtimeRole: 'keys_runtime' }));
   });

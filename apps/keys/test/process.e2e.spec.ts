@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { choosePort } from '@countersign/devstack';
+import { choosePort, TEST_DEPLOYMENT } from '@countersign/devstack';
 import { isPassing, KeyClientError } from '@countersign/key-client';
 import { KeysFixture, until } from './fixture/keys-fixture.js';
 
@@ -23,6 +23,7 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${port}`;
   env = {
     PATH: process.env['PATH'] ?? '',
+    COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT,
     ...(await fixture.secretFiles()),
     KEYS_NATS_URL: config.natsUrl,
     KEYS_EPOCH_DIR: config.epochDir,

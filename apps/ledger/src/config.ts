@@ -1,3 +1,4 @@
+import { DEPLOYMENT, DEPLOYMENT_FORM } from '@countersign/postgres';
 import { ConfigError, parseConfig, type BadVariable, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
  * that is missing or bad stops the start with its name.
  */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   LEDGER_NATS_URL: z.string(),
   /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
   LEDGER_NATS_TLS_DIR: z.string().optional(),
@@ -59,6 +61,7 @@ export function readConfig(env: Environment) {
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources,
+    deployment: config.COUNTERSIGN_DEPLOYMENT,
     natsUrl: config.LEDGER_NATS_URL,
     natsTlsDir: config.LEDGER_NATS_TLS_DIR,
     stateDir: config.LEDGER_STATE_DIR,

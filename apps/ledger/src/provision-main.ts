@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { MigrationRefused } from '@countersign/postgres';
+import { DatabaseRefused, DEPLOYMENT, DEPLOYMENT_FORM, MigrationRefused } from '@countersign/postgres';
 import { ConfigError, parseConfig } from '@countersign/runtime';
 import { z } from 'zod';
 import { LEDGER_ROLES, provisionLedger, type LedgerRole } from './store/provision.js';
 
 /** Environment of the provisioning step, which alone needs a superuser. */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   LEDGER_ADMIN_DATABASE_URL_FILE: z.string(),
   LEDGER_DATABASE_NAME: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/).default('ledger'),
   /** Folder with one file a role, named like the role, holding its password. */
@@ -20,9 +21,10 @@ try {
     adminUrl: secret(config.LEDGER_ADMIN_DATABASE_URL_FILE),
     database: config.LEDGER_DATABASE_NAME,
     passwords,
+    deployment: config.COUNTERSIGN_DEPLOYMENT,
     log: (line) => process.stdout.write(`${line}\n`),
   });
 } catch (error) {
   process.stderr.write(`ledger provision: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(error instanceof ConfigError || error instanceof MigrationRefused ? 78 : 1);
+  process.exit(error instanceof ConfigError || error instanceof MigrationRefused || error instanceof DatabaseRefused ? 78 : 1);
 }

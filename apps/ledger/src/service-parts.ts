@@ -14,7 +14,7 @@ import { PgKeptBodies } from './store/pg-kept-bodies.js';
 import { PgProducers } from './store/pg-producers.js';
 import { PgReadStore } from './store/pg-read-store.js';
 import { PgTileRows } from './store/pg-tile-rows.js';
-import { ROTATION_ROLE } from './store/provision.js';
+import { ROTATION_ROLE, stampOf } from './store/provision.js';
 import { TileCache } from './store/tile-cache.js';
 import { threadRunner } from './verify/runner.js';
 import { VerdictStore } from './verify/verdict-store.js';
@@ -80,7 +80,7 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
   const rotation = createPool({ url: () => asRole(databaseUrl(), ROTATION_ROLE), onRefused: databaseUrl.refused, max: ROTATION_CONNECTIONS_MAX, applicationName: 'ledger-rotation', onIdleError });
   const eraser = eraserDatabaseUrl && createPool({ url: eraserDatabaseUrl, onRefused: eraserDatabaseUrl.refused, max: ERASER_CONNECTIONS_MAX, applicationName: 'ledger-eraser', onIdleError });
   // A receipt promises durability; a server that does not keep the promise is refused, and a role that could take it back.
-  for (const pool of [runtime, reader, ...(eraser === undefined ? [] : [eraser])]) await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
+  for (const pool of [runtime, reader, ...(eraser === undefined ? [] : [eraser])]) await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   registerPoolMetrics(registry, { runtime, reader, verifier, rotation, ...(eraser === undefined ? {} : { eraser }) });
   const runner = threadRunner(config.verifyThreads);
   return {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { tenantSchema } from '@countersign/contracts';
 import { dayIn } from '@countersign/legal-clock';
+import { DEPLOYMENT, DEPLOYMENT_FORM } from '@countersign/postgres';
 import { ConfigError, parseConfig, type Environment } from '@countersign/runtime';
 import { readSecretSources, SERVICE_SECRETS } from '@countersign/secrets';
 import { z } from 'zod';
@@ -18,6 +19,7 @@ function isTimeZone(name: string): boolean {
 
 /** Retention's environment, without its secrets: those come as files or from a secrets manager (libs/secrets). */
 const schema = z.object({
+  COUNTERSIGN_DEPLOYMENT: z.string().regex(DEPLOYMENT, DEPLOYMENT_FORM),
   RETENTION_NATS_URL: z.string(),
   /** Folder with `ca.crt`, `tls.crt` and `tls.key` for the bus; without it the connection is plain. */
   RETENTION_NATS_TLS_DIR: z.string().optional(),
@@ -66,6 +68,7 @@ export function readConfig(env: Environment) {
   return Object.freeze({
     /** Where its secrets come from; their values are not configuration. */
     secretSources: readSecretSources(env, SERVICE_SECRETS.retention),
+    deployment: config.COUNTERSIGN_DEPLOYMENT,
     natsUrl: config.RETENTION_NATS_URL,
     natsTlsDir: config.RETENTION_NATS_TLS_DIR,
     keysPublicKeyFile: config.RETENTION_KEYS_PUBLIC_KEY_FILE,

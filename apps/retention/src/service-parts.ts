@@ -9,6 +9,7 @@ import { registerSecretMetrics } from '@countersign/secrets';
 import type { Registry } from 'prom-client';
 import type { RetentionConfig } from './config.js';
 import { openRetentionSecrets, type RetentionSecrets } from './retention-secrets.js';
+import { stampOf } from './store/provision.js';
 
 export const SOURCE = RETENTION_SERVICE;
 const CONNECTIONS_MAX = 16;
@@ -46,7 +47,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
   });
   registerPoolMetrics(registry, { retention: pool });
   // A hold that was promised must not be forgotten in a power cut.
-  await admitDatabase(pool, { allowFsyncOff: config.allowFsyncOff });
+  await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
   const keys = openKeys({
     bus,

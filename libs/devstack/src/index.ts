@@ -19,7 +19,7 @@ export { localCertificate, type LocalCertificate } from './local-certificate.js'
 export { redisProgram, startRedis, type RedisServer } from './redis.js';
 export { Platform, type Edge, type PlatformOptions } from './platform.js';
 export { PlatformProcess } from './platform-process.js';
-export { programEnv } from './program-env.js';
+export { programEnv, TEST_DEPLOYMENT } from './program-env.js';
 export { Browser, browserAgent, type Asked, type BrowserAnswer, type BrowserOptions } from './browser.js';
 export { Account, administrator, wanted } from './account.js';
 export { apiRoutes, nameOf, pathOf, validSample, type ApiRoute, type JsonSchema } from './open-api.js';

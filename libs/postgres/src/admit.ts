@@ -1,30 +1,22 @@
 import type pg from 'pg';
+import { DatabaseRefused } from './database-refused.js';
+import { requireStamp, type Stamp } from './stamp.js';
 
 /** The oldest server that the migrations run on: `MAINTAIN` on a table came with it. */
 const SERVER_VERSION_MIN = 17;
 
-export type DatabaseFault = 'DATABASE_TOO_OLD' | 'CHECKSUMS_OFF' | 'NOT_DURABLE' | 'ROLE_TOO_STRONG';
-
-/** A server, or a role in it, that a service does not run on. Waiting mends nothing. */
-export class DatabaseRefused extends Error {
-  constructor(readonly code: DatabaseFault, message: string) {
-    super(`${code}: ${message}`);
-    this.name = 'DatabaseRefused';
-  }
-}
-
-export interface AdmitOptions {
+export interface AdmitOptions extends Stamp {
   /** For tests only: accept fsync=off and full_page_writes=off. */
   readonly allowFsyncOff?: boolean;
 }
 
 /**
  * Checks once, at the start, that the server keeps what a service promises of it, and that the service's role cannot
- * undo it: a version that is known, pages with checksums, commits that are on disk when they are acknowledged, and a
- * role that neither owns anything nor is above the rules.
+ * undo it: a version that is known, pages with checksums, commits that are on disk when they are acknowledged, a role
+ * that neither owns anything nor is above the rules, and data of this deployment and no other.
  * @throws {DatabaseRefused}
  */
-export async function admitDatabase(client: pg.ClientBase | pg.Pool, options: AdmitOptions = {}): Promise<void> {
+export async function admitDatabase(client: pg.ClientBase | pg.Pool, options: AdmitOptions): Promise<void> {
   const settings = await readSettings(client);
   const version = Math.floor(Number(settings.get('server_version_num')) / 10_000);
   if (!(version >= SERVER_VERSION_MIN)) throw new DatabaseRefused('DATABASE_TOO_OLD', `PostgreSQL ${version} is too old: ${SERVER_VERSION_MIN} or later is needed`);
@@ -36,6 +28,7 @@ export async function admitDatabase(client: pg.ClientBase | pg.Pool, options: Ad
   }
   const power = await strongestPower(client);
   if (power !== undefined) throw new DatabaseRefused('ROLE_TOO_STRONG', `the role of the connection is more than a service may be: ${power}`);
+  await requireStamp(client, options);
 }
 
 async function readSettings(client: pg.ClientBase | pg.Pool): Promise<ReadonlyMap<string, string>> {

@@ -9,4 +9,6 @@ export { migrateCommand } from './migrate-command.js';
 export { MigrationRefused, type Migration } from './migration-plan.js';
 export { ensureDatabase, ensureReplicationRole, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
 export { provisionDatabase, roleUrl } from './provision.js';
-export { admitDatabase, DatabaseRefused, type AdmitOptions, type DatabaseFault } from './admit.js';
+export { admitDatabase, type AdmitOptions } from './admit.js';
+export { DatabaseRefused, type DatabaseFault } from './database-refused.js';
+export { DEPLOYMENT, DEPLOYMENT_FORM, type Stamp } from './stamp.js';

@@ -2,24 +2,30 @@ import { runner } from 'node-pg-migrate';
 import type pg from 'pg';
 import { migrationsTable, planMigrations, type Migration } from './migration-plan.js';
 import { withClient } from './pool.js';
+import { compareStamp, stampDatabase, type Stamp } from './stamp.js';
 
 export interface MigrateOptions {
   /** Connection URL of the role that owns the schema. No service runs as this role. */
   readonly ownerUrl: string;
   /** Folder of plain `.sql` files, run in the order of their names (`0001_entries.sql`). */
   readonly dir: string;
+  /** Whose the database is, or is from now on if it has no stamp. */
+  readonly stamp: Stamp;
   readonly log?: (line: string) => void;
 }
 
 /**
  * Runs the migrations that have not run yet, all in one transaction, under an advisory lock: several instances may
- * start at once and the later ones wait, then find nothing to do. Keeps a digest of each.
+ * start at once and the later ones wait, then find nothing to do. Keeps a digest of each, and stamps the database.
  * @returns names of the migrations that ran
  * @throws {MigrationRefused} when what ran before is not what the folder says; then nothing runs
+ * @throws {DatabaseRefused} when the database is another's
  */
-export function migrate({ ownerUrl, dir, log = () => undefined }: MigrateOptions): Promise<string[]> {
+export function migrate({ ownerUrl, dir, stamp, log = () => undefined }: MigrateOptions): Promise<string[]> {
   return withClient(ownerUrl, async (client) => {
+    await compareStamp(client, stamp);
     const { all } = await planMigrations(client, dir);
+    await stampDatabase(client, stamp);
     const done = await runner({
       dbClient: client,
       dir,
@@ -35,9 +41,9 @@ export function migrate({ ownerUrl, dir, log = () => undefined }: MigrateOptions
   });
 }
 
-/** What `migrate` would run, in order. Changes nothing and locks nothing. Throws MigrationRefused. */
-export function pendingMigrations({ ownerUrl, dir }: Pick<MigrateOptions, 'ownerUrl' | 'dir'>): Promise<readonly Migration[]> {
-  return withClient(ownerUrl, async (client) => (await planMigrations(client, dir)).pending);
+/** What `migrate` would run, in order, and whether it would stamp. Changes nothing and locks nothing. Throws as `migrate` does. */
+export function pendingMigrations({ ownerUrl, dir, stamp }: MigrateOptions): Promise<{ readonly pending: readonly Migration[]; readonly isStamped: boolean }> {
+  return withClient(ownerUrl, async (client) => ({ isStamped: await compareStamp(client, stamp), pending: (await planMigrations(client, dir)).pending }));
 }
 
 // After a crash before this step, and in a database of a version that kept none, the next run adds what is missing.

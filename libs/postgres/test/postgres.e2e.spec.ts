@@ -280,4 +280,4 @@ describe('roles and databases', () => {
   });
 });
 
-describe('a database is admitted', () => admitSuite({ urlOf }));
+describe('a database is admitted', () => admitSuite({ dir: () => dir, urlOf }));

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
-import type { NatsServer } from '@countersign/devstack';
+import { TEST_DEPLOYMENT, type NatsServer } from '@countersign/devstack';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { KEYS_MAIN, KEYS_PROVISION } from './places.js';
 import { ServiceProcess } from './service-process.js';
@@ -41,7 +41,7 @@ export class KeyService {
       return join(folder, name);
     };
     for (const role of ROLES) secret(`roles/${role}`, randomBytes(18).toString('base64url'));
-    const env = { PATH: process.env['PATH'], KEYS_ADMIN_DATABASE_URL_FILE: secret('admin-url', place.adminUrl), KEYS_ROLE_PASSWORDS_DIR: join(folder, 'roles') };
+    const env = { PATH: process.env['PATH'], COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT, KEYS_ADMIN_DATABASE_URL_FILE: secret('admin-url', place.adminUrl), KEYS_ROLE_PASSWORDS_DIR: join(folder, 'roles') };
     const done = spawnSync(process.execPath, [KEYS_PROVISION], { env, encoding: 'utf8' });
     if (done.status !== 0) throw new Error(`provisioning of the key service failed: ${done.stderr}`);
     const url = (database: string): string => {

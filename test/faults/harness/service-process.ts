@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { TEST_DEPLOYMENT } from '@countersign/devstack';
 import { until } from './waiting.js';
 
 export interface ServiceOptions {
@@ -44,7 +45,7 @@ export class ServiceProcess {
     // As careless as a deployment can be: core dumps and Node's reports are on. The shell becomes the program, with its id.
     const options = `--report-uncaught-exception --report-on-fatalerror --report-directory=${cores}`;
     const child = spawn('/bin/sh', ['-c', 'ulimit -c unlimited; exec "$0" "$@"', process.execPath, program, folder], {
-      env: { PATH: process.env['PATH'], NODE_OPTIONS: options, ...env },
+      env: { PATH: process.env['PATH'], COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT, NODE_OPTIONS: options, ...env },
       stdio: ['ignore', log, log],
       cwd: cores,
     });

@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectProvisioner, StreamKeeper, type BusConnection } from '@countersign/bus';
-import { choosePort, guardFolder, removePostgres, startNats, startNatsCluster, startPostgres, type NatsServer, type PostgresServer } from '@countersign/devstack';
+import { choosePort, guardFolder, removePostgres, startNats, startNatsCluster, startPostgres, TEST_DEPLOYMENT, type NatsServer, type PostgresServer } from '@countersign/devstack';
 import { KeyService } from './key-service.js';
 import { LEDGER_MAIN, LEDGER_PROVISION } from './places.js';
 import { Producer, type ProducerConfig } from './producer-process.js';
@@ -92,7 +92,7 @@ export class Stand {
     mkdirSync(join(this.folder, 'secrets', 'roles'), { recursive: true });
     for (const role of ROLES) writeFileSync(this.#secret(`roles/${role}`), randomBytes(18).toString('base64url'), { mode: 0o600 });
     writeFileSync(this.#secret('admin-url'), this.#postgres.superuserUrl, { mode: 0o600 });
-    const env = { PATH: process.env['PATH'], LEDGER_ADMIN_DATABASE_URL_FILE: this.#secret('admin-url'), LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: this.#secret('roles') };
+    const env = { PATH: process.env['PATH'], COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT, LEDGER_ADMIN_DATABASE_URL_FILE: this.#secret('admin-url'), LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: this.#secret('roles') };
     const done = spawnSync(process.execPath, [LEDGER_PROVISION], { env, encoding: 'utf8' });
     if (done.status !== 0) throw new Error(`provisioning failed: ${done.stderr}`);
   }

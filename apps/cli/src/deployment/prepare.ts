@@ -19,6 +19,11 @@ const GRAFANA_UID = 472;
 const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'identity_owner', 'identity_runtime', 'retention_owner', 'retention_runtime'] as const;
 /** File, role and database of each connection. */
 const CONNECTIONS = [
+  ['ledger-owner-database-url', 'ledger_owner', 'ledger'],
+  ['keys-owner-database-url', 'keys_owner', 'keys'],
+  ['keys-subjects-owner-database-url', 'keys_owner', 'keys_subjects'],
+  ['identity-owner-database-url', 'identity_owner', 'identity'],
+  ['retention-owner-database-url', 'retention_owner', 'retention'],
   ['ledger-database-url', 'ledger_runtime', 'ledger'],
   ['ledger-reader-database-url', 'ledger_reader', 'ledger'],
   ['ledger-eraser-database-url', 'ledger_eraser', 'ledger'],

@@ -7,6 +7,8 @@ import { writeFileDurably } from '@countersign/runtime';
 /** Where a local stack keeps what belongs to its ledger. */
 export interface StackFiles {
   readonly stateDir: string;
+  /** Holds what this stack's databases are stamped with. */
+  readonly deployment: string;
   readonly passwordsDir: string;
   readonly adminUrl: string;
   readonly runtimeUrl: string;
@@ -70,11 +72,13 @@ const RETENTION_ROLES = ['retention_owner', 'retention_runtime'] as const;
 /** Who asks the key service. */
 const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;
 const PASSWORD_BYTES = 24;
+const DEPLOYMENT_BYTES = 4;
 
 export function stackFiles(stateDir: string): StackFiles {
   const ledger = join(stateDir, 'ledger');
   return {
     stateDir,
+    deployment: join(stateDir, 'deployment'),
     passwordsDir: join(ledger, 'passwords'),
     adminUrl: join(ledger, 'admin-url'),
     runtimeUrl: join(ledger, 'runtime-url'),
@@ -120,13 +124,14 @@ function databaseServiceFiles(stateDir: string, service: string): DatabaseServic
   };
 }
 
-/** Makes folders for this user alone, and a random password for each role that has none. */
+/** Makes folders for this user alone, a random password for each role that has none, and a name for the deployment. */
 export async function prepareFiles(files: StackFiles): Promise<void> {
   const folders = [files.passwordsDir, files.ledgerState, files.verifier, files.keys.passwordsDir, files.identity.passwordsDir, files.retention.passwordsDir, files.edge.tlsDir, files.backup.dir, join(files.stateDir, 'log')];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   for (const folder of ['ledger', 'keys', 'identity', 'retention', 'edge', 'backup']) chmodSync(join(files.stateDir, folder), 0o700);
   const inFolder = (folder: string, roles: readonly string[]): string[] => roles.map((role) => join(folder, role));
   const roles = [...inFolder(files.passwordsDir, DATABASE_ROLES), ...inFolder(files.keys.passwordsDir, KEYS_ROLES), ...inFolder(files.identity.passwordsDir, IDENTITY_ROLES), ...inFolder(files.retention.passwordsDir, RETENTION_ROLES), files.backup.password];
+  if (!existsSync(files.deployment)) await writeFileDurably(files.deployment, `local-${randomBytes(DEPLOYMENT_BYTES).toString('hex')}\n`);
   for (const file of roles) if (!existsSync(file)) await writeFileDurably(file, randomBytes(PASSWORD_BYTES).toString('base64url'));
 }
 
@@ -168,4 +173,9 @@ export function rememberedPorts(files: StackFiles): { readonly ledger?: number; 
     // Losing the file costs only the wish for the same ports.
     return {};
   }
+}
+
+/** What services of this stack must find their databases stamped with. */
+export function deploymentOf(files: Pick<StackFiles, 'deployment'>): { readonly COUNTERSIGN_DEPLOYMENT: string } {
+  return { COUNTERSIGN_DEPLOYMENT: readFileSync(files.deployment, 'utf8').trim() };
 }

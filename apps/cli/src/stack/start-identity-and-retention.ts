@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { choosePort } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
-import { writeServiceUrl } from './files.js';
+import { deploymentOf, writeServiceUrl } from './files.js';
 import type { StackFiles } from './files.js';
 import { provisionService, startServiceProcess } from './service-process.js';
 import type { ServiceProcess, ServiceProcessOptions } from './service-process.js';
@@ -33,13 +33,14 @@ async function startWithDatabase(service: 'identity' | 'retention', all: StackFi
   await writeServiceUrl(files, devstack, service);
   await writeFileDurably(files.adminUrl, devstack.databaseUrl('postgres'));
   try {
-    const config = { [`${variable}_ADMIN_DATABASE_URL_FILE`]: files.adminUrl, [`${variable}_ROLE_PASSWORDS_DIR`]: files.passwordsDir };
+    const config = { ...deploymentOf(all), [`${variable}_ADMIN_DATABASE_URL_FILE`]: files.adminUrl, [`${variable}_ROLE_PASSWORDS_DIR`]: files.passwordsDir };
     await provisionService({ service, env, config, logFile: files.log });
   } finally {
     rmSync(files.adminUrl, { force: true });
   }
   const port = await choosePort(undefined);
   const config = {
+    ...deploymentOf(all),
     [`${variable}_DATABASE_URL_FILE`]: files.databaseUrl,
     [`${variable}_NATS_SEED_FILE`]: devstack.nats.users[service],
     [`${variable}_NATS_URL`]: devstack.nats.url,

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { choosePort } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
-import type { KeysFiles } from './files.js';
+import type { deploymentOf, KeysFiles } from './files.js';
 import { provisionService, startServiceProcess } from './service-process.js';
 import type { ServiceProcess, ServiceProcessOptions } from './service-process.js';
 
@@ -10,17 +10,19 @@ const LOOPBACK = '127.0.0.1';
 /** Name of the key that signs destruction receipts of a local stack (RFC 6761 §6.3: nobody's on the Internet). */
 const LOCAL_RECEIPT_NAME = 'countersign.localhost/erasures';
 
+type Given = Pick<ServiceProcessOptions, 'env' | 'log'> & { readonly deployment: ReturnType<typeof deploymentOf> };
+
 /** Makes or updates the two databases of the key service, starts it and waits until it is ready. Throws CliError. */
-export async function startLocalKeys(files: KeysFiles, devstack: Devstack, { env, log }: Pick<ServiceProcessOptions, 'env' | 'log'>): Promise<ServiceProcess> {
+export async function startLocalKeys(files: KeysFiles, devstack: Devstack, { env, log, deployment }: Given): Promise<ServiceProcess> {
   await writeFileDurably(files.adminUrl, devstack.databaseUrl('postgres'));
   try {
-    const config = { KEYS_ADMIN_DATABASE_URL_FILE: files.adminUrl, KEYS_ROLE_PASSWORDS_DIR: files.passwordsDir };
+    const config = { ...deployment, KEYS_ADMIN_DATABASE_URL_FILE: files.adminUrl, KEYS_ROLE_PASSWORDS_DIR: files.passwordsDir };
     await provisionService({ service: 'keys', env, config, logFile: files.log });
   } finally {
     rmSync(files.adminUrl, { force: true });
   }
   const port = await choosePort(undefined);
-  return startServiceProcess({ service: 'keys', env, log, config: keysConfig(files, devstack, port), logFile: files.log, pidFile: files.pid, url: `http://${LOOPBACK}:${port}` });
+  return startServiceProcess({ service: 'keys', env, log, config: { ...deployment, ...keysConfig(files, devstack, port) }, logFile: files.log, pidFile: files.pid, url: `http://${LOOPBACK}:${port}` });
 }
 
 function keysConfig(files: KeysFiles, devstack: Devstack, port: number): Record<string, string> {

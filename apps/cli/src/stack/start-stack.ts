@@ -8,7 +8,7 @@ import { CliError, EXIT } from '../exit-code.js';
 import { isRunning, localStackFile } from '../local-stack.js';
 import type { LocalStack } from '../local-stack.js';
 import type { Environment } from '../target.js';
-import { prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
+import { deploymentOf, prepareFiles, rememberedPorts, stackFiles, writeKeysFiles, writeUrls } from './files.js';
 import type { StackFiles } from './files.js';
 import { startLocalIdentity, startLocalRetention } from './start-identity-and-retention.js';
 import { prepareBackup } from './prepare-backup.js';
@@ -68,7 +68,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await prepareDatabase(files, devstack, options);
     await prepareBackup(files.backup, devstack);
     await writeKeysFiles(files.keys, devstack);
-    started.push(await startLocalKeys(files.keys, devstack, options));
+    started.push(await startLocalKeys(files.keys, devstack, { ...options, deployment: deploymentOf(files) }));
     started.push(await startServiceProcess({ ...options, service: 'ledger', config: ledgerConfig(files, devstack, port), logFile: files.ledgerLog, pidFile: files.ledgerPid, url }));
     const edgePort = await choosePort(ports.edge);
     started.push(await startLocalIdentity(files, devstack, { ...options, publicOrigin: localEdgeOrigin(edgePort) }));
@@ -120,7 +120,7 @@ async function prepareDatabase(files: StackFiles, devstack: Devstack, { env }: S
   const databaseUrl = devstack.databaseUrl(DATABASE);
   await writeUrls(files, databaseUrl);
   await writeFileDurably(files.adminUrl, devstack.databaseUrl('postgres'));
-  const config = { LEDGER_ADMIN_DATABASE_URL_FILE: files.adminUrl, LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: files.passwordsDir };
+  const config = { ...deploymentOf(files), LEDGER_ADMIN_DATABASE_URL_FILE: files.adminUrl, LEDGER_DATABASE_NAME: DATABASE, LEDGER_ROLE_PASSWORDS_DIR: files.passwordsDir };
   try {
     await provisionService({ service: 'ledger', env, config, logFile: files.ledgerLog });
   } finally {
@@ -137,6 +137,7 @@ function ledgerKeys({ ledgerState, keys }: StackFiles): Record<string, string> {
 
 function ledgerConfig(files: StackFiles, devstack: Devstack, port: number): Record<string, string> {
   return {
+    ...deploymentOf(files),
     LEDGER_DATABASE_URL_FILE: files.runtimeUrl,
     LEDGER_READER_DATABASE_URL_FILE: files.readerUrl,
     LEDGER_ERASER_DATABASE_URL_FILE: files.eraserUrl,

@@ -19,11 +19,23 @@ const MIGRATIONS = {
 type Service = keyof typeof MIGRATIONS;
 const SERVICES = Object.keys(MIGRATIONS) as Service[];
 
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const ended = (program: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> =>
+  run(process.execPath, [program, ...args], { env }).then(
+    ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout, err: error.stderr }),
+  );
+
 /** The databases of a whole deployment, as its services find them. */
 export function databaseSuite(open: () => WholeStand): void {
   const dirOf = (service: string): string => join(open().stack.stateDir, `${service}-service`);
   /** Runs a service's migrations as its owner. */
-  const migrate = async (service: Service, ...args: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
+  const migrate = async (service: Service, ...args: string[]): Promise<Ended> => {
     const [program, databases] = MIGRATIONS[service];
     const password = (await readFile(join(dirOf(service), 'passwords', `${service}_owner`), 'utf8')).trim();
     const env = programEnv();
@@ -31,13 +43,31 @@ export function databaseSuite(open: () => WholeStand): void {
       env[variable] = join(dirOf(service), `${database}-owner-url`);
       await writeFile(env[variable], Object.assign(new URL(open().stack.databaseUrl(database)), { username: `${service}_owner`, password }).href, { mode: 0o600 });
     }
-    return run(process.execPath, [join(ROOT, program), ...args], { env }).then(
-      ({ stdout, stderr }) => ({ code: 0, out: stdout, err: stderr }),
-      (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, out: error.stdout, err: error.stderr }),
-    );
+    return ended(join(ROOT, program), args, env);
   };
 
+  /** Another instance of a service, which ends while it starts. */
+  const start = (service: Service, changes: Readonly<Record<string, string>>): Promise<Ended> =>
+    ended(join(ROOT, `apps/${service}/dist/main.js`), [], { ...programEnv(), ...open().platform[service].options.env, ...changes });
+
   describe('databases of a deployment', () => {
+    it('serve no other deployment', async () => {
+      const starts = await Promise.all(SERVICES.map((service) => start(service, { COUNTERSIGN_DEPLOYMENT: 'test-00000001' })));
+      expect(starts.map(({ code, err }) => [code, err])).toEqual(SERVICES.map((service) => [78, `${service}: DATABASE_OF_ANOTHER_DEPLOYMENT: the database is stamped with test-00000000, and COUNTERSIGN_DEPLOYMENT is test-00000001\n`]));
+    });
+
+    it('serve nothing but what they are for, and nobody who is more than a service', async () => {
+      const { env } = open().platform.keys.options;
+      const superuser = join(dirOf('retention'), 'admin-url-of-retention');
+      await writeFile(superuser, open().stack.databaseUrl('retention'), { mode: 0o600 });
+      const [exchanged, mighty] = await Promise.all([
+        start('keys', { KEYS_DATABASE_URL_FILE: env['KEYS_SUBJECTS_DATABASE_URL_FILE']!, KEYS_SUBJECTS_DATABASE_URL_FILE: env['KEYS_DATABASE_URL_FILE']! }),
+        start('retention', { RETENTION_DATABASE_URL_FILE: superuser }),
+      ]);
+      expect(exchanged).toMatchObject({ code: 78, err: 'keys: DATABASE_OF_ANOTHER_SERVICE: the database is that of keys_subjects, and keys was asked for\n' });
+      expect(mighty).toMatchObject({ code: 78, err: expect.stringMatching(/^retention: ROLE_TOO_STRONG: /) });
+    });
+
     it('have nothing left to migrate, as their owners see it', async () => {
       const runs = await Promise.all(SERVICES.map((service) => migrate(service, '--dry-run')));
       expect(runs.map(({ out }) => out)).toEqual(['ledger', 'keys', 'identity', 'retention'].map((name) => `-- ${name}: nothing would run\n${name === 'keys' ? '-- keys_subjects: nothing would run\n' : ''}`));

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ensureDatabase, ensureRole, migrate, withClient } from '@countersign/postgres';
+import { ensureDatabase, ensureRole, migrate, withClient, type Stamp } from '@countersign/postgres';
 
 const MIGRATIONS = new URL('../../migrations/', import.meta.url);
 
@@ -19,6 +19,8 @@ export interface ProvisionOptions {
   /** Names of the databases; those of {@link KEYS_DATABASES} by default. */
   readonly databases?: Readonly<Record<KeysDatabase, string>>;
   readonly passwords: Readonly<Record<KeysRole, string>>;
+  /** Stamped into each database, see `DEPLOYMENT`. */
+  readonly deployment: string;
   readonly log?: (line: string) => void;
 }
 
@@ -34,9 +36,11 @@ export async function provisionKeys(options: ProvisionOptions): Promise<void> {
     }
   });
   for (const which of KEYS_DATABASES) {
-    await migrate({ ownerUrl: keysUrl(options, which, 'keys_owner'), dir: migrationsOf(which), log: options.log });
+    await migrate({ ownerUrl: keysUrl(options, which, 'keys_owner'), dir: migrationsOf(which), stamp: stampOf(options.deployment, which), log: options.log });
   }
 }
+
+export const stampOf = (deployment: string, purpose: KeysDatabase): Stamp => ({ deployment, purpose });
 
 /** Connection URL of a role to one of the two databases. */
 export function keysUrl(options: Pick<ProvisionOptions, 'adminUrl' | 'databases' | 'passwords'>, which: KeysDatabase, role: KeysRole): string {

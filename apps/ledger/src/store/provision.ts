@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ensureDatabase, ensureRole, migrate, withClient } from '@countersign/postgres';
+import { ensureDatabase, ensureRole, migrate, withClient, type Stamp } from '@countersign/postgres';
 
 export const MIGRATIONS_DIR = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -14,6 +14,8 @@ export interface ProvisionOptions {
   readonly adminUrl: string;
   readonly database: string;
   readonly passwords: Readonly<Record<LedgerRole, string>>;
+  /** Stamped into the database, see `DEPLOYMENT`. */
+  readonly deployment: string;
   readonly log?: (line: string) => void;
 }
 
@@ -28,8 +30,10 @@ export async function provisionLedger(options: ProvisionOptions): Promise<void> 
     await client.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
     await client.query(`GRANT CONNECT ON DATABASE ${database} TO ledger_runtime, ledger_reader, ledger_eraser`);
   });
-  await migrate({ ownerUrl: roleUrl(options, 'ledger_owner'), dir: MIGRATIONS_DIR, log: options.log });
+  await migrate({ ownerUrl: roleUrl(options, 'ledger_owner'), dir: MIGRATIONS_DIR, stamp: stampOf(options.deployment), log: options.log });
 }
+
+export const stampOf = (deployment: string): Stamp => ({ deployment, purpose: 'ledger' });
 
 /** Connection URL of one of the ledger's roles. */
 export function roleUrl(options: Pick<ProvisionOptions, 'adminUrl' | 'database' | 'passwords'>, role: LedgerRole): string {

@@ -18,6 +18,7 @@ async function environment(given: Environment = {}): Promise<Environment> {
   return {
     LEDGER_DATABASE_URL_FILE: await file('runtime', `${SECRET}\n`),
     LEDGER_READER_DATABASE_URL_FILE: await file('reader', 'postgres://reader'),
+    COUNTERSIGN_DEPLOYMENT: 'production-7f3a9c21',
     LEDGER_NATS_URL: 'nats://127.0.0.1:4222',
     LEDGER_NATS_SEED_FILE: await file('seed', 'SUSEED'),
     LEDGER_STATE_DIR: dir,
@@ -62,7 +63,7 @@ describe('the configuration', () => {
     expect(Object.keys(readConfig(withPassphrase).secretSources)).toContain('LEDGER_KEYS_PASSPHRASE');
   });
 
-  const REQUIRED = ['LEDGER_DATABASE_URL_FILE', 'LEDGER_READER_DATABASE_URL_FILE', 'LEDGER_NATS_URL', 'LEDGER_NATS_SEED_FILE', 'LEDGER_STATE_DIR', 'LEDGER_ORIGIN_PREFIX'];
+  const REQUIRED = ['COUNTERSIGN_DEPLOYMENT', 'LEDGER_DATABASE_URL_FILE', 'LEDGER_READER_DATABASE_URL_FILE', 'LEDGER_NATS_URL', 'LEDGER_NATS_SEED_FILE', 'LEDGER_STATE_DIR', 'LEDGER_ORIGIN_PREFIX'];
   it.each(REQUIRED)('names %s when it is missing or empty', async (name) => {
     const env = await environment();
     for (const value of [undefined, '']) {
@@ -75,6 +76,7 @@ describe('the configuration', () => {
   });
 
   it.each([
+    ['COUNTERSIGN_DEPLOYMENT', 'production'],
     ['LEDGER_HTTP_PORT', '65536'],
     ['LEDGER_HTTP_PORT', 'eighty'],
     ['LEDGER_ORIGIN_PREFIX', 'https://audit.example.com'],

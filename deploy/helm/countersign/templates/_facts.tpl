@@ -35,6 +35,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "countersign.environment" -}}
 {{- $values := .root.Values -}}
 {{ .facts.prefix }}_NATS_URL: {{ $values.nats.url }}
+{{- if .facts.database }}
+COUNTERSIGN_DEPLOYMENT: {{ $values.deployment }}
+{{- end }}
 {{- if $values.nats.tls.enabled }}
 {{ .facts.prefix }}_NATS_TLS_DIR: /run/secrets/bus-tls
 {{- end }}

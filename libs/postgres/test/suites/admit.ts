@@ -1,13 +1,15 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { admitDatabase, ensureDatabase, ensureRole, withClient } from '@countersign/postgres';
+import { admitDatabase, ensureDatabase, ensureRole, migrate, withClient, type AdmitOptions } from '@countersign/postgres';
 
-const OPTIONS = { allowFsyncOff: true };
+const STAMP = { deployment: 'test-00000000', purpose: 'notes' };
+const OPTIONS = { ...STAMP, allowFsyncOff: true };
 
 /** What a service asks of its database before it starts, on the server of the file that calls it, which runs without fsync. */
-export function admitSuite({ urlOf }: { readonly urlOf: (database: string, user?: string, password?: string) => string }): void {
-  const admin = <T>(sql: string): Promise<T[]> => withClient(urlOf('admitted'), async (client) => (await client.query(sql)).rows as T[]);
+export function admitSuite({ dir, urlOf }: { readonly dir: () => string; readonly urlOf: (database: string, user?: string, password?: string) => string }): void {
   /** As a role of its own, new each time. */
-  const admit = async (name: string, powers: readonly string[] = [], first?: string, options: { readonly allowFsyncOff?: boolean } = OPTIONS): Promise<void> => {
+  const admit = async (name: string, powers: readonly string[] = [], first?: string, options: AdmitOptions = OPTIONS): Promise<void> => {
     await withClient(urlOf('postgres'), (client) => ensureDatabase(client, 'admitted'));
     await withClient(urlOf('admitted'), async (client) => {
       await ensureRole(client, { name, password: 'x' });
@@ -26,8 +28,20 @@ export function admitSuite({ urlOf }: { readonly urlOf: (database: string, user?
     `GRANT SELECT ON ${schema}.pg_settings TO PUBLIC`,
   ];
 
-  it('with a role that owns nothing', async () => {
+  it('not without a stamp', async () => {
+    await expect(admit('unstamped')).rejects.toMatchObject({ code: 'DATABASE_NOT_STAMPED' });
+  });
+
+  it('with a role that owns nothing, once it is stamped', async () => {
+    await migrate({ ownerUrl: urlOf('admitted'), dir: await mkdtemp(join(dir(), 'none-')), stamp: STAMP });
     await expect(admit('modest')).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['DATABASE_OF_ANOTHER_DEPLOYMENT', { ...OPTIONS, deployment: 'test-00000001' }],
+    ['DATABASE_OF_ANOTHER_SERVICE', { ...OPTIONS, purpose: 'other' }],
+  ])('not when its stamp says %s', async (code, options) => {
+    await expect(admit('strange', [], undefined, options)).rejects.toMatchObject({ code });
   });
 
   it('not with synchronous_commit off, whatever tests allow', async () => {
@@ -35,7 +49,7 @@ export function admitSuite({ urlOf }: { readonly urlOf: (database: string, user?
   });
 
   it('not with fsync off, unless a test says so', async () => {
-    await expect(admit('unsynced', [], undefined, {})).rejects.toMatchObject({ code: 'NOT_DURABLE', message: expect.stringContaining('fsync=off') });
+    await expect(admit('unsynced', [], undefined, STAMP)).rejects.toMatchObject({ code: 'NOT_DURABLE', message: expect.stringContaining('fsync=off') });
   });
 
   it('not on a server that is too old, or has no checksums', async () => {
@@ -56,7 +70,6 @@ export function admitSuite({ urlOf }: { readonly urlOf: (database: string, user?
   });
 
   it('not with who owns the database', async () => {
-    await admin('SELECT 1');
     await expect(admit('a_lord', ['ALTER DATABASE admitted OWNER TO a_lord'])).rejects.toMatchObject({ code: 'ROLE_TOO_STRONG' });
   });
 }
