@@ -87,6 +87,7 @@ export class ServiceFlows {
       tailIntervalMs: config.tailVerifyMs,
       record: (ledger, verdict, toLedger) => this.record(ledger, verdict, toLedger),
       onBroken: (ledger) => this.intake.stopLedger(ledger.tenant),
+      onStillBroken: (verdict) => this.tell(integritySubject(verdict.tenant), JSON.stringify(verdict)),
       onIntactAgain: (ledger) => this.goOn(ledger),
       onError: (ledger, error) => log.warn({ err: error, tenant: ledger.tenant }, 'verification did not finish, it is tried again'),
     });

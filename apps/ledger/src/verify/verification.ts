@@ -10,6 +10,8 @@ import type { VerifyProgress, VerifyProgressStore } from './progress-store.js';
 /** A grown tail waits at most about this long for its verification (requirement: 60 s). */
 export const TAIL_INTERVAL_MS = 15_000;
 const TICK_MS = 1_000;
+/** Whoever was away when a ledger was found broken hears of it so much later at most. */
+const SAY_AGAIN_MS = 60_000;
 /** A pass under way is abandoned after this long: a whole history may take hours, and goes on where it stopped. */
 const STOP_WAIT_MS = 2_000;
 
@@ -24,6 +26,10 @@ export interface VerificationOptions {
   /** Durable on return: stored, published, and if `toLedger` recorded in the system ledger in time. */
   readonly record: (ledger: Ledger, verdict: Verdict, toLedger: boolean) => Promise<void>;
   readonly onBroken: (ledger: Ledger, verdict: Verdict) => Promise<void>;
+  /** The last verdict, said again and again while it is `broken`. Never waits. */
+  readonly onStillBroken: (verdict: Verdict) => void;
+  /** Time between two of those. */
+  readonly sayAgainMs?: number;
   /** A full pass found a broken ledger intact again. */
   readonly onIntactAgain: (ledger: Ledger) => Promise<void>;
   readonly onError: (ledger: Ledger, error: unknown) => void;
@@ -34,6 +40,7 @@ interface Watch {
   readonly ledger: Ledger;
   progress: VerifyProgress;
   latest: Verdict | undefined;
+  saidMs: number;
   /** When the oldest event that no pass has covered was recorded; undefined when all are covered. */
   unverifiedSinceMs: number | undefined;
   lastTailMs: number;
@@ -77,7 +84,7 @@ export class Verification {
     const known = this.watches.get(ledger.tenant);
     if (known !== undefined) return { broken: known.latest?.verdict === 'broken' || known.isSuspect };
     const fullWanted = isSuspect || broken !== undefined;
-    const watch: Watch = { ledger, progress, latest: broken, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0, fullWanted, isSuspect, consequences: [] };
+    const watch: Watch = { ledger, progress, latest: broken, saidMs: 0, unverifiedSinceMs: this.nowMs(), lastTailMs: 0, queue: Promise.resolve(), queued: 0, fullWanted, isSuspect, consequences: [] };
     this.watches.set(ledger.tenant, watch);
     if (fullWanted) this.inBackground(watch, () => this.full(watch, true));
     return { broken: fullWanted };
@@ -112,6 +119,7 @@ export class Verification {
   private tick(): void {
     const now = this.nowMs();
     for (const watch of this.watches.values()) {
+      this.sayAgain(watch, now);
       if (watch.queued > 0) continue;
       if (watch.consequences.length > 0) {
         // They are carried out before anything else in a turn.
@@ -123,6 +131,13 @@ export class Verification {
       if (watch.fullWanted || now - lastFullMs >= this.options.fullIntervalMs) this.inBackground(watch, () => this.full(watch, watch.fullWanted));
       else if (tailDue && watch.latest?.verdict !== 'broken') this.inBackground(watch, () => this.tail(watch));
     }
+  }
+
+  /** Messages of verdicts are not stored: one alone would be missed by whoever is being started anew. */
+  private sayAgain(watch: Watch, now: number): void {
+    if (watch.latest?.verdict !== 'broken' || now - watch.saidMs < (this.options.sayAgainMs ?? SAY_AGAIN_MS)) return;
+    watch.saidMs = now;
+    this.options.onStillBroken(watch.latest);
   }
 
   private inBackground(watch: Watch, pass: () => Promise<unknown>): void {

@@ -19,6 +19,7 @@ export interface Recorded {
 
 /** Verification under test of one ledger, with everything that it did. */
 export class VerificationStand {
+  readonly saidAgain: Verdict[] = [];
   readonly recorded: Recorded[] = [];
   /** What happened, in order: `stop`, `resume`, `record intact`, `record broken`, `error <message>`. */
   readonly happened: string[] = [];
@@ -81,6 +82,7 @@ export class VerificationStand {
         this.attempt('stop');
         this.happened.push('stop');
       },
+      onStillBroken: (verdict) => void this.saidAgain.push(verdict),
       onIntactAgain: async () => {
         this.attempt('resume');
         this.happened.push('resume');

@@ -160,6 +160,30 @@ describe('verification of the whole history', () => {
   });
 });
 
+describe('a broken ledger', () => {
+  it('is said to be one again and again, also after a restart, until it is intact', async () => {
+    const given = { tailIntervalMs: 60_000, sayAgainMs: 50 };
+    const stand = await open('said-again', given);
+    await alter(stand);
+    await stand.verification.watch(stand.ledger);
+    stand.verification.start();
+    const broken = await stand.verification.verifyNow('said-again', {});
+    await until(() => stand.saidAgain.length > 1);
+    expect(stand.saidAgain).toEqual(stand.saidAgain.map(() => broken));
+    await stand.restart(given);
+    await stand.verification.watch(stand.ledger);
+    const before = stand.saidAgain.length;
+    stand.verification.start();
+    await until(() => stand.saidAgain.length > before + 1);
+    expect(stand.saidAgain.at(-1)).toMatchObject({ tenant: 'said-again', verdict: 'broken', fault: { code: 'ENTRY_ALTERED' } });
+    await restore(stand);
+    expect((await stand.verification.verifyNow('said-again', {})).verdict).toBe('intact');
+    const after = stand.saidAgain.length;
+    await sleep(200);
+    expect(stand.saidAgain.length).toBe(after);
+  });
+});
+
 describe('verification of a range', () => {
   it('reads what it was asked for, as far as it is signed', async () => {
     const stand = await open('range');
