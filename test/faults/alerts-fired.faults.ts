@@ -100,4 +100,15 @@ describe('alerts, through a real Prometheus and Alertmanager', () => {
     await until('whoever is on call is told that both are over', LIMIT_MS, () => ['CountersignServiceDown', 'CountersignKeysAway'].every((name) => monitoring!.told('resolved').includes(name)));
     expect(monitoring.told('firing').filter((name) => name === 'CountersignServiceDown')).toHaveLength(1);
   }, LIMIT_MS * 5);
+
+  it('tell that the bus is away, and that all have come back to it', async () => {
+    if (monitoring === undefined) return;
+    await deployment.stack.nats.kill('SIGKILL');
+    const away = (status: string): ReadonlySet<string | undefined> => new Set(monitoring!.delivered.filter((alert) => alert.labels['alertname'] === 'CountersignBusAway' && alert.status === status).map(({ labels }) => labels['job']));
+    const everybody = ['edge', 'identity', 'keys', 'ledger', 'retention'].map((service) => `countersign-${service}`);
+    await until('whoever is on call is told of each service', LIMIT_MS * 2, () => everybody.every((job) => away('firing').has(job)));
+    await deployment.restartNats();
+    await until('whoever is on call is told that it is over', LIMIT_MS * 2, () => everybody.every((job) => away('resolved').has(job)));
+    expect(monitoring.told('firing')).not.toContain('CountersignBusForbidden');
+  }, LIMIT_MS * 5);
 });

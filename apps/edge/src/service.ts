@@ -3,7 +3,7 @@ import { connectBus } from '@countersign/bus';
 import { IdentityClient, SessionCache } from '@countersign/identity-client';
 import { createOperations } from '@countersign/operations-http';
 import { RetentionClient } from '@countersign/retention-client';
-import { createLogger, createRegistry, type Logger, type ShutdownStep } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, type Logger, type ShutdownStep } from '@countersign/runtime';
 import { Gauge, Histogram } from 'prom-client';
 import type { EdgeConfig } from './config.js';
 import { createApp } from './http/create-app.js';
@@ -44,6 +44,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const metrics = edgeMetrics(registry);
   measureCertificate(registry, config.tls.cert);
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: config.natsSeed, name: SERVICE, onStatus: (status) => log.info({ status }, 'bus') });
+  registerBusMetrics(registry, bus);
   const identity = new IdentityClient({ bus });
   const retention = new RetentionClient({ bus });
   const ledger = new LedgerClient(config.ledgerUrl);

@@ -3,7 +3,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import { openEventStore, type EventStore, type PersonalCipher } from '@countersign/event-store';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { Gauge, type Registry } from 'prom-client';
 import type { IdentityConfig } from './config.js';
@@ -50,6 +50,7 @@ export async function openParts(config: IdentityConfig): Promise<ServiceParts> {
   // A revocation that was promised must not be forgotten in a power cut.
   await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
+  registerBusMetrics(registry, bus);
   const keys = openKeys({
     bus,
     service: SOURCE,

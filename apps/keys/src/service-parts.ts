@@ -3,7 +3,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import { nkeyPrivateKey } from '@countersign/envelope';
 import { openEventStore, type EventStore } from '@countersign/event-store';
 import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { liveValue, registerSecretMetrics, type LiveText } from '@countersign/secrets';
 import type { KeyObject } from 'node:crypto';
 import type { Registry } from 'prom-client';
@@ -65,6 +65,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   for (const [which, each] of [['keys', pool], ['keys_subjects', subjectPool]] as const) await admitDatabase(each, { ...stampOf(config.deployment, which), allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
+  registerBusMetrics(registry, bus);
   const store = openEventStore({ source: SOURCE, pool, schema: 'public', relay: { connection: bus, log, gatherMs: RELAY_GATHER_MS } });
   const rows = new KeyRows(pool);
   // What was leased before a rotation may encrypt until it ends, and is stored soon after.

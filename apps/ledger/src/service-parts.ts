@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { admitDatabase, createPool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
 import type { LedgerConfig } from './config.js';
@@ -56,6 +56,7 @@ export async function openParts(config: LedgerConfig): Promise<ServiceParts> {
     name: 'ledger',
     onStatus: (status) => log.info({ status }, 'bus'),
   });
+  registerBusMetrics(registry, bus);
   const keys = await openLedgerKeys(config, { bus, secrets, log, registry });
   const archive = new FileArchive(join(config.stateDir, 'checkpoints'));
   return { config, log, secrets, registry, stores, keys, archive, bus };

@@ -4,7 +4,7 @@ import { openEventStore, type EventStore, type PersonalCipher } from '@countersi
 import { HolderClient } from '@countersign/holder';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import type { Registry } from 'prom-client';
 import type { RetentionConfig } from './config.js';
@@ -49,6 +49,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
   // A hold that was promised must not be forgotten in a power cut.
   await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });
+  registerBusMetrics(registry, bus);
   const keys = openKeys({
     bus,
     service: SOURCE,

@@ -10,6 +10,9 @@ const EDGE = { job: 'countersign-edge', instance: 'e1:9090' };
 const CERTIFICATE = 'countersign_edge_certificate_end_timestamp_seconds{job="countersign-edge",instance="e1:9090"}';
 const CERTIFICATE_LEFT = 'min by (job, instance) (countersign_edge_certificate_end_timestamp_seconds) - time()';
 const WAITING = 'countersign_postgres_waiting{job="countersign-identity",instance="i1:9090",pool="identity"}';
+const LEDGER = { job: 'countersign-ledger', instance: 'l1:9090' };
+const bus = (name: string, labels = ''): string => `countersign_bus_${name}{job="${LEDGER.job}",instance="${LEDGER.instance}"${labels}}`;
+const failures = (code: string): string => bus('failures_total', `,code="${code}"`);
 
 /** Is anything there at all? */
 export const PLATFORM: AlertGroup = {
@@ -62,6 +65,30 @@ export const PLATFORM: AlertGroup = {
       summary: 'The certificate of {{ $labels.instance }} ends within two days, or is over: then nobody gets in.',
       fires: { at: '7m', series: { [CERTIFICATE]: '170000x10' }, alerts: [EDGE], notYet: '4m' },
       silent: { at: '7m', series: { [CERTIFICATE]: '180000x10' } },
+    },
+    {
+      name: 'CountersignBusAway',
+      expr: 'countersign_bus_connected == 0',
+      for: '1m', severity: 'critical', owner: 'platform', runbook: 'bus-away.md',
+      summary: '{{ $labels.instance }} of {{ $labels.job }} has no connection to NATS: it hears nothing, and its events wait.',
+      fires: { at: '3m', series: { [bus('connected')]: '1 0x10' }, alerts: [LEDGER], notYet: '1m' },
+      silent: { at: '3m', series: { [bus('connected')]: '1 0 1x10' } },
+    },
+    {
+      name: 'CountersignBusTimeouts',
+      expr: 'sum by (job) (rate(countersign_bus_failures_total{code="TIMEOUT"}[5m])) > 0.1',
+      for: '5m', severity: 'warning', owner: 'platform', runbook: 'bus-away.md',
+      summary: 'Nobody answers {{ $labels.job }} in time on the bus, again and again: JetStream, or another service, is too slow.',
+      fires: { at: '12m', series: { [failures('TIMEOUT')]: '0+12x20' }, alerts: [{ job: 'countersign-ledger' }], notYet: '4m' },
+      silent: { at: '12m', series: { [failures('TIMEOUT')]: '0+3x20' } },
+    },
+    {
+      name: 'CountersignBusForbidden',
+      expr: 'sum by (job) (increase(countersign_bus_failures_total{code="FORBIDDEN"}[15m])) > 0',
+      severity: 'critical', owner: 'platform', runbook: 'bus-forbidden.md',
+      summary: '{{ $labels.job }} tried on the bus what it has no right to: its rights are not those of this version, or it is not itself.',
+      fires: { at: '5m', series: { [failures('FORBIDDEN')]: '0x2 1x10' }, alerts: [{ job: 'countersign-ledger' }], notYet: '1m' },
+      silent: { at: '5m', series: { [failures('FORBIDDEN')]: '2x10', [failures('NO_RESPONDERS')]: '0+5x10' } },
     },
     {
       name: 'CountersignDatabaseConnectionsShort',

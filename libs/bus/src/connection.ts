@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, nkeyAuthenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
-import { BusError, busError } from './bus-error.js';
+import { connect, errors, nkeyAuthenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
+import { BusError, busError, type BusErrorCode } from './bus-error.js';
 
 const FIRST_CONNECT_LIMIT_MS = 10_000;
 const CONNECT_ATTEMPT_LIMIT_MS = 5_000;
@@ -57,6 +57,10 @@ export interface BusConnection {
   readonly nats: NatsConnection;
   /** False while disconnected or closed. */
   readonly connected: boolean;
+  /** How often it broke and came back. */
+  readonly reconnects: number;
+  /** Requests that failed, and messages and subscriptions that the server refused, by code; codes that an alert asks for are there from the beginning. */
+  readonly failures: ReadonlyMap<BusErrorCode, number>;
   /** The largest message that the server takes, bytes. */
   readonly maxPayloadBytes: number;
   /**
@@ -155,6 +159,9 @@ export async function connectBus(options: BusOptions): Promise<BusConnection> {
 
 class NatsBus implements BusConnection {
   #connected = true;
+  #reconnects = 0;
+  // A counter that first appears with 1 has risen by nothing, as Prometheus sees it.
+  readonly failures = new Map<BusErrorCode, number>([['TIMEOUT', 0], ['NO_RESPONDERS', 0], ['DISCONNECTED', 0], ['FORBIDDEN', 0]]);
   readonly #listeners = new Set<(event: BusStatus) => void>();
   readonly #waiting = new Set<(error: BusError) => void>();
 
@@ -166,12 +173,17 @@ class NatsBus implements BusConnection {
     return this.#connected;
   }
 
+  get reconnects(): number {
+    return this.#reconnects;
+  }
+
   get maxPayloadBytes(): number {
     return this.nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
   }
 
   async #follow(): Promise<void> {
     for await (const status of this.nats.status()) {
+      if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) this.#failed('FORBIDDEN');
       const type = STATUS_TYPES[status.type];
       if (type !== undefined) this.#tell({ type, detail: detailOf(status) });
     }
@@ -179,13 +191,20 @@ class NatsBus implements BusConnection {
   }
 
   #tell(event: BusStatus): void {
-    if (event.type === 'reconnected') this.#connected = true;
+    if (event.type === 'reconnected') {
+      this.#connected = true;
+      this.#reconnects += 1;
+    }
     if (event.type === 'disconnected' || event.type === 'closed') {
       this.#connected = false;
       // Their answers, if any, went to the connection that broke.
       for (const reject of [...this.#waiting]) reject(new BusError('DISCONNECTED', 'the connection broke while waiting for an answer'));
     }
     for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  #failed(code: BusErrorCode): void {
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
   }
 
   onStatus(listener: (event: BusStatus) => void): () => void {
@@ -217,8 +236,11 @@ class NatsBus implements BusConnection {
     this.#waiting.add(giveUp);
     try {
       return message(await Promise.race([this.nats.request(subject, data, { timeout: timeoutMs, headers }), broken]));
-    } catch (error) {
-      throw busError(error, subject);
+    } catch (cause) {
+      const error = busError(cause, subject);
+      // The server tells of those by itself, whatever was tried.
+      if (error.code !== 'FORBIDDEN') this.#failed(error.code);
+      throw error;
     } finally {
       this.#waiting.delete(giveUp);
     }

@@ -33,6 +33,7 @@ describe('connecting', () => {
     const stop = stand.services.onStatus(({ type }) => told.push(type));
     const subscription = stand.services.subscribe('ledger.receipt.shop', (message) => received.push(text(message.data)));
     await stand.services.flush();
+    const { reconnects } = stand.services;
     await stand.nats.kill('SIGKILL');
     await until(() => told.includes('disconnected'));
     expect(stand.services.connected).toBe(false);
@@ -40,12 +41,28 @@ describe('connecting', () => {
     await expect(stand.services.flush()).rejects.toMatchObject({ code: 'DISCONNECTED' });
     await stand.restart();
     expect(told).toContain('reconnected');
+    expect(stand.services.reconnects).toBe(reconnects + 1);
     await stand.services.flush();
     stand.ledger.publish('ledger.receipt.shop', 'after');
     await until(() => received.length === 1);
     expect(received).toEqual(['after']);
     subscription.unsubscribe();
     stop();
+  });
+
+  it('counts what failed by its code, once each, and what the server refused of what nobody waits for', async () => {
+    const { services } = stand;
+    const before = new Map(services.failures);
+    const risen = (): Record<string, number> => Object.fromEntries([...services.failures].map(([code, count]) => [code, count - (before.get(code) ?? 0)]).filter(([, count]) => count !== 0));
+    expect([...before.keys()]).toEqual(expect.arrayContaining(['TIMEOUT', 'NO_RESPONDERS', 'DISCONNECTED', 'FORBIDDEN']));
+    await expect(services.request('ledger.receipt.shop', 'x', { timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    services.publish('ledger.receipt.shop', 'x');
+    services.subscribe('intake.shop.acme', () => undefined);
+    await until(() => risen()['FORBIDDEN'] === 3);
+    expect(risen()).toEqual({ FORBIDDEN: 3 });
+    const late = stand.ledger.failures.get('TIMEOUT')!;
+    await expect(stand.ledger.request('keys.data-key.ledger', '{}', { timeoutMs: 200 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(stand.ledger.failures.get('TIMEOUT')).toBe(late + 1);
   });
 
   it('asks for the seed at every connection, so that a rotated one needs no restart', async () => {

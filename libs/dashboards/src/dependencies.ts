@@ -29,6 +29,9 @@ export const DEPENDENCIES: Dashboard = {
     {
       title: 'Bus and keys',
       panels: [
+        graph('Connected to the bus', 'Instances with a connection to NATS.', 'short', ['sum by (job) (countersign_bus_connected)', '{{job}}']),
+        graph('Failures on the bus', 'Requests a second that failed, and messages that were not let through.', 'ops', ['sum by (job, code) (rate(countersign_bus_failures_total[5m]))', '{{job}} {{code}}']),
+        graph('Connections that came back', 'In the last hour.', 'short', ['sum by (job) (increase(countersign_bus_reconnects_total[1h]))', '{{job}}']),
         graph('Taken and not recorded', 'Bytes of the intake.', 'bytes', ['sum by (instance) (countersign_ledger_backlog_bytes)', '{{instance}}']),
         graph('Waiting for keys', 'Bytes of messages that wait beside the intake, and their limit.', 'bytes', ['max(countersign_ledger_waiting_bytes)', 'waiting'], ['max(countersign_ledger_waiting_bytes_max)', 'limit']),
         graph('Answers of the key service', '99 of 100 take no longer.', 's', ['histogram_quantile(0.99, sum by (le, operation) (rate(countersign_keys_request_duration_seconds_bucket[5m])))', '{{operation}}']),

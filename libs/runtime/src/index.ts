@@ -2,6 +2,7 @@ export { ConfigError, parseConfig, type BadVariable, type Environment } from './
 export { createLogger, REDACTED_PATHS, withCorrelation, type Logger, type LoggerOptions, type LogLevel } from './logger.js';
 export { keepMemoryPrivate, MemoryExposedError, type KeepMemoryPrivateOptions } from './keep-memory-private.js';
 export { createRegistry, type MetricsOptions } from './metrics.js';
+export { registerBusMetrics, type CountedBus } from './bus-metrics.js';
 export { registerPoolMetrics, type CountedPool } from './pool-metrics.js';
 export { gracefulShutdown, type Shutdown, type ShutdownOptions, type ShutdownStep } from './graceful-shutdown.js';
 export { writeFileDurably } from './write-file-durably.js';
