@@ -1,7 +1,9 @@
+import { sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, errors, nkeyAuthenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
+import { formatNkey, nkeyPrivateKey } from '@countersign/envelope';
+import { connect, errors, type Authenticator, type ConnectionOptions, type Msg, type MsgHdrs, type NatsConnection, type Status, type TlsOptions } from '@nats-io/transport-node';
 import { BusError, busError, type BusErrorCode } from './bus-error.js';
 
 const FIRST_CONNECT_LIMIT_MS = 10_000;
@@ -85,11 +87,10 @@ export interface BusConnection {
 
 function connectionOptions(options: BusOptions): ConnectionOptions {
   const given = options.nkeySeed ?? (options.nkeySeedFile === undefined ? undefined : readFileSync(options.nkeySeedFile, 'utf8'));
-  const seed = (): Uint8Array => new TextEncoder().encode((typeof given === 'function' ? given() : given!).trim());
   return {
     servers: options.url.split(',').map((url) => url.trim()),
     name: options.name,
-    authenticator: given === undefined ? undefined : nkeyAuthenticator(seed),
+    authenticator: given === undefined ? undefined : nkeyAuthenticator(typeof given === 'function' ? given : () => given),
     tls: options.tls ?? tlsOf(options.tlsDir),
     ...(options.inbox === undefined ? {} : { inboxPrefix: `_INBOX.${options.inbox}` }),
     timeout: CONNECT_ATTEMPT_LIMIT_MS,
@@ -102,6 +103,12 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
     noAsyncTraces: true,
   };
 }
+
+/** As the library's own, which takes ten times as long for it: its keys are plain JavaScript. */
+const nkeyAuthenticator = (seed: () => string): Authenticator => (nonce) => {
+  const key = nkeyPrivateKey(seed());
+  return { nkey: formatNkey(key), sig: nonce === undefined ? '' : sign(undefined, Buffer.from(nonce), key).toString('base64') };
+};
 
 const tlsOf = (dir: string | undefined): TlsOptions | undefined =>
   dir === undefined ? undefined : { caFile: join(dir, 'ca.crt'), certFile: join(dir, 'tls.crt'), keyFile: join(dir, 'tls.key') };

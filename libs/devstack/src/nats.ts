@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { provisionBus, type BusUserKey, type NatsClusterConfig, type StreamsOptions } from '@countersign/bus';
 import { BUS_ACCOUNTS, type BusUser } from '@countersign/contracts';
-import { createUser, fromSeed, type KeyPair } from '@nats-io/nkeys';
+import { formatNkey, formatNkeySeed, nkeyPrivateKey } from '@countersign/envelope';
 import { killAtExit } from './exit-hook.js';
 import { choosePort } from './free-port.js';
 import { natsServerProgram, syncsAlways } from './nats-binary.js';
@@ -18,6 +18,7 @@ import { claimOwner, DevstackError, readIfThere, writePrivate } from './state-fi
 const START_LIMIT_MS = 20_000;
 const START_ATTEMPTS = 3;
 const POLL_MS = 10;
+const SEED_BYTES = 32;
 const STORE_KEY_BYTES = 32;
 const STOP_STEPS = [['SIGTERM', 10_000], ['SIGKILL', 5_000]] as const;
 
@@ -67,12 +68,12 @@ export interface NatsServer {
 /** By user: what stands under it says of what. */
 export type NatsUsers = Readonly<Record<BusUser, string>>;
 
-async function userKey(path: string): Promise<KeyPair> {
+/** Public key of the seed in the file, which is made when it is not there. */
+async function publicKeyOf(path: string): Promise<string> {
   const known = await readIfThere(path);
-  if (known !== undefined) return fromSeed(new TextEncoder().encode(known.trim()));
-  const key = createUser();
-  await writePrivate(path, `${new TextDecoder().decode(key.getSeed())}\n`);
-  return key;
+  const seed = known ?? `${formatNkeySeed(randomBytes(SEED_BYTES))}\n`;
+  if (known === undefined) await writePrivate(path, seed);
+  return formatNkey(nkeyPrivateKey(seed));
 }
 
 // The server greets every client with INFO; until then its port may belong to nobody or to somebody else.
@@ -137,8 +138,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const program = natsServerProgram(join(dir, 'program'), options.log ?? (() => undefined));
   await endOrphan(dir, configFile);
   const seedFile = (user: string): string => join(options.seedsDir ?? dir, `${user}.nk`);
-  const publicKeyOf = async (user: string): Promise<string> => (await userKey(seedFile(user))).getPublicKey();
-  const keysOf = (names: readonly string[]): Promise<BusUserKey[]> => Promise.all(names.map(async (user) => ({ user, nkey: await publicKeyOf(user) })));
+  const keysOf = (names: readonly string[]): Promise<BusUserKey[]> => Promise.all(names.map(async (user) => ({ user, nkey: await publicKeyOf(seedFile(user)) })));
   const { holders = [] } = options;
   const platform = await keysOf(Object.keys(BUS_ACCOUNTS));
   const keys = [...platform, ...(await keysOf(holders.map(nameOfHolder)))];

@@ -9,6 +9,6 @@ export { FIELD_DIGEST_BYTES, fieldDigest } from './field-digest.js';
 export { unwrapKey, WRAPPED_KEY_BYTES_MAX, WRAPPED_KEY_BYTES_MIN, wrapKey } from './wrapped-key.js';
 export { BLIND_INDEX_BYTES, BLIND_INDEX_VERSION_MAX, blindIndex, blindIndexKey, type BlindIndexKey } from './blind-index.js';
 export { MessageFault, type MessageFaultCode } from './message-fault.js';
-export { base32, formatNkey, nkeyPrivateKey, nkeyPublicKey } from './nkey.js';
+export { base32, formatNkey, formatNkeySeed, nkeyPrivateKey, nkeyPublicKey } from './nkey.js';
 export { openReply, type SignedMessage, signReply, signRequest, splitMessage, verifyRequest } from './signed-message.js';
 export { formatX25519, type OpenedReply, openSealedReply, type ReplyContext, SEALED_KEY_BYTES, sealReply, type SealedReply, type X25519Pair } from './sealed-reply.js';

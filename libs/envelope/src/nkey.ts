@@ -27,6 +27,12 @@ export function nkeyPrivateKey(seed: string): KeyObject {
   }
 }
 
+/** A user's seed (`SU…`) of 32 random bytes. */
+export function formatNkeySeed(secret: Uint8Array): string {
+  if (secret.length !== 32) throw new RangeError('a seed is made of 32 bytes');
+  return checked(Buffer.of(PREFIX_SEED | (PREFIX_USER >> 5), (PREFIX_USER & 0x1f) << 3), secret);
+}
+
 /** Public key of a user (`U…`). Throws NKEY_MALFORMED. */
 export function nkeyPublicKey(text: string): KeyObject {
   const raw = decode(text.trim(), 35);
@@ -37,7 +43,11 @@ export function nkeyPublicKey(text: string): KeyObject {
 /** `U…` of a key, private ones giving their public half. */
 export function formatNkey(key: KeyObject): string {
   const der = (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'der', type: 'spki' });
-  const body = Buffer.concat([Buffer.of(PREFIX_USER), der.subarray(SPKI_PREFIX.length)]);
+  return checked(Buffer.of(PREFIX_USER), der.subarray(SPKI_PREFIX.length));
+}
+
+function checked(prefix: Uint8Array, key: Uint8Array): string {
+  const body = Buffer.concat([prefix, key]);
   const crc = Buffer.alloc(2);
   crc.writeUInt16LE(crc16(body));
   return base32(Buffer.concat([body, crc]));

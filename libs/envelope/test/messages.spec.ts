@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { formatNkey, formatX25519, MessageFault, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, sealReply, signReply, signRequest, splitMessage, verifyRequest } from '@countersign/envelope';
-import { createUser } from '@nats-io/nkeys';
+import { formatNkey, formatNkeySeed, formatX25519, MessageFault, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, sealReply, signReply, signRequest, splitMessage, verifyRequest } from '@countersign/envelope';
+import { createUser, fromSeed } from '@nats-io/nkeys';
 
 const codeOf = (work: () => unknown): string => {
   try {
@@ -26,6 +26,14 @@ describe('an nkey', () => {
     const key = nkeyPrivateKey(seed);
     expect(formatNkey(key)).toBe(user.getPublicKey());
     expect(formatNkey(nkeyPublicKey(user.getPublicKey()))).toBe(user.getPublicKey());
+  });
+
+  it('made of random bytes is one for the library of NATS too, of the same key', () => {
+    const made = formatNkeySeed(Buffer.alloc(32, 7));
+    const theirs = fromSeed(new TextEncoder().encode(made));
+    expect(new TextDecoder().decode(theirs.getSeed())).toBe(made);
+    expect(formatNkey(nkeyPrivateKey(made))).toBe(theirs.getPublicKey());
+    expect(() => formatNkeySeed(Buffer.alloc(31))).toThrow(new RangeError('a seed is made of 32 bytes'));
   });
 
   it.each([

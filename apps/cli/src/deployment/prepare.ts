@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createUser, fromSeed } from '@nats-io/nkeys';
+import { formatNkey, formatNkeySeed, nkeyPrivateKey } from '@countersign/envelope';
 import { writeFileDurably } from '@countersign/runtime';
 import { CliError, EXIT } from '../exit-code.js';
 import { Authority } from './authority.js';
 
 const PASSWORD_BYTES = 24;
+const SEED_BYTES = 32;
 const STORE_KEY_BYTES = 32;
 const OWNER_MODE = 0o400;
 const KEEPER_MODE = 0o600;
@@ -101,8 +102,8 @@ async function busSecrets(folder: SecretFolder, config: string): Promise<Map<str
   const lines: string[] = [];
   for (const name of new Set([...config.matchAll(NKEY_VARIABLE)].map(([, found]) => found!))) {
     const user = name.toLowerCase();
-    const seed = await folder.keep(`nats-${user}.nk`, () => new TextDecoder().decode(createUser().getSeed()));
-    const publicKey = fromSeed(new TextEncoder().encode(seed)).getPublicKey();
+    const seed = await folder.keep(`nats-${user}.nk`, () => formatNkeySeed(randomBytes(SEED_BYTES)));
+    const publicKey = formatNkey(nkeyPrivateKey(seed));
     publicKeys.set(user, publicKey);
     lines.push(`COUNTERSIGN_NKEY_${name}: ${publicKey}`);
   }
