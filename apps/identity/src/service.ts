@@ -141,6 +141,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningIdent
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'identity is ready');
   const shutdown = [
+    { name: 'wait for keys once', run: () => parts.keys.endSoon() },
     { name: 'stop requests', run: () => Promise.all([receiver.stop(), erasures.stop(), restrictions.stop(), holders.stop()]) },
     { name: 'write counts', run: () => Promise.all([gathering.stop(), lastUses.stop()]).then(() => undefined) },
     { name: 'stop mail', run: () => mailRelay.stop() },

@@ -71,6 +71,7 @@ export async function startLedger(config: LedgerConfig): Promise<RunningLedger> 
   const url = await app.getUrl();
   log.info({ url }, 'ledger is ready');
   const shutdown = [
+    { name: 'wait for keys once', run: () => parts.keys.service?.endSoon() },
     { name: 'stop answering retention', run: () => Promise.all([holder?.stop(), persons.stop()]) },
     { name: 'stop pulling', run: () => Promise.all([pull.stop(), flows.waiting.stop()]) },
     { name: 'finish appends', run: () => intake.stop() },

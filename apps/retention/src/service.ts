@@ -102,6 +102,7 @@ async function start(parts: ServiceParts, now: () => Date): Promise<RunningReten
   const url = await app.listen({ host: config.httpHost, port: config.httpPort });
   log.info({ url }, 'retention is ready');
   const shutdown = [
+    { name: 'wait for keys once', run: () => parts.keys.endSoon() },
     { name: 'stop requests', run: () => endRequests([receiver.stop(), registration.stop()], parts.holders) },
     { name: 'stop work', run: () => Promise.all([worker.stop(), due.stop(), incidents.stop(), sweep.loop.stop()]).then(() => undefined) },
     { name: 'write counts', run: () => gathering.stop() },

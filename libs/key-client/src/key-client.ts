@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { BusConnection } from '@countersign/bus';
 import { keysReplySchema, keysSubject, KEYS_OPERATIONS, type KeysArgsInput, type KeysOperation, type KeysReply, type KeysRequest, type KeysResult } from '@countersign/contracts';
 import { formatX25519, MessageFault, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
+import { unlessAborted } from '@countersign/runtime';
 import { isPassing, KeyClientError } from './key-client-error.js';
 
 const TIMEOUT_MS_DEFAULT = 5_000;
@@ -44,6 +45,8 @@ export class KeyClient {
   readonly #timeoutMs: number;
   readonly #clock: () => number;
   readonly #onReached: (isReached: boolean) => void;
+  readonly #gone = new AbortController();
+  #isEnding = false;
 
   /** Throws MessageFault NKEY_MALFORMED. */
   constructor(options: KeyClientOptions) {
@@ -89,13 +92,22 @@ export class KeyClient {
     }
   }
 
+  /**
+   * This process ends: the first question from now on that nobody answers is the last. It rejects every other one with KEYS_UNAVAILABLE,
+   * so that steps of a shutdown do not wait for the key service one after the other. While it answers nothing changes.
+   */
+  endSoon(): void {
+    this.#isEnding = true;
+  }
+
   async #exchange(operation: string, message: Buffer): Promise<KeysReply> {
     const subject = keysSubject(operation, this.service);
     let data: Uint8Array;
     try {
-      ({ data } = await this.bus.request(subject, message, { timeoutMs: this.#timeoutMs }));
+      ({ data } = await unlessAborted(this.#request(subject, message), this.#gone.signal));
     } catch (cause) {
       this.#onReached(false);
+      if (this.#isEnding) this.#gone.abort();
       throw new KeyClientError('KEYS_UNAVAILABLE', `${subject}: the key service does not answer`, {}, { cause });
     }
     try {
@@ -103,6 +115,11 @@ export class KeyClient {
     } catch (cause) {
       throw new KeyClientError('KEYS_REPLY_INVALID', `${subject}: the answer is not by the key service to this request`, {}, { cause });
     }
+  }
+
+  async #request(subject: string, message: Buffer): Promise<{ readonly data: Uint8Array }> {
+    this.#gone.signal.throwIfAborted();
+    return this.bus.request(subject, message, { timeoutMs: this.#timeoutMs });
   }
 
   /** Throws MessageFault when it is by none of the keys. */

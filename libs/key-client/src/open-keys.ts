@@ -32,6 +32,8 @@ export interface Keys {
   readonly signer: BusSigner;
   /** Reports counted uses and refusals now. */
   report(): Promise<void>;
+  /** See KeyClient.endSoon. */
+  endSoon(): void;
   /** Reports what was counted (2 s at most) and forgets every key. The bus stays open. Never rejects. */
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export function openKeys(options: KeysOptions): Keys {
       await refusals.report();
       await uses.report(live());
     },
+    endSoon: () => client.endSoon(),
     async close() {
       erasures.unsubscribe();
       const told = Promise.all([uses.stop(live()).catch(onError), refusals.stop().catch(onError)]);

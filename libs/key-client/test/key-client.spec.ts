@@ -55,6 +55,32 @@ describe('the client of the key service', () => {
     expect(await codeOf(client.ask('cancel-destruction', { tenant: 'acme', purpose: 'tenant' }))).toBe('KEYS_REPLY_INVALID');
   });
 
+  it('rejects everything at once when its process ends, from the first question that nobody answers on', async () => {
+    const answerer = { key: ed25519() };
+    const { bus: answering, asked } = busOf(answerer);
+    let isAway = false;
+    const unanswered: (() => void)[] = [];
+    const nobody = (): Promise<never> => new Promise((_, reject) => unanswered.push(() => reject(new Error('TIMEOUT'))));
+    const bus = { request: (...args: Parameters<BusConnection['request']>) => (isAway ? nobody() : answering.request(...args)) } as unknown as BusConnection;
+    const client = new KeyClient({ bus, service: 'ledger', nkeySeed: seedOf(createUser()), keysPublicKey: formatNkey(answerer.key) });
+    const ask = (): Promise<string> => codeOf(client.ask('cancel-destruction', { tenant: 'acme', purpose: 'tenant' }));
+    isAway = true;
+    const before = ask();
+    unanswered[0]!();
+    expect(await before).toBe('KEYS_UNAVAILABLE');
+    isAway = false;
+    expect(await ask()).toBe('none');
+    client.endSoon();
+    expect(await ask()).toBe('none');
+    isAway = true;
+    const underWay = [ask(), ask()];
+    unanswered[1]!();
+    // The second is never answered, nor timed out.
+    expect(await Promise.all(underWay)).toEqual(['KEYS_UNAVAILABLE', 'KEYS_UNAVAILABLE']);
+    isAway = false;
+    expect([await ask(), asked.length]).toEqual(['KEYS_UNAVAILABLE', 2]);
+  });
+
   it('signs each request with the seed of the moment', async () => {
     const [first, second] = [createUser(), createUser()];
     let seed = seedOf(first);
