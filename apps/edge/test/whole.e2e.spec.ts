@@ -5,6 +5,7 @@ import { coverageSuite } from './whole/coverage-suite.js';
 import { databaseSuite } from './whole/database-suite.js';
 import { matrixSuite } from './whole/matrix-suite.js';
 import { metricsSuite } from './whole/metrics-suite.js';
+import { rightsSuite } from './whole/rights-suite.js';
 import { WholeStand } from './whole/whole-stand.js';
 
 // One deployment for everything that is proved of the whole: each suite makes people of its own.
@@ -20,3 +21,4 @@ matrixSuite(() => stand);
 badInputSuite(() => stand);
 metricsSuite(() => stand);
 databaseSuite(() => stand);
+rightsSuite(() => stand);

@@ -7,7 +7,7 @@ import { createPool, type Pool } from '@countersign/postgres';
 import { IdentityHolder } from '../src/hold/identity-holder.js';
 import { identityUrl, provisionIdentity } from '../src/store/provision.js';
 
-const PASSWORDS = { identity_owner: 'owner-password', identity_runtime: 'runtime-password' };
+const PASSWORDS = { identity_owner: 'owner-password', identity_runtime: 'runtime-password', identity_reader: 'reader-password' };
 const hash = (name: string): string => name.padEnd(43, '-');
 
 let stack: Devstack;

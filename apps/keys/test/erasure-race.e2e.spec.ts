@@ -95,7 +95,7 @@ describe('a root key that is rotated', () => {
 
 describe('the databases', () => {
   it('are provisioned again without harm, and the event store is that of libs/event-store', async () => {
-    const passwords = { keys_owner: 'owner-password', keys_runtime: 'runtime-password' };
+    const passwords = { keys_owner: 'owner-password', keys_runtime: 'runtime-password', keys_reader: 'reader-password' };
     await expect(provisionKeys({ adminUrl: fixture.stack.postgres.superuserUrl, passwords, deployment: TEST_DEPLOYMENT })).resolves.toBeUndefined();
     const migration = readFileSync(new URL('../migrations/keys/0001_events.sql', import.meta.url), 'utf8');
     expect(migration).toContain(eventStoreMigrationSql({ schema: 'public', source: 'keys', runtimeRole: 'keys_runtime' }));

@@ -13,7 +13,7 @@ const ROWS_PER_SECOND = '1000000';
 export async function startKeys(stack: Devstack, nodeArgs: readonly string[], keptLogFile: string | undefined, changes: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
   const dir = join(stack.stateDir, 'keys');
   const passwords = join(dir, 'passwords');
-  const urlOf = writePasswords(passwords, ['keys_owner', 'keys_runtime']);
+  const urlOf = writePasswords(passwords, ['keys_owner', 'keys_runtime', 'keys_reader']);
   const logFile = keptLogFile ?? join(dir, 'keys.log');
   const admin = writePrivate(join(dir, 'admin-url'), stack.postgres.superuserUrl);
   await provision('keys', dir, { KEYS_ADMIN_DATABASE_URL_FILE: admin, KEYS_ROLE_PASSWORDS_DIR: passwords }, logFile);

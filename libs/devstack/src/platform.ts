@@ -11,9 +11,9 @@ import { writePrivate } from './state-files.js';
 const PASSWORD_BYTES = 18;
 const LOOPBACK = '127.0.0.1';
 const ROLES = {
-  keys: ['keys_owner', 'keys_runtime'],
-  identity: ['identity_owner', 'identity_runtime'],
-  retention: ['retention_owner', 'retention_runtime'],
+  keys: ['keys_owner', 'keys_runtime', 'keys_reader'],
+  identity: ['identity_owner', 'identity_runtime', 'identity_reader'],
+  retention: ['retention_owner', 'retention_runtime', 'retention_reader'],
   ledger: ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'],
 } as const;
 type Stored = keyof typeof ROLES;

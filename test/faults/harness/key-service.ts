@@ -8,7 +8,7 @@ import { openKeys, type Keys } from '@countersign/key-client';
 import { KEYS_MAIN, KEYS_PROVISION } from './places.js';
 import { ServiceProcess } from './service-process.js';
 
-const ROLES = ['keys_owner', 'keys_runtime'];
+const ROLES = ['keys_owner', 'keys_runtime', 'keys_reader'];
 const ASK_LIMIT_MS = 20_000;
 
 export interface KeyServicePlace {

@@ -17,7 +17,7 @@ const SERVICE_UID = 10_001;
 const POSTGRES_UID = 999;
 const GRAFANA_UID = 472;
 
-const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'identity_owner', 'identity_runtime', 'retention_owner', 'retention_runtime'] as const;
+const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'keys_reader', 'identity_owner', 'identity_runtime', 'identity_reader', 'retention_owner', 'retention_runtime', 'retention_reader'] as const;
 /** File, role and database of each connection. */
 const CONNECTIONS = [
   ['ledger-owner-database-url', 'ledger_owner', 'ledger'],

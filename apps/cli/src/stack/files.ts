@@ -66,9 +66,9 @@ export interface EdgeFiles {
 }
 
 const DATABASE_ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'] as const;
-const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
-const IDENTITY_ROLES = ['identity_owner', 'identity_runtime'] as const;
-const RETENTION_ROLES = ['retention_owner', 'retention_runtime'] as const;
+const KEYS_ROLES = ['keys_owner', 'keys_runtime', 'keys_reader'] as const;
+const IDENTITY_ROLES = ['identity_owner', 'identity_runtime', 'identity_reader'] as const;
+const RETENTION_ROLES = ['retention_owner', 'retention_runtime', 'retention_reader'] as const;
 /** Who asks the key service. */
 const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;
 const PASSWORD_BYTES = 24;

@@ -4,8 +4,8 @@ import { provisionDatabase, roleUrl, type Stamp } from '@countersign/postgres';
 export const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const DATABASE = 'identity';
 
-/** The service runs as `identity_runtime`, which owns nothing. */
-export const IDENTITY_ROLES = ['identity_owner', 'identity_runtime'] as const;
+/** The service runs as `identity_runtime`, which owns nothing. Who is on call looks as `identity_reader` at what runbooks name. */
+export const IDENTITY_ROLES = ['identity_owner', 'identity_runtime', 'identity_reader'] as const;
 export type IdentityRole = (typeof IDENTITY_ROLES)[number];
 
 export interface ProvisionOptions {
@@ -21,7 +21,7 @@ export interface ProvisionOptions {
 
 /** Makes roles, database and schema, or brings them up to date. Safe to repeat. */
 export async function provisionIdentity({ database = DATABASE, deployment, ...options }: ProvisionOptions): Promise<void> {
-  await provisionDatabase({ ...options, database, owner: 'identity_owner', others: ['identity_runtime'], migrations: MIGRATIONS, stamp: stampOf(deployment) });
+  await provisionDatabase({ ...options, database, owner: 'identity_owner', others: ['identity_runtime', 'identity_reader'], migrations: MIGRATIONS, stamp: stampOf(deployment) });
 }
 
 export const stampOf = (deployment: string): Stamp => ({ deployment, purpose: DATABASE });

@@ -9,8 +9,8 @@ export type KeysDatabase = (typeof KEYS_DATABASES)[number];
 
 export const migrationsOf = (which: KeysDatabase): string => fileURLToPath(new URL(which, MIGRATIONS));
 
-/** The service runs as neither owner. */
-export const KEYS_ROLES = ['keys_owner', 'keys_runtime'] as const;
+/** The service runs as `keys_runtime`, which owns nothing. Who is on call looks as `keys_reader` at what runbooks name, which are no keys. */
+export const KEYS_ROLES = ['keys_owner', 'keys_runtime', 'keys_reader'] as const;
 export type KeysRole = (typeof KEYS_ROLES)[number];
 
 export interface ProvisionOptions {
@@ -32,7 +32,7 @@ export async function provisionKeys(options: ProvisionOptions): Promise<void> {
       const name = options.databases?.[which] ?? which;
       await ensureDatabase(client, name, 'keys_owner');
       await client.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${client.escapeIdentifier(name)} FROM PUBLIC`);
-      await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(name)} TO keys_runtime`);
+      await client.query(`GRANT CONNECT ON DATABASE ${client.escapeIdentifier(name)} TO keys_runtime, keys_reader`);
     }
   });
   for (const which of KEYS_DATABASES) {

@@ -4,8 +4,8 @@ import { provisionDatabase, roleUrl, type Stamp } from '@countersign/postgres';
 export const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const DATABASE = 'retention';
 
-/** The service runs as `retention_runtime`, which owns nothing. */
-export const RETENTION_ROLES = ['retention_owner', 'retention_runtime'] as const;
+/** The service runs as `retention_runtime`, which owns nothing. Who is on call looks as `retention_reader` at what runbooks name. */
+export const RETENTION_ROLES = ['retention_owner', 'retention_runtime', 'retention_reader'] as const;
 export type RetentionRole = (typeof RETENTION_ROLES)[number];
 
 export interface ProvisionOptions {
@@ -21,7 +21,7 @@ export interface ProvisionOptions {
 
 /** Makes roles, database and schema, or brings them up to date. Safe to repeat. */
 export async function provisionRetention({ database = DATABASE, deployment, ...options }: ProvisionOptions): Promise<void> {
-  await provisionDatabase({ ...options, database, owner: 'retention_owner', others: ['retention_runtime'], migrations: MIGRATIONS, stamp: stampOf(deployment) });
+  await provisionDatabase({ ...options, database, owner: 'retention_owner', others: ['retention_runtime', 'retention_reader'], migrations: MIGRATIONS, stamp: stampOf(deployment) });
 }
 
 export const stampOf = (deployment: string): Stamp => ({ deployment, purpose: DATABASE });
