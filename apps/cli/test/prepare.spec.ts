@@ -33,7 +33,7 @@ describe('the secrets of a deployment', () => {
 
   it('lead to those of Compose when nothing is said', async () => {
     await prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], nowMs: Date.now(), isOwned: false });
-    expect(new URL(read('ledger-database-url')).host).toBe('postgres:5432');
+    expect(new URL(read('ledger-database-url'))).toMatchObject({ host: 'postgres:5432', search: '?sslmode=disable' });
     expect(new URL(read('redis-url')).host).toBe('redis:6379');
   });
 });

@@ -19,10 +19,10 @@ export interface LocalCertificate {
 }
 
 /**
- * A certificate of nobody's but this machine's, for `localhost`, 127.0.0.1 and ::1, made once and again before it ends.
+ * A certificate of nobody's but this machine's, for `localhost` or other names, 127.0.0.1 and ::1, made once and again before it ends.
  * Clients must be given it to trust (RFC 5280; no authority vouches for it).
  */
-export async function localCertificate(dir: string, nowMs: number = Date.now()): Promise<LocalCertificate> {
+export async function localCertificate(dir: string, nowMs: number = Date.now(), names: readonly string[] = ['localhost']): Promise<LocalCertificate> {
   const files = { certFile: join(dir, 'certificate.pem'), keyFile: join(dir, 'certificate-key.pem') };
   if (existsSync(files.certFile) && existsSync(files.keyFile) && endsAtMs(files.certFile) - nowMs > RENEW_DAYS * DAY_MS) return files;
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -38,7 +38,7 @@ export async function localCertificate(dir: string, nowMs: number = Date.now()):
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }, { type: 'ip', value: '127.0.0.1' }, { type: 'ip', value: '::1' }]),
+      new SubjectAlternativeNameExtension([...names.map((value) => ({ type: 'dns' as const, value })), { type: 'ip', value: '127.0.0.1' }, { type: 'ip', value: '::1' }]),
     ],
   });
   const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');

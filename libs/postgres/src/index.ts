@@ -10,5 +10,6 @@ export { MigrationRefused, type Migration } from './migration-plan.js';
 export { ensureDatabase, ensureReplicationRole, ensureRole, scramVerifier, type RoleOptions } from './roles.js';
 export { provisionDatabase, roleUrl } from './provision.js';
 export { admitDatabase, type AdmitOptions } from './admit.js';
+export { requireEncryption } from './encrypted.js';
 export { DatabaseRefused, type DatabaseFault } from './database-refused.js';
 export { DEPLOYMENT, DEPLOYMENT_FORM, type Stamp } from './stamp.js';

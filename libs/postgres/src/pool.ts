@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { encryptionFault, requireEncryption } from './encrypted.js';
 import { StatementNames } from './prepared-statements.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -60,8 +61,12 @@ type ConnectCallback = ((error: Error) => void) | ((error: null, client: pg.Clie
 function clientOf({ url, onRefused, arePrepared }: PoolOptions): typeof pg.Client {
   const names = new StatementNames();
   return class extends pg.Client {
+    private readonly connectionString: string;
+
     constructor(config: pg.ClientConfig) {
-      super({ ...config, connectionString: typeof url === 'string' ? url : url() });
+      const connectionString = typeof url === 'string' ? url : url();
+      super({ ...config, connectionString });
+      this.connectionString = connectionString;
       if (arePrepared === true) this.query = names.naming(this.query.bind(this));
     }
 
@@ -69,20 +74,35 @@ function clientOf({ url, onRefused, arePrepared }: PoolOptions): typeof pg.Clien
     override connect(callback: ConnectCallback): void;
     override connect(callback?: ConnectCallback): Promise<pg.Client> | void {
       if (callback === undefined) return super.connect();
-      super.connect((error: (Error & { readonly code?: string }) | null) => {
-        if (REFUSED.has(error?.code)) onRefused?.();
+      const answer = (given: (Error & { readonly code?: string }) | null): void => {
+        const error = given === null ? null : encryptionFault(given);
+        if (REFUSED.has(given?.code)) onRefused?.();
         (callback as (error: Error | null, client: pg.Client) => void)(error, this);
-      });
+      };
+      // Not thrown: a pool makes connections when nobody is there to catch, and the URL may have been rotated.
+      const refusal = refusalOf(this.connectionString);
+      if (refusal === undefined) super.connect(answer);
+      else process.nextTick(answer, refusal);
     }
   };
 }
 
+function refusalOf(url: string): Error | undefined {
+  try {
+    requireEncryption(url);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 /** One connection outside any pool, closed when `work` settles. */
 export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  requireEncryption(url);
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   // A connection that breaks also fails the running query; without a listener it would end the process first.
   client.on('error', () => undefined);
-  await client.connect();
+  await client.connect().catch((error: Error) => Promise.reject(encryptionFault(error)));
   try {
     return await work(client);
   } finally {

@@ -9,6 +9,7 @@ import {
 } from '@countersign/postgres';
 import { admitSuite } from './suites/admit.js';
 import { migrationsSuite, refusalsSuite } from './suites/migrations.js';
+import { tlsSuite } from './suites/tls.js';
 
 let dir: string;
 let server: PostgresServer;
@@ -279,5 +280,7 @@ describe('roles and databases', () => {
     });
   });
 });
+
+describe('TLS', () => tlsSuite({ dir: () => dir, server: () => server, urlOf }));
 
 describe('a database is admitted', () => admitSuite({ dir: () => dir, urlOf }));

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { LedgerCheckpoint } from '@countersign/backup';
+import { DatabaseRefused, requireEncryption } from '@countersign/postgres';
 import { CliError, EXIT, usageError } from '../exit-code.js';
 import type { Io } from '../io.js';
 import { LedgerApi } from '../ledger-api.js';
@@ -22,6 +23,12 @@ export function serverUrlOf(options: ServerOptions, io: Io): string {
   const path = resolve(io.cwd, given);
   const url = existsSync(path) ? readFileSync(path, 'utf8').trim() : given;
   if (!URL.canParse(url)) throw usageError('--database-url must be a connection URL, or a file that holds one');
+  try {
+    requireEncryption(url);
+  } catch (error) {
+    if (error instanceof DatabaseRefused) throw new CliError(EXIT.usage, error.code, error.message);
+    throw error;
+  }
   return url;
 }
 

@@ -13,11 +13,13 @@ interface Options {
   readonly host: readonly string[];
   readonly keepOwner?: boolean;
   readonly postgres: string;
-  readonly postgresOptions: string;
+  readonly postgresOptions?: string;
   readonly redis: string;
   readonly natsHost: readonly string[];
 }
 
+/** Of a server elsewhere: encrypted, and the one of that name. */
+const VERIFIED = 'sslmode=verify-full';
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', 'edge'];
 
 export function deploymentCommand(io: Io, ended: Ended): Command {
@@ -27,7 +29,7 @@ export function deploymentCommand(io: Io, ended: Ended): Command {
     .requiredOption('--bus-config <file>', 'configuration of nats-server with variables for public keys (deploy/nats)')
     .option('--host <name...>', 'names and addresses at which the edge is reached, beside localhost', [])
     .option('--postgres <host:port>', 'where PostgreSQL is', OWN_SERVERS.postgres)
-    .option('--postgres-options <parameters>', 'of connection URLs, such as sslmode=verify-full', OWN_SERVERS.postgresOptions)
+    .option('--postgres-options <parameters>', `of connection URLs (default: ${VERIFIED} where --postgres is given)`)
     .option('--redis <host:port>', 'where Redis is', OWN_SERVERS.redis)
     .option('--nats-host <name...>', 'names of the bus in its certificate, beside nats', [])
     .option('--keep-owner', 'leave the files to whoever runs this; by default, and as root only, they go to the users of the containers')
@@ -46,7 +48,7 @@ export function deploymentCommand(io: Io, ended: Ended): Command {
 }
 
 /** What goes into URLs as it is must not end them early. Throws CliError. */
-function serversOf({ postgres, postgresOptions, redis, natsHost }: Options): Servers {
+function serversOf({ postgres, postgresOptions = postgres === OWN_SERVERS.postgres ? OWN_SERVERS.postgresOptions : VERIFIED, redis, natsHost }: Options): Servers {
   for (const place of [postgres, redis]) if (!/^[A-Za-z0-9.-]+:\d{1,5}$/.test(place)) throw usageError(`${place} is not host:port`);
   if (!/^[^\s#?]*$/.test(postgresOptions)) throw usageError('--postgres-options are parameters of a URL: name=value&name=value');
   return { postgres, postgresOptions, redis, natsHosts: natsHost };

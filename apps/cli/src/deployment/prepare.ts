@@ -41,15 +41,15 @@ const NKEY_VARIABLE = /\$COUNTERSIGN_NKEY_([A-Z0-9_]+)/g;
 export interface Servers {
   /** `host:port`. */
   readonly postgres: string;
-  /** Parameters of connection URLs, such as `sslmode=verify-full`; empty: none. */
+  /** Parameters of connection URLs, such as `sslmode=verify-full`. */
   readonly postgresOptions: string;
   /** `host:port`. */
   readonly redis: string;
   /** Names of the bus that its certificate has beside its own. */
   readonly natsHosts: readonly string[];
 }
-/** As Compose names them. */
-export const OWN_SERVERS: Servers = { postgres: 'postgres:5432', postgresOptions: '', redis: 'redis:6379', natsHosts: [] };
+/** As Compose names them; its PostgreSQL is on the same machine, in networks that end there. */
+export const OWN_SERVERS: Servers = { postgres: 'postgres:5432', postgresOptions: 'sslmode=disable', redis: 'redis:6379', natsHosts: [] };
 
 export interface PrepareOptions {
   /** Folder of the secrets. What is there is kept. */
@@ -88,7 +88,7 @@ export async function prepareDeployment(options: PrepareOptions): Promise<void> 
 }
 
 async function databaseSecrets(folder: SecretFolder, servers: Servers): Promise<void> {
-  const urlOf = (role: string, secret: string, database: string): string => `postgres://${role}:${secret}@${servers.postgres}/${database}${servers.postgresOptions === '' ? '' : `?${servers.postgresOptions}`}`;
+  const urlOf = (role: string, secret: string, database: string): string => `postgres://${role}:${secret}@${servers.postgres}/${database}?${servers.postgresOptions}`;
   const admin = await folder.keep('postgres-password', password, POSTGRES_UID);
   await folder.write('database-admin-url', urlOf('postgres', admin, 'postgres'));
   const passwords = new Map<string, string>();
