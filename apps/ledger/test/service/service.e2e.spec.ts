@@ -171,7 +171,7 @@ describe('the service', () => {
     expect(await checkpointSize('leaving')).toBe(1);
     const steps = [...ledger.out().matchAll(/"step":"([^"]+)"/g)].map(([, step]) => step);
     // The log is written by a thread, and at the end by the process itself: its last two lines may come in either order.
-    expect(steps.slice(0, -2)).toEqual(['stop answering retention', 'stop pulling', 'finish appends', 'sign last checkpoints', 'stop loops', 'close http']);
+    expect(steps.slice(0, -2)).toEqual(['wait for keys once', 'stop answering retention', 'stop pulling', 'finish appends', 'sign last checkpoints', 'stop loops', 'close http']);
     expect(steps.slice(-2).sort()).toEqual(['close bus', 'close stores']);
     expect(ledger.out()).not.toMatch(/"level":(50|60|"error"|"fatal")[^\n]*shutdown/);
   }, START_LIMIT_MS);
