@@ -66,15 +66,27 @@ async function copyTemplate(request: ClusterRequest, template: string): Promise<
   return readFile(join(template, 'password'), 'utf8');
 }
 
+/**
+ * Templates of days before, and what was left of making them: `<stem><day>` and `<stem><day>.<random>`. What is of today, or of
+ * yesterday around midnight, another process may be making right now.
+ */
+export function staleTemplates(names: readonly string[], stem: string, day: number): string[] {
+  return names.filter((name) => {
+    if (!name.startsWith(stem)) return false;
+    const [of = '', making] = name.slice(stem.length).split('.');
+    return making === undefined ? Number(of) < day : Number(of) < day - 1;
+  });
+}
+
 // The day is part of the name: cleaners of temporary folders take old files out one by one, and half a template is none.
 async function templateFolder({ binaries, runAs }: ClusterRequest): Promise<string> {
-  const day = String(Math.floor(Date.now() / MS_PER_DAY));
+  const day = Math.floor(Date.now() / MS_PER_DAY);
   const stem = `countersign-initdb-${binaries.version}-${String(runAs?.uid ?? process.getuid?.() ?? 0)}-day`;
-  for (const name of await readdir(tmpdir())) {
+  for (const name of staleTemplates(await readdir(tmpdir()), stem, day)) {
     const path = join(tmpdir(), name);
-    if (name.startsWith(stem) && name !== `${stem}${day}` && isOurs(path, runAs)) await rm(path, { recursive: true, force: true });
+    if (isOurs(path, runAs)) await rm(path, { recursive: true, force: true });
   }
-  return join(tmpdir(), `${stem}${day}`);
+  return join(tmpdir(), `${stem}${String(day)}`);
 }
 
 /**
