@@ -287,7 +287,9 @@ describe('a service account', () => {
     const local = await administrator('admin', HOME);
     const { serviceAccounts } = await fixture.ask('service-account-list', local.browser, {});
     expect(serviceAccounts.find((one) => one.accountId === accountId)).toMatchObject({ name, organization: HOME, state: 'active', roles: [{ role: 'service', organization: HOME }] });
-    expect((await fixture.ask('api-key-list', local.browser, { accountId })).apiKeys).toMatchObject([{ accountId, lastUsedAt: expect.any(String) }]);
+    const keys = async () => (await fixture.ask('api-key-list', local.browser, { accountId })).apiKeys;
+    await until('last use', async () => (await keys())[0]?.lastUsedAt !== undefined);
+    expect(await keys()).toMatchObject([{ accountId, lastUsedAt: expect.any(String) }]);
     expect(await codeOf(fixture.ask('service-account-create', local.browser, { name: 'of-all' }))).toBe('FORBIDDEN');
     const stranger = await fixture.person();
     expect(await codeOf(fixture.ask('service-account-disable', stranger.browser, { accountId, reason: 'x' }))).toBe('FORBIDDEN');

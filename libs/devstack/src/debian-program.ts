@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const APT_LIMIT_MS = 180_000;
@@ -20,10 +20,10 @@ export interface DebianProgram {
 }
 
 /** Where it is: PATH, Debian's own folders, or what was unpacked into `cacheDir`. */
-export function findProgram({ name }: DebianProgram, cacheDir: string): string | undefined {
+export function findProgram({ name, debianPackage }: DebianProgram, cacheDir: string): string | undefined {
   // Debian puts it in /usr/sbin, which is not in an ordinary user's PATH.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
-  const candidates = [...folders.map((folder) => join(folder, name)), join(cacheDir, 'usr', 'sbin', name), join(cacheDir, 'usr', 'bin', name)];
+  const candidates = [...folders.map((folder) => join(folder, name)), ...['sbin', 'bin'].map((folder) => join(cacheDir, debianPackage, 'usr', folder, name))];
   return candidates.find(isProgram);
 }
 
@@ -55,6 +55,16 @@ function downloadWithOwnLists(debianPackage: string, folder: string): { ok: bool
   return { ok: download.ok, output: `${update.output}\n${download.output}`.trim() };
 }
 
+/** Moves the whole folder at once: another process that looks for the program meanwhile finds all of it, or nothing. */
+function keep(unpacked: string, kept: string): void {
+  try {
+    renameSync(unpacked, kept);
+  } catch (error) {
+    // Somebody was faster.
+    if (!existsSync(kept)) throw error;
+  }
+}
+
 /** Downloads the package and unpacks it into `cacheDir`, for us alone; nothing of it is configured or started. Returns what went wrong; empty when nothing did. */
 export function unpackAsUser({ debianPackage }: DebianProgram, cacheDir: string): string {
   mkdirSync(cacheDir, { recursive: true });
@@ -64,8 +74,11 @@ export function unpackAsUser({ debianPackage }: DebianProgram, cacheDir: string)
     const second = first.ok ? first : downloadWithOwnLists(debianPackage, folder);
     const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
     if (file === undefined) return `${first.output}\n${second.output}`;
-    const unpack = apt('dpkg', ['-x', join(folder, file), cacheDir]);
-    return unpack.ok ? '' : unpack.output;
+    const unpacked = join(folder, 'unpacked');
+    const unpack = apt('dpkg', ['-x', join(folder, file), unpacked]);
+    if (!unpack.ok) return unpack.output;
+    keep(unpacked, join(cacheDir, debianPackage));
+    return '';
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
