@@ -18,6 +18,7 @@ interface Service {
   readonly volumes?: readonly string[];
   readonly mem_limit?: string;
   readonly pids_limit?: number;
+  readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly secrets?: readonly (string | { readonly source: string })[];
   readonly profiles?: readonly string[];
@@ -29,9 +30,12 @@ interface Compose {
 }
 
 const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
+/** In the order of the file. */
+const OWN_FIRST = ['edge', 'ledger', 'keys', 'identity', 'retention'];
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const compose = parse(read('deploy/compose/docker-compose.yml'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
+const secretsOf = ({ secrets = [] }: Service): readonly string[] => secrets.map((one) => (typeof one === 'string' ? one : one.source));
 const networksOf = ({ networks = [] }: Service): readonly string[] => (Array.isArray(networks) ? (networks as readonly string[]) : Object.keys(networks));
 
 /** What shares a network: whoever may open a connection to it. */
@@ -81,13 +85,34 @@ describe('the deployment by Compose', () => {
   });
 
   it('has secrets as files only, each from the folder that is not in the repository', () => {
-    const named = new Set(services.flatMap(([, { secrets = [] }]) => secrets.map((one) => (typeof one === 'string' ? one : one.source))));
+    const named = new Set(services.flatMap(([, service]) => secretsOf(service)));
     expect([...named].toSorted()).toEqual(Object.keys(compose.secrets).toSorted());
     expect(Object.values(compose.secrets).filter(({ file }) => !file.startsWith('${COUNTERSIGN_SECRETS:-./secrets}/'))).toEqual([]);
     expect(read('deploy/compose/.gitignore').split('\n')).toContain('secrets/');
     const secret = /PASSWORD(?!S$|S_DIR)|PASSPHRASE|SECRET|SEED|TOKEN|KEY_FILE|DATABASE_URL|REDIS_URL/;
     const plain = services.flatMap(([name, { environment = {} }]) => Object.entries(environment).filter(([variable, value]) => secret.test(variable) && !String(value).startsWith('/run/secrets')).map(([variable]) => `${name}: ${variable}`));
     expect(plain).toEqual([]);
+  });
+
+  it('speaks TLS to PostgreSQL, to Redis and to the bus, and shows the bus a certificate of its own', () => {
+    const onBus = services.filter(([, { environment = {} }]) => Object.keys(environment).some((name) => name.endsWith('_NATS_URL')));
+    expect(onBus.map(([name]) => name)).toEqual([...OWN_FIRST, 'bus-provision', 'operator']);
+    for (const [, { environment = {} }] of onBus) {
+      const values = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name.replace(/^[A-Z]+_/, ''), value]));
+      expect(values).toMatchObject({ NATS_URL: 'tls://nats:4222', NATS_TLS_DIR: '/etc/countersign/nats' });
+    }
+    const users = onBus.map(([name, service]) => [name, secretsOf(service).filter((one) => one.endsWith('.nk')).join().replace('.nk', ''), 'nats']);
+    const servers = ['postgres', 'nats', 'redis'].map((name) => [name, name, name]);
+    const folders = services.flatMap(([name, { volumes = [] }]) => volumes.filter((volume) => volume.includes('/tls/')).map((volume) => [name, volume]));
+    expect(folders.toSorted()).toEqual([...users, ...servers].map(([name, from, to]) => [name, `\${COUNTERSIGN_SECRETS:-./secrets}/tls/${from}:/etc/countersign/${to}:ro`]).toSorted());
+    const asking = services.filter(([, service]) => secretsOf(service).some((one) => /(database|redis|admin)-url$/.test(one)));
+    expect(asking.filter(([, service]) => !secretsOf(service).includes('ca.crt')).map(([name]) => name)).toEqual([]);
+  });
+
+  it('has a PostgreSQL that lets nobody in over a network without TLS', () => {
+    const lines = read('deploy/compose/pg_hba.conf').split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split(/\s+/));
+    expect(lines).toEqual([['local', 'all', 'all', 'scram-sha-256'], ['hostssl', 'all', 'all', 'all', 'scram-sha-256']]);
+    expect(compose.services['postgres']!.command).toEqual(expect.arrayContaining(['ssl=on', 'ssl_min_protocol_version=TLSv1.3', 'hba_file=/etc/countersign/pg_hba.conf']));
   });
 
   it('scrapes every service under the name of its job, where it listens', () => {

@@ -38,7 +38,6 @@ const keys = [
 const more = [...producers.flatMap(({ names: [source] }) => producerRights(source!)), ...holders.flatMap(({ names: [tenant, service] }) => holderRights(tenant!, service!))];
 
 mkdirSync(values.out, { recursive: true });
-writeFileSync(join(values.out, 'nats-server.conf'), deploymentConfig({ nodes: 1, tlsDir: 'none', keys, more }));
 writeFileSync(join(values.out, 'one-node.conf'), deploymentConfig({ nodes: 1, keys, more }));
 writeFileSync(join(values.out, 'three-nodes.conf'), deploymentConfig({ nodes: 3, keys, more }));
 if (keys.length === 0) writeFileSync(values.page, rightsPage());

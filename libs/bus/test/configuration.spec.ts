@@ -9,7 +9,6 @@ const stored = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 describe('what is made from the declared rights', () => {
   it.each([
-    ['deploy/nats/nats-server.conf', () => deploymentConfig({ nodes: 1, tlsDir: 'none' })],
     ['deploy/nats/one-node.conf', () => deploymentConfig({ nodes: 1 })],
     ['deploy/nats/three-nodes.conf', () => deploymentConfig({ nodes: 3 })],
     ['docs/operations/bus-rights.md', rightsPage],

@@ -30,7 +30,7 @@ export function deploymentCommand(io: Io, ended: Ended): Command {
     .option('--host <name...>', 'names and addresses at which the edge is reached, beside localhost', [])
     .option('--postgres <host:port>', 'where PostgreSQL is', OWN_SERVERS.postgres)
     .option('--postgres-options <parameters>', `of connection URLs (default: ${VERIFIED} where --postgres is given)`)
-    .option('--redis <host:port>', 'where Redis is', OWN_SERVERS.redis)
+    .option('--redis <host:port>', 'where Redis is, with TLS; redis://host:port: on purpose without', OWN_SERVERS.redis)
     .option('--nats-host <name...>', 'names of the bus in its certificate, beside nats', [])
     .option('--keep-owner', 'leave the files to whoever runs this; by default, and as root only, they go to the users of the containers')
     .action((options: Options) =>
@@ -44,14 +44,14 @@ export function deploymentCommand(io: Io, ended: Ended): Command {
       }),
     );
   const command = new Command('deployment').description('deployments by Compose').addCommand(withJson(prepare));
-  return withExamples(command, ['deployment prepare --out deploy/compose/secrets --bus-config deploy/nats/nats-server.conf --host audit.example.com']);
+  return withExamples(command, ['deployment prepare --out deploy/compose/secrets --bus-config deploy/nats/one-node.conf --host audit.example.com']);
 }
 
 /** What goes into URLs as it is must not end them early. Throws CliError. */
 function serversOf({ postgres, postgresOptions = postgres === OWN_SERVERS.postgres ? OWN_SERVERS.postgresOptions : VERIFIED, redis, natsHost }: Options): Servers {
-  for (const place of [postgres, redis]) if (!/^[A-Za-z0-9.-]+:\d{1,5}$/.test(place)) throw usageError(`${place} is not host:port`);
+  for (const place of [postgres, redis.replace(/^rediss?:\/\//, '')]) if (!/^[A-Za-z0-9.-]+:\d{1,5}$/.test(place)) throw usageError(`${place} is not host:port`);
   if (!/^[^\s#?]*$/.test(postgresOptions)) throw usageError('--postgres-options are parameters of a URL: name=value&name=value');
-  return { postgres, postgresOptions, redis, natsHosts: natsHost };
+  return { postgres, postgresOptions, redis: redis.includes('://') ? redis : `rediss://${redis}`, natsHosts: natsHost };
 }
 
 function textOf(file: string): string {

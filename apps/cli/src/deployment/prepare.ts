@@ -43,13 +43,13 @@ export interface Servers {
   readonly postgres: string;
   /** Parameters of connection URLs, such as `sslmode=verify-full`. */
   readonly postgresOptions: string;
-  /** `host:port`. */
+  /** `rediss://host:port`, or without TLS `redis://host:port`. */
   readonly redis: string;
   /** Names of the bus that its certificate has beside its own. */
   readonly natsHosts: readonly string[];
 }
-/** As Compose names them; its PostgreSQL is on the same machine, in networks that end there. */
-export const OWN_SERVERS: Servers = { postgres: 'postgres:5432', postgresOptions: 'sslmode=disable', redis: 'redis:6379', natsHosts: [] };
+/** As Compose names them; certificates of this deployment's authority say that they are it. */
+export const OWN_SERVERS: Servers = { postgres: 'postgres:5432', postgresOptions: 'sslmode=verify-full&sslrootcert=/run/secrets/ca.crt', redis: 'rediss://redis:6379', natsHosts: [] };
 
 export interface PrepareOptions {
   /** Folder of the secrets. What is there is kept. */
@@ -81,7 +81,7 @@ export async function prepareDeployment(options: PrepareOptions): Promise<void> 
   await folder.write('keys-public-key', `${publicKeys.get('keys')}\n`);
   const redisPassword = await folder.keep('redis-password', password);
   await folder.write('redis.conf', redisConfig(redisPassword));
-  await folder.write('redis-url', `redis://default:${redisPassword}@${servers.redis}`);
+  await folder.write('redis-url', servers.redis.replace('://', `://default:${redisPassword}@`));
   await folder.keep('keys-root-passphrase', password);
   await folder.keep('grafana-admin-password', password, GRAFANA_UID);
   await certificates(folder, options, [...publicKeys.keys()]);
@@ -119,15 +119,17 @@ async function certificates(folder: SecretFolder, { hosts, nowMs, out, servers }
   const authority = await Authority.open(out, nowMs);
   await certify('edge', hosts);
   await certify('nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])]);
+  await certify('postgres', ['postgres'], POSTGRES_UID);
+  await certify('redis', ['redis']);
   for (const user of busUsers) await certify(`nats-${user}`, []);
 
-  async function certify(name: string, names: readonly string[]): Promise<void> {
+  async function certify(name: string, names: readonly string[], uid: number = SERVICE_UID): Promise<void> {
     const certFile = join('tls', name, 'tls.crt');
     if (authority.isGood(join(out, certFile), names) && folder.has(join('tls', name, 'tls.key'))) return;
     const issued = await authority.issue(name, names);
-    await folder.write(join('tls', name, 'ca.crt'), authority.certificate);
-    await folder.write(join('tls', name, 'tls.key'), issued.key);
-    await folder.write(certFile, issued.certificate);
+    await folder.write(join('tls', name, 'ca.crt'), authority.certificate, uid);
+    await folder.write(join('tls', name, 'tls.key'), issued.key, uid);
+    await folder.write(certFile, issued.certificate, uid);
   }
 }
 
@@ -135,7 +137,12 @@ const password = (): string => randomBytes(PASSWORD_BYTES).toString('base64url')
 
 /** Limits and keys of requests: what is lost with Redis is counted anew. Its dangerous commands have no user. */
 const redisConfig = (secret: string): string => `protected-mode yes
-port 6379
+port 0
+tls-port 6379
+tls-cert-file /etc/countersign/redis/tls.crt
+tls-key-file /etc/countersign/redis/tls.key
+tls-auth-clients no
+tls-protocols "TLSv1.3"
 dir /tmp
 save ""
 appendonly no

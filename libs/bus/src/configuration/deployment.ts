@@ -3,6 +3,7 @@ import type { BusUserKey } from './permissions.js';
 import { natsServerConfig } from './server.js';
 
 const GIB = 1024 * 1024 * 1024;
+/** Holds `ca.crt`, `tls.crt` and `tls.key`. */
 const TLS_DIR = '/etc/countersign/nats';
 const NODES = ['countersign-1', 'countersign-2', 'countersign-3'];
 
@@ -14,8 +15,6 @@ const platformKeys = (): BusUserKey[] => Object.keys(BUS_ACCOUNTS).map((user) =>
 export interface DeploymentOptions {
   /** Servers of the cluster: 1 or 3. */
   readonly nodes: 1 | 3;
-  /** Folder with `ca.crt`, `tls.crt` and `tls.key`; `none` for a network that nobody else is in. Default /etc/countersign/nats. */
-  readonly tlsDir?: string;
   /** Users of customers' services and their rights. */
   readonly keys?: readonly BusUserKey[];
   readonly more?: readonly BusRight[];
@@ -36,8 +35,7 @@ nats-server 2.10 or later (2.12 is recommended): every acknowledged message is o
 COUNTERSIGN_NATS_SERVER_NAME each (${NODES.join(', ')}), and the ledger with LEDGER_NATS_REPLICAS=3.`;
 
 /** The configuration of a deployment's servers. */
-export function deploymentConfig({ nodes, tlsDir = TLS_DIR, keys = [], more = [] }: DeploymentOptions): string {
-  const secured = tlsDir === 'none' ? {} : { tlsDir };
+export function deploymentConfig({ nodes, keys = [], more = [] }: DeploymentOptions): string {
   return natsServerConfig({
     comment: nodes === 3 ? COMMENT + SYNC : COMMENT,
     serverName: nodes === 3 ? '$COUNTERSIGN_NATS_SERVER_NAME' : NODES[0]!,
@@ -47,9 +45,9 @@ export function deploymentConfig({ nodes, tlsDir = TLS_DIR, keys = [], more = []
     storeDir: '/var/lib/countersign/nats',
     storeBytesMax: 16 * GIB,
     connectionsMax: 1024,
-    ...secured,
+    tlsDir: TLS_DIR,
     syncAlways: nodes === 3,
-    ...(nodes === 3 ? { cluster: { name: 'countersign', listen: '0.0.0.0:6222', routes: NODES.map((name) => `nats-route://${name}:6222`), ...secured } } : {}),
+    ...(nodes === 3 ? { cluster: { name: 'countersign', listen: '0.0.0.0:6222', routes: NODES.map((name) => `nats-route://${name}:6222`), tlsDir: TLS_DIR } } : {}),
     keys: [...platformKeys(), ...keys],
     more,
   });
