@@ -14,7 +14,7 @@ const [, , ...refusalIds] = process.argv;
 async function openMasked(keys: LedgerKeys, tenant: string, body: Buffer): Promise<readonly OpenedPart[]> {
   const { id } = JSON.parse(body.toString('utf8')) as { readonly id: string };
   const { parts } = unmaskMessage(Buffer.concat([Buffer.from('['), body, Buffer.from(']')]));
-  const sealed = parts.flat().map(({ text }) => ({ eventId: id, text }));
+  const sealed = parts.flat().map(({ bytes }) => ({ eventId: id, text: bytes.toString('latin1') }));
   return (keys.personal ?? CLOSED).open(tenant, sealed);
 }
 

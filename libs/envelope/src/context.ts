@@ -1,6 +1,6 @@
 import { EnvelopeFault } from './fault.js';
 import { isKeyId } from './key-id.js';
-import { lengthPrefixed, LengthPrefixedRun, type NamedPart } from './length-prefixed.js';
+import { lengthPrefixed } from './length-prefixed.js';
 
 export const NAME_BYTES_MAX = 128;
 export const ROW_BYTES_MAX = 1024;
@@ -31,18 +31,16 @@ const WRAP_LABEL = 'countersign.envelope.v2.wrap';
 const INDEX_LABEL = 'countersign.blind-index.v1';
 const DIGEST_LABEL = 'countersign.field-digest.v1';
 
-const fields = new LengthPrefixedRun(FIELD_LABEL);
-
 /** Additional data of a field. A view: valid until the next encoding. Throws CONTEXT_MALFORMED. */
 export function fieldAad(keyId: string, context: FieldContext): Uint8Array {
   const { tenant, table, column, row } = checked(context);
-  const head: NamedPart[] = [
+  return lengthPrefixed(FIELD_LABEL, [
     ['key id', keyId, NAME_BYTES_MAX],
     ['tenant', tenant, NAME_BYTES_MAX],
     ['table', table, NAME_BYTES_MAX],
     ['column', column, NAME_BYTES_MAX],
-  ];
-  return fields.encode(head, ['row', row, ROW_BYTES_MAX]);
+    ['row', row, ROW_BYTES_MAX],
+  ]);
 }
 
 /** Additional data of a wrapped key; `kekId` wraps `context.keyId`. A view: valid until the next encoding. Throws CONTEXT_MALFORMED. */

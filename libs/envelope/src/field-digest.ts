@@ -1,7 +1,7 @@
-import { hash, hkdfSync } from 'node:crypto';
+import { hash, hkdfSync, type KeyObject } from 'node:crypto';
 import { digestPrefix, type FieldContext } from './context.js';
 import { EnvelopeFault } from './fault.js';
-import { secretToDigest, type FieldKey } from './field-key.js';
+import { digestPadsOf, type DigestPads, type FieldKey } from './field-key.js';
 import { FIELD_BYTES_MAX } from './field-text.js';
 
 /** 128 bits of the HMAC. */
@@ -11,15 +11,8 @@ const KEY_LABEL = 'countersign.field-digest.v1';
 const BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
 
-/** HMAC-SHA-256 (RFC 2104) by hand: `createHmac` costs several times as much as the hash of a short value. */
-interface Pads {
-  readonly inner: Buffer;
-  readonly outer: Buffer;
-}
-
 /** Holds what is hashed, and zeros afterwards; reused, as nothing waits. */
 let scratch = Buffer.alloc(4096);
-const padsOf = new WeakMap<FieldKey, Pads>();
 
 /**
  * Tells whether two values at one place are the same, without keeping anything that could be guessed from once the key is
@@ -29,8 +22,7 @@ const padsOf = new WeakMap<FieldKey, Pads>();
  */
 export function fieldDigest(key: FieldKey, context: FieldContext, value: Uint8Array): string {
   if (value.length > FIELD_BYTES_MAX) throw new EnvelopeFault('FIELD_TOO_LARGE', `the value is over ${FIELD_BYTES_MAX} bytes`);
-  let pads = padsOf.get(key);
-  if (pads === undefined) padsOf.set(key, (pads = padsFor(key)));
+  const pads = digestPadsOf(key, padsFor);
   const prefix = digestPrefix(context);
   const length = BLOCK_BYTES + prefix.length + value.length;
   if (length > scratch.length) scratch = Buffer.alloc(length);
@@ -43,8 +35,9 @@ export function fieldDigest(key: FieldKey, context: FieldContext, value: Uint8Ar
   return hash('sha256', pads.outer, 'hex').slice(0, 2 * FIELD_DIGEST_BYTES);
 }
 
-function padsFor(key: FieldKey): Pads {
-  const derived = new Uint8Array(hkdfSync('sha256', secretToDigest(key), '', KEY_LABEL, HASH_BYTES));
+/** HMAC-SHA-256 (RFC 2104) by hand: `createHmac` costs several times as much as the hash of a short value. */
+function padsFor(secret: KeyObject): DigestPads {
+  const derived = new Uint8Array(hkdfSync('sha256', secret, '', KEY_LABEL, HASH_BYTES));
   const inner = Buffer.alloc(BLOCK_BYTES, 0x36);
   const outer = Buffer.alloc(BLOCK_BYTES + HASH_BYTES, 0x5c);
   derived.forEach((byte, i) => {

@@ -17,7 +17,13 @@ export interface FieldKeyOptions {
 
 let takeUse: (key: FieldKey) => KeyObject;
 let takeOpening: (key: FieldKey) => KeyObject;
-let takeDigesting: (key: FieldKey) => KeyObject;
+let takePads: (key: FieldKey, make: (secret: KeyObject) => DigestPads) => DigestPads;
+
+/** A derived key, as HMAC (RFC 2104) begins its two hashes with it. */
+export interface DigestPads {
+  readonly inner: Buffer;
+  readonly outer: Buffer;
+}
 
 class FieldKey {
   readonly keyId: string;
@@ -25,6 +31,7 @@ class FieldKey {
   readonly #secret: KeyObject;
   #sealed = 0;
   #opened = 0;
+  #pads: DigestPads | undefined;
 
   constructor(keyId: string, secret: KeyObject, usesMax: number) {
     this.keyId = keyId;
@@ -60,13 +67,15 @@ class FieldKey {
       key.#opened += 1;
       return key.#secret;
     };
-    takeDigesting = (key) => key.#secret;
+    takePads = (key, make) => (key.#pads ??= make(key.#secret));
   }
 }
 
 export type { FieldKey };
 /** For encryption: counts one use and hands out the secret. Throws KEY_EXHAUSTED. Not exported from the package. */
-export { takeUse as secretToSeal, takeOpening as secretToOpen, takeDigesting as secretToDigest };
+export { takeUse as secretToSeal, takeOpening as secretToOpen };
+/** What digests under this key begin with, made once for as long as the key is there. Not exported from the package. */
+export { takePads as digestPadsOf };
 
 /**
  * A key for {@link sealField}, {@link openField} and wrapping, which counts its encryptions. Make it once and share it

@@ -2,7 +2,7 @@ import { fieldAad, type FieldContext } from './context.js';
 import type { FieldKey } from './field-key.js';
 import type { ParsedField } from './field-text.js';
 import { randomIv } from './iv.js';
-import { type KeyOrResolver, openText, sealText } from './sealed-text.js';
+import { type KeyOrResolver, openText, sealText, sealTextBytes } from './sealed-text.js';
 
 /**
  * Encrypts one value of one row into `v2:keyId:iv:tag:ct`, under a random IV. The text is as long as the value tells:
@@ -10,6 +10,11 @@ import { type KeyOrResolver, openText, sealText } from './sealed-text.js';
  */
 export function sealField(key: FieldKey, context: FieldContext, plaintext: Uint8Array): string {
   return sealText(key, randomIv(), fieldAad(key.keyId, context), plaintext);
+}
+
+/** The same, as the text's ASCII in a buffer of the caller's own: for who stores or hashes it, a string would be a detour. Throws as {@link sealField}. */
+export function sealFieldBytes(key: FieldKey, context: FieldContext, plaintext: Uint8Array): Buffer {
+  return sealTextBytes(key, randomIv(), fieldAad(key.keyId, context), plaintext);
 }
 
 /**

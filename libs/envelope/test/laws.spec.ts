@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { blindIndex, blindIndexKey, EnvelopeFault, openField, parseField, sealField, unwrapKey, wrapKey } from '../src/index.js';
+import { blindIndex, blindIndexKey, EnvelopeFault, openField, parseField, sealField, sealFieldBytes, unwrapKey, wrapKey } from '../src/index.js';
 import type { EnvelopeFaultCode, FieldContext, WrapContext } from '../src/index.js';
+import { writeBase64url } from '../src/base64url.js';
 import { fieldAad, indexPrefix, wrapAad } from '../src/context.js';
 import { formatField } from '../src/field-text.js';
 import { randomIv } from '../src/iv.js';
@@ -9,7 +10,8 @@ import { bytes, CONTEXT, faultOf, hex, KEY_HEX, keyOf } from './fixture.js';
 
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => Buffer.byteLength(text) <= 128);
 const keyId = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
-const fieldContext: fc.Arbitrary<FieldContext> = fc.record({ tenant: name, table: name, column: name, row: name });
+const row = fc.oneof(name, fc.string({ minLength: 60, maxLength: 70 }));
+const fieldContext: fc.Arbitrary<FieldContext> = fc.record({ tenant: name, table: name, column: name, row });
 const wrapContext: fc.Arbitrary<WrapContext> = fc.record({ tenant: name, purpose: name, keyId });
 const plaintext = fc.uint8Array({ maxLength: 600 }).map((array) => Buffer.from(array));
 // Names of few letters and the bytes of lengths: where an ambiguous encoding would show.
@@ -44,6 +46,7 @@ describe('fields', () => {
         const key = keyOf({ keyId: id });
         const before = hex(value);
         const text = sealField(key, context, value);
+        expect(hex(openField(key, context, sealFieldBytes(key, context, value).toString('latin1')))).toBe(before);
         const opened = openField((wanted) => (wanted === id ? key : undefined), context, text);
         sealField(key, context, Buffer.alloc(value.length, 0xff));
         expect(hex(openField(key, context, parseField(text)))).toBe(before);
@@ -134,6 +137,18 @@ describe('texts', () => {
         expect(formatField(id, iv, result)).toBe(text);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('hold what the runtime encodes, of any length, and no byte beside it', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1100 }), fc.nat(20), (value, start) => {
+        const into = Buffer.alloc(1600, 0x2e);
+        const end = writeBase64url(value, into, start);
+        expect(into.toString('latin1')).toBe(`${'.'.repeat(start)}${Buffer.from(value).toString('base64url')}`.padEnd(1600, '.'));
+        expect(end).toBe(start + Buffer.from(value).toString('base64url').length);
+      }),
+      { numRuns: 1000 },
     );
   });
 });

@@ -1,5 +1,5 @@
 import { KEYS_BATCH_MAX } from '@countersign/contracts';
-import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, type FieldKey } from '@countersign/envelope';
+import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, sealFieldBytes, type FieldKey } from '@countersign/envelope';
 import type { FieldPlace, Leased } from './field-cipher.js';
 import { isPassing, KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
@@ -36,14 +36,23 @@ export class SubjectKeys {
 
   /** Throws KeyClientError with the subject's fault, KEY_NOT_ENSURED, or LEASE_SPENT: then ensure it again; EnvelopeFault. */
   seal(subject: string, place: FieldPlace, bytes: Uint8Array): string {
-    const key = this.#keyOf(subject);
-    if (key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has no use left');
-    return sealField(key, { tenant: this.tenant, ...place }, bytes);
+    return sealField(this.#sealingKeyOf(subject), { tenant: this.tenant, ...place }, bytes);
+  }
+
+  /** The text's ASCII. Throws as {@link seal}. */
+  sealBytes(subject: string, place: FieldPlace, bytes: Uint8Array): Buffer {
+    return sealFieldBytes(this.#sealingKeyOf(subject), { tenant: this.tenant, ...place }, bytes);
   }
 
   /** Hex; tells the same value again for as long as the subject's key is there, and nothing of it afterwards. Throws as {@link seal}, never LEASE_SPENT. */
   digest(subject: string, place: FieldPlace, bytes: Uint8Array): string {
     return fieldDigest(this.#keyOf(subject), { tenant: this.tenant, ...place }, bytes);
+  }
+
+  #sealingKeyOf(subject: string): FieldKey {
+    const key = this.#keyOf(subject);
+    if (key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has no use left');
+    return key;
   }
 
   #keyOf(subject: string): FieldKey {
@@ -95,11 +104,11 @@ export class SubjectCipher {
    * Seals and digests under a key that is leased. For who knows that it is, by {@link areFresh}, and cannot wait. Throws
    * KeyClientError LEASE_SPENT when it would have to be asked for after all; EnvelopeFault.
    */
-  sealNow(tenant: string, subject: string, place: FieldPlace, bytes: Uint8Array): { readonly text: string; readonly digest: string } {
+  sealNow(tenant: string, subject: string, place: FieldPlace, bytes: Uint8Array): { readonly bytes: Buffer; readonly digest: string } {
     const key = this.#sealing.peek(`${tenant} ${subject}`)?.key;
     if (key === undefined || key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has ended, or has no use left');
     const context = { tenant, ...place };
-    return { text: sealField(key, context, bytes), digest: fieldDigest(key, context, bytes) };
+    return { bytes: sealFieldBytes(key, context, bytes), digest: fieldDigest(key, context, bytes) };
   }
 
   /** Keys that are leased, and whose are not. Those whose lease is about to end are asked for again, and waited for by nobody. */

@@ -61,9 +61,9 @@ describe('a lease whose uses end', () => {
     expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
     const keys = await subjects.ensure('acme', ['u0', 'u1']);
     expect([subjects.areFresh('acme', ['u0', 'u1']), subjects.areFresh('acme', ['u0', 'u2']), subjects.areFresh('globex', ['u0'])]).toEqual([true, false, false]);
-    const { text, digest } = subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
+    const { bytes, digest } = subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
     expect(digest).toBe(keys.digest('u0', PLACE, Buffer.from('x')));
-    expect(await subjects.openAll([{ tenant: 'acme', context: PLACE, text }])).toEqual([{ bytes: Buffer.from('x') }]);
+    expect(await subjects.openAll([{ tenant: 'acme', context: PLACE, text: bytes.toString() }])).toEqual([{ bytes: Buffer.from('x') }]);
     subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
     expect(subjects.areFresh('acme', ['u0'])).toBe(false);
     expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
@@ -71,7 +71,7 @@ describe('a lease whose uses end', () => {
     // At 80 % of its time it is not fresh any more, at its end it does not seal.
     state.nowMs = 850;
     expect(subjects.areFresh('acme', ['u1'])).toBe(false);
-    expect(subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')).text).toMatch(/^v2:sk_u1_1:/);
+    expect(subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')).bytes.toString()).toMatch(/^v2:sk_u1_1:/);
     state.nowMs = 1_000;
     expect(codeOf(() => subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
   });

@@ -2,7 +2,7 @@ import type { Event } from '@countersign/chain';
 import { z } from 'zod';
 import type { Admission } from './intake-message.js';
 import type { MessageParts } from './sealed-parts.js';
-import type { SealedPersonal, StoredPart } from './stored-part.js';
+import type { StoredPart } from './stored-part.js';
 
 /**
  * Events that are kept beside the chain, with each personal part as it would be stored in it, under its subject's key: an
@@ -40,9 +40,9 @@ export function maskMessage(admissions: Iterable<Admission>, sealed: MessagePart
 }
 
 /** A masked message for another admission: its events, each with a stand-in for its parts, and the parts in the order of the events. */
-export function unmaskMessage(body: Buffer): { readonly body: Buffer; readonly parts: readonly (readonly SealedPersonal[])[] } {
+export function unmaskMessage(body: Buffer): { readonly body: Buffer; readonly parts: readonly (readonly StoredPart[])[] } {
   const events = maskedSchema.parse(JSON.parse(body.toString('utf8')));
-  const parts = events.map(({ personal = [] }) => personal.map(({ data: { sealed, digest, isErased } }) => ({ text: sealed, digest, isErased })));
+  const parts = events.map(({ personal = [] }) => personal.map(({ data: { sealed, digest, isErased } }) => ({ bytes: Buffer.from(sealed, 'latin1'), digest, isErased })));
   const standIns = events.map(({ personal, ...event }) => (personal === undefined ? event : { ...event, personal: personal.map(({ subject }) => ({ subject, data: {} })) }));
   return { body: Buffer.from(JSON.stringify(standIns)), parts };
 }

@@ -3,7 +3,7 @@ import type { AppendStore, ParkedRow } from './append-store.js';
 import type { BodySealer } from './body-sealer.js';
 import type { Ledger } from './head.js';
 import { maskMessage, unmaskMessage } from './masked-events.js';
-import type { SealedPersonal } from './stored-part.js';
+import type { StoredPart } from './stored-part.js';
 import type { PendingMessage } from './settle.js';
 
 /** A message that was parked, and its personal parts if they were masked. */
@@ -12,7 +12,7 @@ export interface OpenedMessage {
   /** As it came, or with stand-ins for `parts`. */
   readonly body: Buffer;
   /** Of each event, in order; undefined when the body is as it came. */
-  readonly parts: readonly (readonly SealedPersonal[])[] | undefined;
+  readonly parts: readonly (readonly StoredPart[])[] | undefined;
 }
 
 /** A parked message, opened; or that it does not open, though the keys are there. */

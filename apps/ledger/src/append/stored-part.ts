@@ -1,15 +1,9 @@
-/** A personal part, sealed under its subject's key. */
-export interface SealedPersonal {
-  /** `v2:…` */
-  readonly text: string;
+/** A personal part, sealed under its subject's key, as it is stored. */
+export interface StoredPart {
+  /** ASCII of `v2:…` */
+  readonly bytes: Buffer;
   /** Hex; tells the same part again, for as long as its subject's key is there. */
   readonly digest: string;
   /** Its subject has no key any more: it can be compared with nothing. */
   readonly isErased: boolean;
-}
-
-/** The same as it is stored. */
-export interface StoredPart extends Omit<SealedPersonal, 'text'> {
-  /** UTF-8 of `v2:…` */
-  readonly bytes: Buffer;
 }

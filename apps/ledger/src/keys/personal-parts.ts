@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { EnvelopeFault, fieldDigest, fieldKey, KEY_BYTES, parseField, sealField } from '@countersign/envelope';
+import { EnvelopeFault, fieldDigest, fieldKey, KEY_BYTES, parseField, sealFieldBytes } from '@countersign/envelope';
 import { KeyClientError, type FieldPlace, type SubjectCipher, type SubjectKeys } from '@countersign/key-client';
 import type { AtOnceSealer, ClearPart, PersonalSealer } from '../append/sealed-parts.js';
-import type { SealedPersonal } from '../append/stored-part.js';
+import type { StoredPart } from '../append/stored-part.js';
 import type { OpenedPart, PartOpener, SealedPart } from '../search/open-parts.js';
 import { isKeysAway } from './keys-away.js';
 
@@ -27,8 +27,8 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   constructor(private readonly subjects: SubjectCipher) {}
 
   /** Throws KeyClientError, EnvelopeFault. */
-  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly SealedPersonal[]> {
-    const stored: SealedPersonal[] = [];
+  async seal(tenant: string, parts: readonly ClearPart[]): Promise<readonly StoredPart[]> {
+    const stored: StoredPart[] = [];
     // A lease may end with its last use in the middle of a message; the next one is then asked for.
     for (let before = -1; stored.length < parts.length; ) {
       if (stored.length === before) throw new KeyClientError('LEASE_SPENT', 'leases of these keys are used up as fast as they come');
@@ -78,17 +78,17 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   }
 }
 
-function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: SealedPersonal[]): void {
+function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], stored: StoredPart[]): void {
   try {
     for (const { subject, eventId, json } of parts) {
       const fault = keys.faults.get(subject);
-      const bytes = Buffer.from(json, 'utf8');
+      const clear = Buffer.from(json, 'utf8');
       if (fault !== undefined && ERASED.has(fault)) {
-        stored.push(sealForNobody(keys.tenant, eventId, bytes));
+        stored.push(sealForNobody(keys.tenant, eventId, clear));
         continue;
       }
-      const text = keys.seal(subject, placeOf(eventId), bytes);
-      stored.push({ text, digest: keys.digest(subject, placeOf(eventId), bytes), isErased: false });
+      const bytes = keys.sealBytes(subject, placeOf(eventId), clear);
+      stored.push({ bytes, digest: keys.digest(subject, placeOf(eventId), clear), isErased: false });
     }
   } catch (error) {
     if (!(error instanceof KeyClientError && error.code === 'LEASE_SPENT')) throw error;
@@ -96,13 +96,13 @@ function sealWhileKeysLast(keys: SubjectKeys, parts: readonly ClearPart[], store
 }
 
 /** An event about an erased subject is recorded like any other; what it says of him nobody will read. */
-function sealForNobody(tenant: string, eventId: string, bytes: Buffer): SealedPersonal {
+function sealForNobody(tenant: string, eventId: string, clear: Buffer): StoredPart {
   const secret = randomBytes(KEY_BYTES);
   const key = fieldKey({ keyId: ERASED_KEY_ID, bytes: secret, usesMax: 1 });
   const context = { tenant, ...placeOf(eventId) };
-  const text = sealField(key, context, bytes);
+  const bytes = sealFieldBytes(key, context, clear);
   secret.fill(0);
-  return { text, digest: fieldDigest(key, context, bytes), isErased: true };
+  return { bytes, digest: fieldDigest(key, context, clear), isErased: true };
 }
 
 function isThrownAway(text: string): boolean {

@@ -9,7 +9,7 @@ import type { Ledger } from '../../src/append/head.js';
 import { intakeMetrics } from '../../src/append/intake-metrics.js';
 import { IntakeService, type BusMessage, type WaitingPlace } from '../../src/append/intake-service.js';
 import type { PersonalSealer } from '../../src/append/sealed-parts.js';
-import type { SealedPersonal } from '../../src/append/stored-part.js';
+import type { StoredPart } from '../../src/append/stored-part.js';
 import { DIGESTER, SEALER } from './append-stand.js';
 
 /** A message of the bus, and how it was settled. */
@@ -33,8 +33,8 @@ export const eventsOn = (tenant: string, events: readonly Event[], redelivered =
   delivery(`intake.${events[0]!.source}.${tenant}`, events, redelivered);
 
 /** A part as if it were sealed: its length is told, no more. */
-export function sealedPart(json: string, isErased = false): SealedPersonal {
-  return { text: `sealed ${json.length}`, digest: createHash('sha256').update(json).digest('hex').slice(0, 2 * FIELD_DIGEST_BYTES), isErased };
+export function sealedPart(json: string, isErased = false): StoredPart {
+  return { bytes: Buffer.from(`sealed ${json.length}`), digest: createHash('sha256').update(json).digest('hex').slice(0, 2 * FIELD_DIGEST_BYTES), isErased };
 }
 
 /** The intake under test over a given store, with all that it says. */

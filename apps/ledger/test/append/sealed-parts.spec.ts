@@ -12,7 +12,7 @@ async function sealed(body: Buffer, events: number): Promise<{ asked: readonly C
   const asked: ClearPart[] = [];
   const seal = async (_tenant: string, clear: readonly ClearPart[]) => {
     asked.push(...clear);
-    return clear.map(({ json }) => ({ text: json, digest: '', isErased: false }));
+    return clear.map(({ json }) => ({ bytes: Buffer.from(json), digest: '', isErased: false }));
   };
   const parts = await sealMessage('acme', body, () => readPersonal(ADDRESS, body), { seal }, true);
   const admitted = admittedOf(Buffer.from(JSON.stringify([makeEvent('acme')])))[0]!;
@@ -25,10 +25,10 @@ const admittedOf = (body: Buffer) => [...admitMessage(ADDRESS, body, DIGESTER)].
 /** How a message's parts were sealed, where the keys of `atHand` are at hand. */
 async function way(body: Buffer, atHand: readonly string[], isFirstTime = true): Promise<{ way: 'before' | 'in turn'; byEvent: readonly (readonly string[])[] }> {
   let before = 0;
-  const seal = async (_tenant: string, clear: readonly ClearPart[]) => clear.map(({ json }) => (before++, { text: json, digest: '', isErased: false }));
+  const seal = async (_tenant: string, clear: readonly ClearPart[]) => clear.map(({ json }) => (before++, { bytes: Buffer.from(json), digest: '', isErased: false }));
   const atOnce: AtOnceSealer = {
     isAtHand: (tenant, subjects) => tenant === 'acme' && [...subjects].every((subject) => atHand.includes(subject)),
-    seal: (_tenant, { subject, eventId, json }) => ({ text: `${subject} ${eventId} ${json}`, digest: 'd', isErased: false }),
+    seal: (_tenant, { subject, eventId, json }) => ({ bytes: Buffer.from(`${subject} ${eventId} ${json}`), digest: 'd', isErased: false }),
   };
   const parts = await sealMessage('acme', body, () => readPersonal(ADDRESS, body), { seal, atOnce }, isFirstTime);
   const byEvent = admittedOf(body).map((admitted, place) => shown(parts.ofEvent(place, admitted)));
@@ -85,6 +85,13 @@ describe('personal parts whose keys are at hand', () => {
       way: 'in turn',
       byEvent: [[`u-1 ${events[0]!.id} {"ip":"203.0.113.9"}`, `u-2 ${events[0]!.id} {"ip":"203.0.113.10"}`], [], [`u-2 ${events[2]!.id} {"ip":"203.0.113.10"}`]],
     });
+  });
+
+  it.each([
+    ['with spaces, as other writers of JSON put them', Buffer.from(body.toString().replaceAll('"subject":', '"subject" : '))],
+    ['beside texts that look like it', Buffer.from(JSON.stringify([...events, makeEvent('acme', { data: { kind: 'subject' } })]))],
+  ])('are found when they are spelled %s', async (_how, message) => {
+    expect((await way(message, ['u-1', 'u-2'])).way).toBe('in turn');
   });
 
   it.each([
