@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os';
 import { writeFileSync } from 'node:fs';
+import { allocatorEnv, fetchAllocator } from '@countersign/devstack';
 import { Bench } from './bench.js';
 import { figuresTable } from './figures.js';
 import { IdentityBench } from './identity/bench.js';
@@ -146,6 +147,16 @@ async function runToEnd<S extends MeasuredStack>(read: () => Run<S>, usage: stri
   }
 }
 
+/** This process seals and opens fields as a service does, and hence with a service's allocator. */
+function underAllocator(): void {
+  fetchAllocator(say);
+  const { LD_PRELOAD } = allocatorEnv();
+  if (LD_PRELOAD === undefined) return;
+  if (process.env['LD_PRELOAD'] === undefined) process.execve?.(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], { ...process.env, LD_PRELOAD });
+  // PostgreSQL and nats-server run as they come.
+  delete process.env['LD_PRELOAD'];
+}
+
 /** The rules are pure: there is nothing to start. */
 function runRules(args: readonly string[]): void {
   const startedAt = new Date();
@@ -168,6 +179,7 @@ function rulesToEnd(args: readonly string[]): never {
   }
 }
 
+underAllocator();
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'keys') await runToEnd(() => keysRun(rest), KEYS_USAGE);
 else if (first === 'identity') await runToEnd(() => identityRun(rest), IDENTITY_USAGE);

@@ -1,7 +1,8 @@
-import { once } from 'node:events';
 import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { allocatorEnv } from '@countersign/devstack';
 import type { BurstResult, PacedResult, ProducerOrder, ProducerReport, SampledReceipt } from './producer-messages.js';
 
 const PRODUCER = fileURLToPath(new URL('./producer.js', import.meta.url));
@@ -21,7 +22,7 @@ export class ProducerProcess {
   private constructor(private readonly child: ChildProcess) {}
 
   static async start({ natsUrl, seedFile, spoolDir, nodeArgs }: ProducerOptions): Promise<ProducerProcess> {
-    const child = fork(PRODUCER, [natsUrl, seedFile, spoolDir], { execArgv: [...nodeArgs], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(PRODUCER, [natsUrl, seedFile, spoolDir], { execArgv: [...nodeArgs], env: { ...process.env, ...allocatorEnv() }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     // It stands for services on other machines: the ledger is not to wait for a core because of it.
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const producer = new ProducerProcess(child);

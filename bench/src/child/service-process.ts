@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { endProcess, TEST_DEPLOYMENT } from '@countersign/devstack';
+import { endProcess, programEnv } from '@countersign/devstack';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const READY_LIMIT_MS = 60_000;
@@ -39,7 +39,7 @@ export async function provision(service: ServiceName, dir: string, config: Reado
 export function launch(args: readonly string[], config: Readonly<Record<string, string>>, logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   // Its own session: Ctrl-C reaches the measuring process alone, which stops the rest in order.
-  const child = spawn(process.execPath, args, { env: { PATH: process.env['PATH'], COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT, ...config }, stdio: ['ignore', log, log], detached: true });
+  const child = spawn(process.execPath, args, { env: { ...programEnv(), ...config }, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   return child;
 }

@@ -27,31 +27,34 @@ export function findProgram({ name, debianPackage }: DebianProgram, cacheDir: st
   return candidates.find(isProgram);
 }
 
-function apt(command: string, args: readonly string[], cwd = '/'): { ok: boolean; output: string } {
+function apt(command: string, args: readonly string[], { cwd = '/', limitMs = APT_LIMIT_MS }: { readonly cwd?: string; readonly limitMs?: number } = {}): { ok: boolean; output: string } {
   const run = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
-    timeout: APT_LIMIT_MS,
+    timeout: limitMs,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
   return { ok: run.status === 0, output: `${run.stdout ?? ''}${run.stderr ?? ''}${run.error?.message ?? ''}`.trim() };
 }
 
-/** Installs the package for everybody. Returns what went wrong; empty when nothing did. */
-export function installAsRoot({ debianPackage }: DebianProgram): string {
-  const update = apt('apt-get', ['-qq', 'update']);
-  const install = apt('apt-get', ['-qq', '-y', '--no-install-recommends', 'install', debianPackage]);
-  return install.ok ? '' : `${update.output}\n${install.output}`;
+/** Installs the package for everybody; each call of apt takes `limitMs` at most. Returns what went wrong; empty when nothing did. */
+export function installAsRoot({ debianPackage }: DebianProgram, limitMs = APT_LIMIT_MS): string {
+  const install = (): ReturnType<typeof apt> => apt('apt-get', ['-qq', '-y', '--no-install-recommends', 'install', debianPackage], { limitMs });
+  if (install().ok) return '';
+  // A machine that never asked for the package lists, or whose lists are too old.
+  const update = apt('apt-get', ['-qq', 'update'], { limitMs });
+  const second = install();
+  return second.ok ? '' : `${update.output}\n${second.output}`;
 }
 
 // A machine that never ran "apt-get update" has no package lists, and only root may fetch the system's.
-function downloadWithOwnLists(debianPackage: string, folder: string): { ok: boolean; output: string } {
+function downloadWithOwnLists(debianPackage: string, folder: string, limitMs: number): { ok: boolean; output: string } {
   const own = join(folder, 'apt');
   for (const name of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(own, name), { recursive: true });
   const options = ['-qq', '-o', `Dir::State::lists=${join(own, 'lists')}`, '-o', `Dir::Cache=${join(own, 'cache')}`];
-  const update = apt('apt-get', [...options, 'update'], folder);
-  const download = apt('apt-get', [...options, 'download', debianPackage], folder);
+  const update = apt('apt-get', [...options, 'update'], { cwd: folder, limitMs });
+  const download = apt('apt-get', [...options, 'download', debianPackage], { cwd: folder, limitMs });
   return { ok: download.ok, output: `${update.output}\n${download.output}`.trim() };
 }
 
@@ -66,12 +69,12 @@ function keep(unpacked: string, kept: string): void {
 }
 
 /** Downloads the package and unpacks it into `cacheDir`, for us alone; nothing of it is configured or started. Returns what went wrong; empty when nothing did. */
-export function unpackAsUser({ debianPackage }: DebianProgram, cacheDir: string): string {
+export function unpackAsUser({ debianPackage }: DebianProgram, cacheDir: string, limitMs = APT_LIMIT_MS): string {
   mkdirSync(cacheDir, { recursive: true });
   const folder = mkdtempSync(join(cacheDir, 'download-'));
   try {
-    const first = apt('apt-get', ['-qq', 'download', debianPackage], folder);
-    const second = first.ok ? first : downloadWithOwnLists(debianPackage, folder);
+    const first = apt('apt-get', ['-qq', 'download', debianPackage], { cwd: folder, limitMs });
+    const second = first.ok ? first : downloadWithOwnLists(debianPackage, folder, limitMs);
     const file = readdirSync(folder).find((name) => name.endsWith('.deb'));
     if (file === undefined) return `${first.output}\n${second.output}`;
     const unpacked = join(folder, 'unpacked');

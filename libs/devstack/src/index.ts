@@ -2,6 +2,7 @@ export { DevstackError } from './state-files.js';
 export { startPostgres, removePostgres, type PostgresOptions, type PostgresServer } from './postgres.js';
 export { startNatsCluster, type NatsCluster } from './nats-cluster.js';
 export { startNats, type NatsOptions, type NatsServer } from './nats.js';
+export { allocatorEnv, fetchAllocator } from './allocator.js';
 export { natsServerProgram } from './nats-binary.js';
 export { findProgram, type DebianProgram } from './debian-program.js';
 export { promtoolProgram } from './promtool.js';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { allocatorEnv } from './allocator.js';
 
 const COMPILED = join(import.meta.dirname, '../../../node_modules/.cache/compiled');
 
@@ -7,8 +8,8 @@ export const TEST_DEPLOYMENT = 'test-00000000';
 
 /**
  * What every service is given that a test or a measurement starts, beside its own variables: Node keeps its compiled code, which takes a third
- * off each start (Node.js manual, "Module compile cache").
+ * off each start (Node.js manual, "Module compile cache"), and jemalloc serves memory as in a deployment.
  */
 export function programEnv(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILED, COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT };
+  return { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: COMPILED, COUNTERSIGN_DEPLOYMENT: TEST_DEPLOYMENT, ...allocatorEnv() };
 }

@@ -34,9 +34,9 @@ export class LeaseCache<V> {
     this.#leases = new LRUCache({ max: options.entriesMax, dispose: (lease) => options.dropped(lease.value) });
   }
 
-  /** A value that may be used now; undefined when there is none. */
+  /** A value that may be used now; undefined when there is none. Leaves open how lately it was used, which {@link fresh} notes. */
   peek(name: string): V | undefined {
-    const lease = this.#leases.get(name);
+    const lease = this.#leases.peek(name);
     if (lease === undefined) return undefined;
     if (lease.endsAtMs > this.options.monotonicMs() && this.options.spent(lease.value) < 1) return lease.value;
     this.#leases.delete(name);

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { commandLine, endProcess } from '@countersign/devstack';
+import { allocatorEnv, commandLine, endProcess } from '@countersign/devstack';
 import { CliError, EXIT } from '../exit-code.js';
 import type { Environment } from '../target.js';
 import { WORKSPACE } from '../workspace.js';
@@ -139,7 +139,7 @@ function launch(program: string, { service, env, config, logFile }: Pick<Service
   const log = openSync(logFile, 'a', 0o600);
   const passedOn = Object.fromEntries(Object.entries(env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith(`${service.toUpperCase()}_`)));
   // Its own session: Ctrl-C in the terminal reaches this process alone, which then stops everything in order.
-  const child = spawn(process.execPath, [program], { env: { ...config, ...passedOn }, stdio: ['ignore', log, log], detached: true });
+  const child = spawn(process.execPath, [program], { env: { ...allocatorEnv(), ...config, ...passedOn }, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   return child;
 }

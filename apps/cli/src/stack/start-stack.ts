@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { connectProvisioner, StreamKeeper } from '@countersign/bus';
-import { DevstackError, choosePort, commandLine, startDevstack } from '@countersign/devstack';
+import { DevstackError, choosePort, commandLine, fetchAllocator, startDevstack } from '@countersign/devstack';
 import type { Devstack } from '@countersign/devstack';
 import { writeFileDurably } from '@countersign/runtime';
 import { CliError, EXIT } from '../exit-code.js';
@@ -108,7 +108,9 @@ function refuseSecond(stateDir: string): void {
 
 async function startServers(stateDir: string, log: (line: string) => void): Promise<Devstack> {
   try {
-    return await startDevstack({ stateDir, durable: true, log });
+    const devstack = await startDevstack({ stateDir, durable: true, log });
+    fetchAllocator(log);
+    return devstack;
   } catch (error) {
     if (error instanceof DevstackError) throw new CliError(EXIT.usage, error.code, error.message);
     throw error;
