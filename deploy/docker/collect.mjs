@@ -9,6 +9,7 @@ const APP = join(OUT, 'app');
 /** Whose files the service may write, if a volume is mounted over them. */
 const STATE = join(OUT, 'var/lib/countersign');
 const OWNER = 10001;
+const ALLOCATOR = 'libjemalloc.so.2';
 /** By service: beginning of the variables of host and port that health is asked at, and the port in the service's own defaults. */
 const HEALTH = { ledger: ['LEDGER_HTTP', 8080], keys: ['KEYS_HTTP', 8081], identity: ['IDENTITY_HTTP', 8082], retention: ['RETENTION_HTTP', 8084], edge: ['EDGE_OPERATIONS', 8084] };
 const HEALTH_LIMIT_MS = 4_000;
@@ -23,6 +24,7 @@ if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_
 
 mkdirSync(APP, { recursive: true });
 copyClosure();
+copyAllocator();
 writeStarts();
 mkdirSync(STATE, { recursive: true });
 settle(OUT);
@@ -48,6 +50,13 @@ function copyPackage(at) {
   const isOurs = !at.includes('node_modules');
   const isLeftOut = (path) => path !== from && (basename(path) === 'node_modules' || isForTools(path) || (isOurs && LEFT_OUT.has(relative(from, path))));
   cpSync(from, join(APP, at), { recursive: true, filter: (path) => !isLeftOut(path) });
+}
+
+/** What LD_PRELOAD of the Dockerfile names. Debian keeps it in a folder that is called after the machine. */
+function copyAllocator() {
+  const folder = readdirSync('/usr/lib').find((name) => existsSync(join('/usr/lib', name, ALLOCATOR)));
+  if (folder === undefined) throw new Error(`${ALLOCATOR} is not there: Debian's package libjemalloc2 has it`);
+  cpSync(join('/usr/lib', folder, ALLOCATOR), join(OUT, 'usr/local/lib', ALLOCATOR), { dereference: true });
 }
 
 function writeStarts() {
