@@ -19,6 +19,7 @@ const PROGRAMS = [
   ].map(([schema, where]) => ({ title: `Root key ${where}`, note: `Of keys, with \`KEYS_ROOT_PROVIDER=${schema === 'kms' ? 'aws-kms' : schema}\`.`, schemas: [`apps/keys/src/root/open-root-key.ts ${schema}`] })),
   { title: 'Identity', schemas: ['apps/identity/src/config.ts schema'], secrets: 'identity' },
   { title: 'Retention', schemas: ['apps/retention/src/config.ts schema'], secrets: 'retention' },
+  { title: 'Traces', note: 'Of every service ([traces](traces.md)).', schemas: ['libs/tracing/src/tracing-config.ts schema'] },
   { title: 'Where secrets are', note: 'Of ledger, keys, identity and retention.', schemas: ['libs/secrets/src/secret-config.ts schema'] },
   { title: 'Vault', note: 'Read where secrets or the root key lie in one.', schemas: ['libs/vault/src/vault-config.ts schema'] },
   ...['ledger', 'keys', 'identity', 'retention'].map((name) => ({ title: `Provisioning of ${name}`, note: 'The step that makes its database and roles, and migrates (`/app/provision.mjs` of its image).', schemas: [`apps/${name}/src/provision-main.ts schema`] })),

@@ -6,6 +6,7 @@ import { databaseSuite } from './whole/database-suite.js';
 import { matrixSuite } from './whole/matrix-suite.js';
 import { metricsSuite } from './whole/metrics-suite.js';
 import { rightsSuite } from './whole/rights-suite.js';
+import { tracesSuite } from './whole/traces-suite.js';
 import { WholeStand } from './whole/whole-stand.js';
 
 // One deployment for everything that is proved of the whole: each suite makes people of its own.
@@ -15,6 +16,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => stand.close(), 60_000);
 
+// While the home organisation is open: a later suite closes it.
+tracesSuite(() => stand);
 coverageSuite(() => stand);
 attackSuite(() => stand);
 matrixSuite(() => stand);

@@ -1,5 +1,6 @@
 import { DatabaseRefused } from '@countersign/postgres';
 import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
+import { readTracing, startTracing } from '@countersign/tracing';
 import { readConfig } from './config.js';
 import { startIdentity } from './service.js';
 
@@ -7,8 +8,11 @@ const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
   keepMemoryPrivate({ log: createLogger({ service: 'identity', level: 'warn', isImmediate: true }) });
-  const identity = await startIdentity(readConfig(process.env));
-  gracefulShutdown({ log: identity.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: identity.shutdown });
+  const config = readConfig(process.env);
+  const tracing = readTracing(process.env);
+  const identity = await startIdentity(config);
+  const traces = await startTracing({ ...tracing, service: 'identity', log: identity.log });
+  gracefulShutdown({ log: identity.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: [...identity.shutdown, ...traces] });
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`identity: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { choosePort } from '@countersign/devstack';
-import { eventStoreMigrationSql } from '@countersign/event-store';
+import { eventStoreMigrationSql, eventStoreTracesSql } from '@countersign/event-store';
 import { rotationMigrationSql } from '@countersign/rotation';
 import { ENCRYPTED_COLUMNS } from '../src/store/encrypted-columns.js';
 import { codeOf, IdentityFixture, PASSWORD, type Person } from './fixture/identity-fixture.js';
@@ -224,6 +224,7 @@ describe('what is kept', () => {
     const migration = (name: string) => readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), 'utf8');
     expect(migration('0002_accounts')).toContain(rotationMigrationSql(ENCRYPTED_COLUMNS, 'identity_runtime'));
     expect(migration('0001_events')).toContain(eventStoreMigrationSql({ schema: 'public', source: 'identity', runtimeRole: 'identity_runtime' }));
+    expect(migration('0022_traces')).toContain(eventStoreTracesSql({ schema: 'public' }));
     const { rows } = await fixture.pool.query(`SELECT has_table_privilege('identity_runtime', 'events', 'UPDATE') AS u, has_table_privilege('identity_runtime', 'events', 'DELETE') AS d, has_table_privilege('identity_runtime', 'users', 'DELETE') AS s`);
     expect(rows).toEqual([{ u: false, d: false, s: false }]);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { provisionKeys } from '../src/store/provision.js';
 import { readFileSync } from 'node:fs';
 import { TEST_DEPLOYMENT } from '@countersign/devstack';
-import { eventStoreMigrationSql } from '@countersign/event-store';
+import { eventStoreMigrationSql, eventStoreTracesSql } from '@countersign/event-store';
 import { SealedFileRootKey } from '../src/root/sealed-file-root-key.js';
 import { KeysFixture, until } from './fixture/keys-fixture.js';
 
@@ -97,7 +97,8 @@ describe('the databases', () => {
   it('are provisioned again without harm, and the event store is that of libs/event-store', async () => {
     const passwords = { keys_owner: 'owner-password', keys_runtime: 'runtime-password', keys_reader: 'reader-password' };
     await expect(provisionKeys({ adminUrl: fixture.stack.postgres.superuserUrl, passwords, deployment: TEST_DEPLOYMENT })).resolves.toBeUndefined();
-    const migration = readFileSync(new URL('../migrations/keys/0001_events.sql', import.meta.url), 'utf8');
-    expect(migration).toContain(eventStoreMigrationSql({ schema: 'public', source: 'keys', runtimeRole: 'keys_runtime' }));
+    const migration = (name: string) => readFileSync(new URL(`../migrations/keys/${name}.sql`, import.meta.url), 'utf8');
+    expect(migration('0005_traces')).toContain(eventStoreTracesSql({ schema: 'public' }));
+    expect(migration('0001_events')).toContain(eventStoreMigrationSql({ schema: 'public', source: 'keys', runtimeRole: 'keys_runtime' }));
   });
 });

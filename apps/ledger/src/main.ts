@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { DatabaseRefused } from '@countersign/postgres';
 import { ConfigError, createLogger, gracefulShutdown, keepMemoryPrivate, MemoryExposedError } from '@countersign/runtime';
 import { SecretFault } from '@countersign/secrets';
+import { readTracing, startTracing } from '@countersign/tracing';
 import { readConfig } from './config.js';
 import { startLedger } from './service.js';
 
@@ -9,8 +10,11 @@ const SHUTDOWN_LIMIT_MS = 20_000;
 
 try {
   keepMemoryPrivate({ log: createLogger({ service: 'ledger', level: 'warn', isImmediate: true }) });
-  const ledger = await startLedger(readConfig(process.env));
-  gracefulShutdown({ log: ledger.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: ledger.shutdown });
+  const config = readConfig(process.env);
+  const tracing = readTracing(process.env);
+  const ledger = await startLedger(config);
+  const traces = await startTracing({ ...tracing, service: 'ledger', log: ledger.log });
+  gracefulShutdown({ log: ledger.log, timeoutMs: SHUTDOWN_LIMIT_MS, steps: [...ledger.shutdown, ...traces] });
 } catch (error) {
   // Configuration and start-up errors are for a person at a terminal: one line, no stack.
   process.stderr.write(`ledger: ${error instanceof Error ? error.message : String(error)}\n`);

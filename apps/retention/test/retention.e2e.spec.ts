@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { eventStoreMigrationSql } from '@countersign/event-store';
+import { eventStoreMigrationSql, eventStoreTracesSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
 import { dryRunSuite, lateHoldSuite } from './suites/before.js';
 import { busTypeSuite, HOLDERS } from './suites/bus-types.js';
@@ -34,6 +34,7 @@ busTypeSuite(() => stand);
 endingSuite(() => stand);
 
 it('has the tables of the event store as its library makes them', () => {
-  const migration = readFileSync(new URL('../migrations/0001_events.sql', import.meta.url), 'utf8');
-  expect(migration).toContain(eventStoreMigrationSql({ schema: 'public', source: 'retention', runtimeRole: 'retention_runtime' }));
+  const migration = (name: string) => readFileSync(new URL(`../migrations/${name}.sql`, import.meta.url), 'utf8');
+  expect(migration('0090_traces')).toContain(eventStoreTracesSql({ schema: 'public' }));
+  expect(migration('0001_events')).toContain(eventStoreMigrationSql({ schema: 'public', source: 'retention', runtimeRole: 'retention_runtime' }));
 });

@@ -7,6 +7,7 @@ export { crossingsOf, permissionsOf, type BusUserKey, type Crossing, type Permis
 export { natsServerConfig, type NatsClusterConfig, type NatsServerConfig } from './configuration/server.js';
 export { rightsPage } from './configuration/table.js';
 export type { IntakeMessage } from './intake-message.js';
+export { answer, ask } from './traced.js';
 export { publishIntake, type PubAck, type PublishIntakeOptions } from './publish-intake.js';
 export { PullLoop, type InFlight, type PullLoopEvent, type PullLoopOptions } from './pull-loop.js';
 export { ensureWaitingStream, WaitingRoom, type WaitingMessage, type WaitingRoomOptions, type WaitingState, type WaitingStreamOptions } from './waiting-room.js';

@@ -1,6 +1,8 @@
-import type { MsgHdrs } from '@nats-io/transport-node';
+import { inSpanOfMany } from '@countersign/trace-context';
+import { SpanKind } from '@opentelemetry/api';
 import { BusError, type BusErrorCode } from './bus-error.js';
 import type { BusConnection } from './connection.js';
+import { messageHeaders } from './traced.js';
 
 /** JetStream's word that it holds the message, in memory at least: not a receipt. */
 export interface PubAck {
@@ -10,7 +12,8 @@ export interface PubAck {
 
 export interface PublishIntakeOptions {
   readonly timeoutMs: number;
-  readonly headers?: MsgHdrs;
+  /** Of the events that are sent, as far as their traces are recorded. */
+  readonly traceparents?: readonly string[];
 }
 
 interface PubAckBody {
@@ -49,7 +52,14 @@ function parse(subject: string, data: Uint8Array): PubAckBody {
  * FORBIDDEN, REFUSED.
  * After TIMEOUT and DISCONNECTED the message may be there: sending it again is right, the ledger records an id once.
  */
-export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array | string, options: PublishIntakeOptions): Promise<PubAck> {
+export async function publishIntake(bus: BusConnection, subject: string, data: Uint8Array | string, { timeoutMs, traceparents = [] }: PublishIntakeOptions): Promise<PubAck> {
+  // Whose they are, not which organisation's: that stays out of spans.
+  const destination = `${subject.slice(0, subject.lastIndexOf('.'))}.*`;
+  const span = { kind: SpanKind.PRODUCER, attributes: { 'messaging.system': 'nats', 'messaging.operation.name': 'send', 'messaging.destination.name': destination } };
+  return inSpanOfMany(`send ${destination}`, span, traceparents, (sent) => publish(bus, subject, data, { timeoutMs, headers: sent && messageHeaders() }));
+}
+
+async function publish(bus: BusConnection, subject: string, data: Uint8Array | string, options: Parameters<BusConnection['request']>[2]): Promise<PubAck> {
   const answer = await bus.request(subject, data, options);
   const body = parse(subject, answer.data);
   if (body.error !== undefined) {

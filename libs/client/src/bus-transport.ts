@@ -58,9 +58,9 @@ class BusTransport implements EmitterTransport {
     return () => this.#listeners.delete(listener);
   }
 
-  async publish(subject: string, body: Uint8Array): Promise<void> {
+  async publish(subject: string, body: Uint8Array, traceparents: readonly string[]): Promise<void> {
     if (this.#bus === undefined) throw new BusError('DISCONNECTED', 'no connection to the bus yet');
-    await publishIntake(this.#bus, subject, body, { timeoutMs: PUBLISH_TIMEOUT_MS });
+    await publishIntake(this.#bus, subject, body, { timeoutMs: PUBLISH_TIMEOUT_MS, traceparents });
   }
 
   subscribe(subject: string, deliver: (body: Uint8Array) => void): () => void {

@@ -1,3 +1,4 @@
+import { sampledTraceparent } from '@countersign/trace-context';
 import type { ChunkPool } from './delivery/chunk.js';
 import { Delivery, type RefusedEntry } from './delivery/delivery.js';
 import { Entry, type Batch, type Outcome } from './delivery/lane.js';
@@ -50,6 +51,7 @@ interface WaitingEmission {
   readonly prepared: PreparedEvent;
   readonly bytesMax: number;
   readonly emission: Emission;
+  readonly traceparent: string | undefined;
 }
 
 /** The way of an event: space, number, group commit, delivery, receipt. */
@@ -107,10 +109,11 @@ export class Pipeline {
   accept(prepared: PreparedEvent, emission: Emission): void {
     const { settings } = this.parts;
     const bytesMax = eventBytesMax(prepared.content, prepared.numbered ? NUMBER_BYTES_MAX + this.#quotedProducer.length : 0);
+    const emitted = { prepared, bytesMax, emission, traceparent: sampledTraceparent() };
     if (this.#waiting.length === 0 && this.#hasRoom(bytesMax)) {
-      this.#stage({ prepared, bytesMax, emission });
+      this.#stage(emitted);
     } else if (this.#waiting.length < settings.waitingEmitsMax && settings.emitTimeoutMs > 0) {
-      this.#waiting.push({ prepared, bytesMax, emission });
+      this.#waiting.push(emitted);
     } else {
       throw new EmitError('SPOOL_FULL', 'the spool is full');
     }
@@ -144,7 +147,7 @@ export class Pipeline {
     return this.pending < settings.spoolEventsMax && spool.hasRoom(this.commit.stagedBytes + bytes + FRAMING_BYTES_MAX);
   }
 
-  #stage({ prepared, bytesMax, emission }: WaitingEmission): void {
+  #stage({ prepared, bytesMax, emission, traceparent }: WaitingEmission): void {
     const lane = this.delivery.sender.lane(prepared.tenant);
     const twin = lane.entryById.get(prepared.id);
     if (twin !== undefined) {
@@ -155,6 +158,7 @@ export class Pipeline {
     const entry = new Entry(lane, prepared.id, sequence);
     entry.settle = emission;
     entry.outcome = emission.outcome;
+    entry.traceparent = traceparent;
     lane.entryById.set(prepared.id, entry);
     this.pending++;
     this.emitted++;

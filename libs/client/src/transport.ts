@@ -8,8 +8,9 @@ export interface EmitterTransport {
   /**
    * Stores one message in the intake. Resolves when the bus says it has it (PubAck), which is no receipt.
    * Rejects when it may not have it; publishing again is safe.
+   * @param traceparents of the events, as far as their traces are recorded
    */
-  publish(subject: string, body: Uint8Array): Promise<void>;
+  publish(subject: string, body: Uint8Array, traceparents: readonly string[]): Promise<void>;
   /** Delivers every later message of a subject, across reconnects. Returns a stop function. */
   subscribe(subject: string, deliver: (body: Uint8Array) => void): () => void;
   close(): Promise<void>;

@@ -19,4 +19,4 @@ export { APPEND_EVENTS_MAX, type Cause } from './prepare.js';
 export type { RecordedEvent } from './recorded-event.js';
 export type { LedgerReceipt, LedgerSide, RefusedEvent, Unreceipted } from './ledger-side.js';
 export { registerEventStoreMetrics, type EventStoreMetricsOptions } from './metrics.js';
-export { eventStoreMigrationSql, type SchemaOptions } from './schema.js';
+export { eventStoreMigrationSql, eventStoreTracesSql, type SchemaOptions } from './schema.js';

@@ -1,4 +1,5 @@
 import { admitEvent, ChainFault, EVENT_BYTES_MAX, type ActorType, type AdmittedEvent } from '@countersign/chain';
+import { sampledTraceparent } from '@countersign/trace-context';
 import type { DomainEvent } from './aggregate.js';
 import { EventStoreFault, type EventStoreFaultCode } from './fault.js';
 import type { ClearPart, Personal, SealedPart } from './personal.js';
@@ -22,6 +23,8 @@ export interface PreparedEvent {
   /** Canonical JSON (RFC 8785) without `personal` and `producer`. */
   readonly content: string;
   readonly personal: readonly SealedPart[] | undefined;
+  /** Of the trace that it is decided in, if that is recorded. */
+  readonly traceparent: string | undefined;
 }
 
 export interface Origin {
@@ -38,10 +41,11 @@ export interface Origin {
 export async function prepare(origin: Origin, tenant: string, events: readonly DomainEvent[], cause: Cause): Promise<PreparedEvent[]> {
   if (events.length > APPEND_EVENTS_MAX) throw new EventStoreFault('EVENTS_TOO_MANY', `at most ${APPEND_EVENTS_MAX} events an append`);
   const time = origin.nowIso();
+  const traceparent = sampledTraceparent();
   const admitted = events.map((event) => admitDecided(origin, tenant, event, cause, time));
   const sealed = (await origin.personal.seal(tenant, admitted.flatMap(({ parts }) => parts))).values();
   return admitted.map(({ id, type, content, parts }) => ({
-    id, type, time, content,
+    id, type, time, content, traceparent,
     personal: parts.length === 0 ? undefined : parts.map(() => sealed.next().value as SealedPart),
   }));
 }

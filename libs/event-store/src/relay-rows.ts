@@ -9,6 +9,7 @@ interface UnsentRow extends EventRow {
   readonly position: string;
   readonly producer_id: string;
   readonly sequence: string;
+  readonly traceparent: string | null;
 }
 
 /** The event store's tables as the relay sees them. Personal parts are opened here, in memory, and nowhere stored. */
@@ -29,7 +30,7 @@ export class EventRelayRows implements RelayRows {
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
     await this.#number(limit);
     const { rows } = await this.pool.query<UnsentRow>(
-      `SELECT r.position, e.tenant, e.event_id, e.event, e.personal, r.producer_id, r.sequence
+      `SELECT r.position, e.tenant, e.event_id, e.event, e.personal, r.producer_id, r.sequence, r.traceparent
        FROM ${this.schema}.event_relay AS r JOIN ${this.schema}.events AS e USING (event_id)
        WHERE r.position > $1 AND r.ledger_index IS NULL AND r.refused_code IS NULL ORDER BY r.position LIMIT $2`,
       [position, limit],
@@ -43,7 +44,7 @@ export class EventRelayRows implements RelayRows {
       const parts = opened[at]!;
       if (!saysItsRow(row)) unfit.push({ position, refusal: { ...place, code: 'STREAM_DAMAGED', message: 'the stored event is not the one that was appended' } });
       else if ('fault' in parts) unfit.push({ position, refusal: { ...place, code: 'PERSONAL_UNREADABLE', field: 'personal', message: parts.fault } });
-      else unsent.push({ ...place, position, event: ledgerEvent(row, parts) });
+      else unsent.push({ ...place, position, event: ledgerEvent(row, parts), traceparent: row.traceparent ?? undefined });
     });
     if (unfit.length > 0) await this.#refuseHere(unfit);
     return unsent;

@@ -23,7 +23,7 @@ export interface StoredCommand {
   readonly events: number;
 }
 
-/** The statements on the tables of `eventStoreMigrationSql`. */
+/** The statements on the tables of `eventStoreMigrationSql` and `eventStoreTracesSql`. */
 export class EventRows {
   constructor(
     readonly pool: Pool,
@@ -74,6 +74,7 @@ export class EventRows {
       tenant, stream, expectedVersion, events[0]?.time,
       events.map(({ id }) => id), events.map(({ type }) => type), events.map(({ content }) => content),
       events.map(({ personal }) => (personal === undefined ? null : JSON.stringify(personal))),
+      events[0]?.traceparent ?? null,
     ];
     try {
       const { rowCount } = await client.query(
@@ -84,8 +85,8 @@ export class EventRows {
            WHERE $3::bigint = (SELECT coalesce(max(version), 0) FROM ${this.schema}.events WHERE tenant = $1 AND stream = $2)
            RETURNING event_id
          )
-         INSERT INTO ${this.schema}.event_relay (event_id)
-         SELECT id FROM unnest($5::uuid[]) WITH ORDINALITY AS e (id, at) WHERE EXISTS (SELECT FROM stored) ORDER BY at`,
+         INSERT INTO ${this.schema}.event_relay (event_id, traceparent)
+         SELECT id, $9::text FROM unnest($5::uuid[]) WITH ORDINALITY AS e (id, at) WHERE EXISTS (SELECT FROM stored) ORDER BY at`,
         values,
       );
       if (rowCount !== events.length) throw versionConflict();
@@ -106,19 +107,20 @@ export class EventRows {
     const { rows } = await this.pool.query<{ event_id: string }>({
       name: `first-of-${this.schema}`.slice(0, PREPARED_NAME_CHARS_MAX),
       text: `WITH given AS (
-         SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[]) AS g (tenant, stream, id, type, time, event, personal)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::jsonb[], $8::text[]) AS g (tenant, stream, id, type, time, event, personal, traceparent)
        ), stored AS (
          INSERT INTO ${this.schema}.events (tenant, stream, version, event_id, type, occurred_at, event, personal)
          SELECT tenant, stream, 1, id, type, time, event, personal FROM given
          ON CONFLICT ON CONSTRAINT events_stream_version DO NOTHING RETURNING event_id
        ), relayed AS (
-         INSERT INTO ${this.schema}.event_relay (event_id) SELECT event_id FROM stored
+         INSERT INTO ${this.schema}.event_relay (event_id, traceparent) SELECT event_id, traceparent FROM stored JOIN given ON id = event_id
        )
        SELECT event_id FROM stored`,
       values: [
         ordered.map(({ tenant }) => tenant), ordered.map(({ stream }) => stream), ordered.map(({ event }) => event.id), ordered.map(({ event }) => event.type),
         ordered.map(({ event }) => event.time), ordered.map(({ event }) => event.content),
         ordered.map(({ event: { personal } }) => (personal === undefined ? null : JSON.stringify(personal))),
+        ordered.map(({ event: { traceparent } }) => traceparent ?? null),
       ],
     });
     return new Set(rows.map(({ event_id: id }) => id));

@@ -33,6 +33,14 @@ export function eventStoreMigrationSql(options: SchemaOptions): string {
   return tablesSql(s, source) + setOnceSql(s) + grantsSql(s, role);
 }
 
+/** What came later: events know the trace that they belong to. For a migration of its own, after that of `eventStoreMigrationSql`. Throws OPTION_INVALID. */
+export function eventStoreTracesSql({ schema }: Pick<SchemaOptions, 'schema'>): string {
+  return `
+-- Of the trace that the event belongs to, where that is recorded (W3C Trace Context); null else.
+ALTER TABLE ${checkSqlName(schema, 'schema')}.event_relay ADD COLUMN traceparent text CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-01$');
+`;
+}
+
 function tablesSql(s: string, source: string): string {
   return `
 -- One row a ledger event; inserted, and never touched again.

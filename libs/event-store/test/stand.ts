@@ -1,6 +1,6 @@
 import { LedgerBook, startBookLedger, startTestStack, type BookLedger, type Devstack } from '@countersign/devstack';
 import { createPool, ensureRole, withClient, type Pool } from '@countersign/postgres';
-import { eventStoreMigrationSql, openEventStore, type EventStore, type EventStoreOptions } from '../src/index.js';
+import { eventStoreMigrationSql, eventStoreTracesSql, openEventStore, type EventStore, type EventStoreOptions } from '../src/index.js';
 import { DOORS_TABLE_SQL } from './door.js';
 import { MemoryCipher } from './memory-cipher.js';
 
@@ -39,6 +39,7 @@ export async function startStand(options: { readonly durable?: boolean } = {}): 
     await ensureRole(client, { name: 'doors_service', password: PASSWORD });
     await client.query('CREATE SCHEMA doors');
     await client.query(eventStoreMigrationSql({ schema: 'doors', source: 'doors', runtimeRole: 'doors_service' }));
+    await client.query(eventStoreTracesSql({ schema: 'doors' }));
     await client.query(DOORS_TABLE_SQL);
   });
   const serviceUrl = Object.assign(new URL(ownerUrl), { username: 'doors_service', password: PASSWORD }).href;

@@ -1,4 +1,4 @@
-import { BusError, type BusConnection } from '@countersign/bus';
+import { ask, BusError, type BusConnection } from '@countersign/bus';
 import { HOLDER_OPERATIONS, holderReplySchema, holderSubject, type HolderArgsInput, type HolderOperation, type HolderResult } from '@countersign/contracts';
 import { unlessAborted } from '@countersign/runtime';
 import { HolderFault } from './fault.js';
@@ -17,7 +17,7 @@ export class HolderClient {
 
   /** Rejects with HolderFault: HOLDER_UNAVAILABLE says that the outcome is unknown, and that asking again tells it. */
   async ask<O extends HolderOperation>(service: string, operation: O, args: HolderArgsInput<O>, timeoutMs = this.timeoutMs): Promise<HolderResult<O>> {
-    const reply = holderReplySchema.safeParse(await this.#reply(holderSubject(service, operation), JSON.stringify(args), timeoutMs));
+    const reply = holderReplySchema.safeParse(await this.#reply(service, operation, JSON.stringify(args), timeoutMs));
     if (!reply.success) throw new HolderFault('HOLDER_INTERNAL', `${service} answers what is no answer`);
     if ('error' in reply.data) throw new HolderFault(reply.data.error.code, `${service}: ${reply.data.error.message}`, reply.data.error.field);
     const result = HOLDER_OPERATIONS[operation].result.safeParse(reply.data.result);
@@ -30,10 +30,11 @@ export class HolderClient {
     this.#stopping.abort(new HolderFault('HOLDER_UNAVAILABLE', 'nothing is asked any more: this service ends'));
   }
 
-  async #reply(subject: string, body: string, timeoutMs: number): Promise<unknown> {
+  async #reply(service: string, operation: string, body: string, timeoutMs: number): Promise<unknown> {
+    const subject = holderSubject(service, operation);
     const { signal } = this.#stopping;
     try {
-      const { data } = await unlessAborted(this.bus.request(subject, body, { timeoutMs }), signal);
+      const { data } = await unlessAborted(ask(this.bus, `holder.${operation}`, subject, body, timeoutMs), signal);
       return JSON.parse(Buffer.from(data).toString('utf8'));
     } catch (error) {
       if (error === signal.reason) throw error;

@@ -1,4 +1,4 @@
-import type { BusConnection, BusMessage, Subscription } from '@countersign/bus';
+import { answer, type BusConnection, type BusMessage, type Subscription } from '@countersign/bus';
 import { HELD_REQUEST_BYTES_MAX, HOLDER_OPERATIONS, holderSubject, type HolderArgs, type HolderOperation, type HolderReply, type HolderResult } from '@countersign/contracts';
 import type { Pool } from '@countersign/postgres';
 import { HolderFault } from './fault.js';
@@ -56,12 +56,13 @@ class Responder {
   }
 
   #receive(operation: HolderOperation, message: BusMessage): void {
-    const answering = this.#answer(operation, message).catch((error: unknown) => this.options.onError(error, operation));
+    const answering = answer(message, `holder.${operation}`, () => this.#answer(operation, message)).catch((error: unknown) => this.options.onError(error, operation));
     this.#answering.add(answering);
     answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
   }
 
-  async #answer(operation: HolderOperation, message: BusMessage): Promise<void> {
+  /** Resolves with the code of the refusal, if it is one. */
+  async #answer(operation: HolderOperation, message: BusMessage): Promise<string | undefined> {
     let reply: HolderReply;
     try {
       if (this.#answering.size > REQUESTS_AT_ONCE_MAX) throw new HolderFault('HOLDER_UNAVAILABLE', 'too many requests at once');
@@ -72,6 +73,7 @@ class Responder {
       reply = { error: { code, message: text, ...(field === undefined ? {} : { field }) } };
     }
     message.respond(JSON.stringify(reply));
+    return 'error' in reply ? reply.error.code : undefined;
   }
 
   #refusal(error: unknown, operation: HolderOperation): HolderFault {

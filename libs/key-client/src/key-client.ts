@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { BusConnection } from '@countersign/bus';
+import { ask, type BusConnection } from '@countersign/bus';
 import { keysReplySchema, keysSubject, KEYS_OPERATIONS, type KeysArgsInput, type KeysOperation, type KeysReply, type KeysRequest, type KeysResult } from '@countersign/contracts';
 import { formatX25519, MessageFault, nkeyPrivateKey, nkeyPublicKey, openReply, openSealedReply, signRequest } from '@countersign/envelope';
 import { unlessAborted } from '@countersign/runtime';
@@ -104,7 +104,7 @@ export class KeyClient {
     const subject = keysSubject(operation, this.service);
     let data: Uint8Array;
     try {
-      ({ data } = await unlessAborted(this.#request(subject, message), this.#gone.signal));
+      ({ data } = await unlessAborted(this.#request(operation, subject, message), this.#gone.signal));
     } catch (cause) {
       this.#onReached(false);
       if (this.#isEnding) this.#gone.abort();
@@ -117,9 +117,9 @@ export class KeyClient {
     }
   }
 
-  async #request(subject: string, message: Buffer): Promise<{ readonly data: Uint8Array }> {
+  async #request(operation: string, subject: string, message: Buffer): Promise<{ readonly data: Uint8Array }> {
     this.#gone.signal.throwIfAborted();
-    return this.bus.request(subject, message, { timeoutMs: this.#timeoutMs });
+    return ask(this.bus, `keys.${operation}`, subject, message, this.#timeoutMs);
   }
 
   /** Throws MessageFault when it is by none of the keys. */

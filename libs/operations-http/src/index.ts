@@ -1,1 +1,2 @@
 export { createOperations, registerOperations, type Operations, type Readiness } from './operations.js';
+export { traceRequests } from './trace-requests.js';

@@ -1,4 +1,4 @@
-import type { BusConnection } from '@countersign/bus';
+import { ask, type BusConnection } from '@countersign/bus';
 import { z } from 'zod';
 
 export interface Question<R extends z.ZodType, E extends z.ZodType> {
@@ -19,7 +19,8 @@ export type Answered<R, E> = { readonly what: 'result'; readonly result: R } | {
 export async function askService<R extends z.ZodType, E extends z.ZodType>(bus: Pick<BusConnection, 'request'>, { subject, request, timeoutMs, result, error }: Question<R, E>): Promise<Answered<z.output<R>, z.output<E>>> {
   let data: Uint8Array;
   try {
-    ({ data } = await bus.request(subject, JSON.stringify(request), { timeoutMs }));
+    // `<service>.<operation>.<asker>`
+    ({ data } = await ask(bus, subject.split('.', 2).join('.'), subject, JSON.stringify(request), timeoutMs));
   } catch (cause) {
     return { what: 'no-answer', cause };
   }

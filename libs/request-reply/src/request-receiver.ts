@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { BusConnection, BusMessage, Subscription } from '@countersign/bus';
+import { answer, type BusConnection, type BusMessage, type Subscription } from '@countersign/bus';
 import type { Logger } from '@countersign/runtime';
 import { readJson, RequestFault } from './read-message.js';
 import type { RequestMetrics } from './request-metrics.js';
@@ -62,7 +62,10 @@ export class RequestReceiver {
   }
 
   #receive(message: BusMessage): void {
-    const answering = this.#answer(message).catch((error: unknown) => this.deps.log.error({ err: error }, 'request not answered'));
+    const [, name = '', asker = ''] = message.subject.split('.');
+    const { service } = this.deps;
+    const operation = service.knows(name, asker) ? name : undefined;
+    const answering = answer(message, `${service.name}.${operation ?? UNKNOWN}`, () => this.#answer(message, operation, asker)).catch((error: unknown) => this.deps.log.error({ err: error }, 'request not answered'));
     this.#answering.add(answering);
     this.deps.metrics.open.set(this.#answering.size);
     answering.finally(() => {
@@ -71,10 +74,9 @@ export class RequestReceiver {
     }).catch(() => undefined);
   }
 
-  async #answer(message: BusMessage): Promise<void> {
+  /** Resolves with the code of the refusal, if it is one. */
+  async #answer(message: BusMessage, operation: string | undefined, asker: string): Promise<string | undefined> {
     const { metrics, service } = this.deps;
-    const [, name = '', asker = ''] = message.subject.split('.');
-    const operation = service.knows(name, asker) ? name : undefined;
     const end = metrics.duration.startTimer({ operation: operation ?? UNKNOWN });
     let reply: { readonly result: unknown } | { readonly error: Refusal };
     try {
@@ -86,6 +88,7 @@ export class RequestReceiver {
     }
     end({ outcome: 'result' in reply ? 'answered' : 'refused' });
     message.respond(JSON.stringify(reply));
+    return 'error' in reply ? reply.error.code : undefined;
   }
 
   #refusal(operation: string, thrown: unknown): Refusal {

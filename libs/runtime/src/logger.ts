@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 
 export type { Logger } from 'pino';
@@ -41,7 +42,13 @@ function loggedError(error: unknown): LoggedError {
   return { type: name, message, code, stack, ...(cause === undefined ? {} : { cause: loggedError(cause) }) };
 }
 
-/** A JSON logger: one object a line, with `time` in ISO 8601 and `service`. */
+/** By which the lines of one trace are found, in the names that OpenTelemetry gives them in logs. */
+function traceFields(): object {
+  const found = trace.getActiveSpan()?.spanContext();
+  return found === undefined ? {} : { trace_id: found.traceId, span_id: found.spanId };
+}
+
+/** A JSON logger: one object a line, with `time` in ISO 8601 and `service`, and within a trace its ids. */
 export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     level: options.level,
@@ -49,6 +56,7 @@ export function createLogger(options: LoggerOptions): Logger {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: loggedError, error: loggedError },
+    mixin: traceFields,
     redact: { paths: [...REDACTED_PATHS, ...(options.redact ?? [])], censor: '[redacted]' },
   };
   const destination = options.destination ?? (options.isImmediate === true ? pino.destination({ dest: 1, sync: true }) : undefined);

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import fastifyCookie from '@fastify/cookie';
 import fastifyHelmet from '@fastify/helmet';
 import { correlationIdSchema } from '@countersign/contracts';
+import { traceRequests } from '@countersign/operations-http';
 import type { Logger } from '@countersign/runtime';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Histogram } from 'prom-client';
@@ -56,6 +57,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     frameworkErrors: (error, request, reply) => void sendProblem(reply, error, request.id),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = CONNECTIONS_MAX;
+  traceRequests(app);
   await secureHeaders(app);
   await app.register(fastifyCookie);
   app.removeContentTypeParser('text/plain');

@@ -4,6 +4,7 @@ import { publishIntake, type BusConnection, type Subscription } from '@countersi
 import { MESSAGE_BYTES_MAX, MESSAGE_EVENTS_MAX, type Receipt } from '@countersign/chain';
 import { HTTP_SOURCE, intakeSubject, receiptBatchSchema, receiptSubject, refusalBatchSchema, refusedSubject } from '@countersign/contracts';
 import type { Logger } from '@countersign/runtime';
+import { sampledTraceparent } from '@countersign/trace-context';
 import { LRUCache } from 'lru-cache';
 import { EdgeFault } from '../http/edge-fault.js';
 
@@ -130,8 +131,9 @@ export class HttpIntake {
 
   /** Never rejects: what the bus does not say to have may have reached it all the same. */
   async #publish(tenant: string, chunk: readonly OutgoingEvent[], settle: (id: string, outcome: IntakeOutcome) => void): Promise<void> {
+    const own = sampledTraceparent();
     try {
-      await publishIntake(this.options.bus, intakeSubject(HTTP_SOURCE, tenant), `[${chunk.map(({ content }) => content).join(',')}]`, { timeoutMs: this.options.receiptMs * PUBLISH_SHARE });
+      await publishIntake(this.options.bus, intakeSubject(HTTP_SOURCE, tenant), `[${chunk.map(({ content }) => content).join(',')}]`, { timeoutMs: this.options.receiptMs * PUBLISH_SHARE, ...(own === undefined ? {} : { traceparents: [own] }) });
     } catch (error) {
       this.options.log.warn({ err: error }, 'events over HTTP did not reach the bus');
       for (const { id } of chunk) settle(id, { status: 'unknown', code: 'LEDGER_UNAVAILABLE' });

@@ -1,3 +1,5 @@
+import { activeContext, inSpan, traceHeaders } from '@countersign/trace-context';
+import { SpanKind } from '@opentelemetry/api';
 import { EdgeFault } from '../http/edge-fault.js';
 
 const HEADERS_MS_MAX = 15_000;
@@ -24,13 +26,19 @@ export class LedgerClient {
     return this.#ask('POST', path, correlationId, JSON.stringify(body));
   }
 
-  async #ask(method: string, path: string, correlationId: string, body?: string, signal?: AbortSignal): Promise<Response> {
+  #ask(method: string, path: string, correlationId: string, body?: string, signal?: AbortSignal): Promise<Response> {
+    // Not by its path: that names ledgers and entries.
+    const span = { kind: SpanKind.CLIENT, attributes: { 'http.request.method': method, 'peer.service': 'countersign-ledger' } };
+    return inSpan(`${method} ledger`, span, activeContext(), () => this.#fetch(method, path, correlationId, body, signal));
+  }
+
+  async #fetch(method: string, path: string, correlationId: string, body?: string, signal?: AbortSignal): Promise<Response> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), HEADERS_MS_MAX);
     try {
       const response = await fetch(`${this.url}/${path}`, {
         method,
-        headers: { 'x-correlation-id': correlationId, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: { 'x-correlation-id': correlationId, ...traceHeaders(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         signal: signal === undefined ? limit.signal : AbortSignal.any([limit.signal, signal]),
         redirect: 'error',
         ...(body === undefined ? {} : { body }),

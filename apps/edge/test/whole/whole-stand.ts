@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, SMS_KEY, SmsGateway, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
+import { Account, administrator, apiRoutes, Browser, browserAgent, Platform, SMS_KEY, SmsGateway, SpanCollector, startTestStack, wanted, type ApiRoute, type Devstack } from '@countersign/devstack';
 import { newSessionToken } from '@countersign/credentials';
 import { withClient } from '@countersign/postgres';
 import type { PartView, RecordedEvent, SearchPage } from '@countersign/contracts';
@@ -49,6 +49,7 @@ export class WholeStand {
     readonly stack: Devstack,
     readonly platform: Platform,
     readonly sms: SmsGateway,
+    readonly collector: SpanCollector,
     readonly edges: readonly RunningEdge[],
     private readonly agent: Agent,
     document: unknown,
@@ -68,9 +69,11 @@ export class WholeStand {
   static async open(): Promise<WholeStand> {
     const stack = await startTestStack();
     const sms = await SmsGateway.start();
+    const collector = await SpanCollector.start();
+    const traces = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_TRACES_SAMPLER_ARG: '0' };
     const smsKey = join(stack.stateDir, 'sms-key');
     await writeFile(smsKey, SMS_KEY, { mode: 0o600 });
-    const platform = await Platform.open(stack, { isFast: true, env: { identity: { IDENTITY_PASSWORD_ITERATIONS: '200000', IDENTITY_SMS_URL: sms.url, IDENTITY_SMS_KEY_FILE: smsKey }, retention: { RETENTION_SWEEP_SECONDS: '1' } } });
+    const platform = await Platform.open(stack, { isFast: true, env: { keys: traces, identity: { ...traces, IDENTITY_PASSWORD_ITERATIONS: '200000', IDENTITY_SMS_URL: sms.url, IDENTITY_SMS_KEY_FILE: smsKey }, retention: { ...traces, RETENTION_SWEEP_SECONDS: '1' }, ledger: traces } });
     const agent = browserAgent(platform.ca);
     const envs = [await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' }), await platform.edgeEnv({ EDGE_LOG_LEVEL: 'silent' })] as const;
     const unlimited = new RateLimits(undefined, Object.fromEntries(Object.keys(LIMITS).map((name) => [name, NO_LIMIT])) as Record<LimitName, typeof NO_LIMIT>);
@@ -78,7 +81,7 @@ export class WholeStand {
     const edges = [await startEdge(readConfig(envs[0])), await startEdge(readConfig(envs[1]), { limits: unlimited, idempotency: answers })];
     const origins = { usual: envs[0]['EDGE_PUBLIC_ORIGIN']!, unlimited: envs[1]['EDGE_PUBLIC_ORIGIN']! };
     const { text } = await new Browser({ origin: origins.usual, agent }).get('/openapi.json');
-    const stand = new WholeStand(stack, platform, sms, edges, agent, text, origins, answers);
+    const stand = new WholeStand(stack, platform, sms, collector, edges, agent, text, origins, answers);
     const browser = stand.browser();
     stand.admin = { browser, account: await administrator(stack.nats, browser, { 'x-correlation-id': SETUP }) };
     wanted(await browser.ask('PUT', '/v1/admin/policy', { body: { policy: { isSmsAllowed: true } } }), 200);
@@ -172,6 +175,7 @@ export class WholeStand {
     for (const { shutdown } of this.edges) for (const { run } of shutdown) await run();
     await this.platform.stop();
     await this.sms.stop();
+    await this.collector.stop();
     await this.stack.stop();
   }
 }

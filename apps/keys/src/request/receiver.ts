@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { BusConnection, BusMessage, Subscription } from '@countersign/bus';
+import { answer, type BusConnection, type BusMessage, type Subscription } from '@countersign/bus';
 import { KEYS_OPERATIONS, KEYS_QUEUE_GROUP, serviceNameSchema, type KeysError, type KeysOperation, type KeysReply } from '@countersign/contracts';
 import { sealReply, signReply } from '@countersign/envelope';
 import type { Logger } from '@countersign/runtime';
@@ -52,34 +52,37 @@ export class Receiver {
   }
 
   #receive(message: BusMessage): void {
-    const answering = this.#answer(message).catch((error: unknown) => this.deps.log.error({ err: error }, 'request not answered'));
+    const answering = answer(message, `keys.${this.#claimed(message).operation}`, () => this.#answer(message)).catch((error: unknown) => this.deps.log.error({ err: error }, 'request not answered'));
     this.#answering.add(answering);
     answering.finally(() => this.#answering.delete(answering)).catch(() => undefined);
   }
 
-  async #answer(message: BusMessage): Promise<void> {
+  /** Resolves with the code of the refusal, if it is one. */
+  async #answer(message: BusMessage): Promise<string | undefined> {
     const { metrics, requestsAtOnceMax = REQUESTS_AT_ONCE_MAX } = this.deps;
     if (this.#open >= requestsAtOnceMax) {
       this.deps.refusals.count({ ...this.#claimed(message), code: 'KEYS_OVERLOADED', tenant: undefined, purpose: undefined }, false);
       metrics.refused.inc({ code: 'KEYS_OVERLOADED' });
       this.#reply(message, { error: { code: 'KEYS_OVERLOADED', message: 'too many requests at once' } });
-      return;
+      return 'KEYS_OVERLOADED';
     }
     this.#open++;
     metrics.open.set(this.#open);
     const end = metrics.duration.startTimer();
-    let outcome = 'answered';
+    let refused: string | undefined;
     try {
       this.#reply(message, await this.#replyTo(message));
     } catch (error) {
-      outcome = 'refused';
-      this.#reply(message, { error: await this.#refuse(message, error) });
+      const refusal = await this.#refuse(message, error);
+      refused = refusal.code;
+      this.#reply(message, { error: refusal });
     } finally {
       this.#open--;
       metrics.open.set(this.#open);
       const { operation } = this.#claimed(message);
-      end({ operation: Object.hasOwn(KEYS_OPERATIONS, operation) ? operation : 'unknown', outcome });
+      end({ operation: Object.hasOwn(KEYS_OPERATIONS, operation) ? operation : 'unknown', outcome: refused === undefined ? 'answered' : 'refused' });
     }
+    return refused;
   }
 
   async #replyTo(message: BusMessage): Promise<KeysReply> {

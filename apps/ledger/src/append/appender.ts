@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ChainFault } from '@countersign/chain';
+import { inSpanOfMany, type SpanGiven } from '@countersign/trace-context';
+import { SpanKind } from '@opentelemetry/api';
 import { EventIdOnRecord, HeadMoved, type AppendStore, type SealedQuarantineRow } from './append-store.js';
 import { Batch, type RandomBytes, type Recorded } from './batch.js';
 import type { BodySealer } from './body-sealer.js';
@@ -161,7 +163,7 @@ export class Appender {
 
   private beginCommit(built: Built): void {
     const { batch, next, settled, quarantine } = built;
-    const done = this.deps.store.commit({
+    const commit = {
       ledger: this.ledger,
       base: batch.base,
       next,
@@ -169,7 +171,9 @@ export class Appender {
       tiles: batch.tiles,
       quarantine,
       accounted: settled.flatMap((s) => s.settlement.accounted),
-    });
+    };
+    const traceparents = settled.flatMap(({ message }) => message.traceparent ?? []);
+    const done = inSpanOfMany('append', spanOf(settled.length, batch.rows.rowCount), traceparents, () => this.deps.store.commit(commit));
     // Awaited in awaitCommit(); until then a failure must not count as unhandled.
     done.catch(noop);
     this.building = [];
@@ -233,6 +237,11 @@ export class Appender {
     if (this.lookedUp.size > 0) this.lookups = LOOKUP_BATCHES;
     return count;
   }
+}
+
+/** One of the whole batch: what is done for each event is too fast, and too much, to be a span. */
+function spanOf(messages: number, events: number): SpanGiven {
+  return { kind: SpanKind.CONSUMER, attributes: { 'messaging.system': 'nats', 'messaging.operation.name': 'append', 'messaging.destination.name': 'intake.*.*', 'messaging.batch.message_count': messages, 'countersign.events': events } };
 }
 
 function noop(): void {

@@ -33,6 +33,7 @@ export interface BusMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly redelivered: boolean;
+  readonly headers?: { get(name: string): string } | undefined;
   ack(): void;
   nak(delayMs: number): void;
 }
@@ -97,7 +98,7 @@ export class IntakeService {
       const address = this.addressOf(subject);
       if (address === undefined) return await this.refuseSubject(message);
       const intake = await this.open(address.tenant);
-      const pending = await intake.arrivals.keep(this.pending({ subject, data, redelivered, ack: () => message.ack(), putBack }, address));
+      const pending = await intake.arrivals.keep(this.pending({ subject, data, redelivered, headers: message.headers, ack: () => message.ack(), putBack }, address));
       try {
         await intake.take(pending);
       } catch (error) {
@@ -228,6 +229,8 @@ export class IntakeService {
       body: message.data,
       sealed,
       redelivered: message.redelivered,
+      // Once a message, and hardly any has headers.
+      traceparent: message.headers?.get('traceparent'),
       admit: () => admitMessage(address, message.data, digester),
       ack: () => {
         this.unsettledBytes -= message.data.length;

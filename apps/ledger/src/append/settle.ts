@@ -19,6 +19,8 @@ export interface PendingMessage {
   readonly sealed: MessageParts | undefined;
   /** Sent before, by the bus or by its producer: its ids are looked up first. */
   readonly redelivered: boolean;
+  /** What its producer says of the trace that it belongs to; anything. */
+  readonly traceparent?: string | undefined;
   /** Reads and checks the body, anew each time: kept until the commit, thousands of events would outlive their use. */
   admit(): Iterable<Admission>;
   /** Tells the bus that it need not send this again. */

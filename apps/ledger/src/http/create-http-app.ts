@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { registerOperations } from '@countersign/operations-http';
+import { registerOperations, traceRequests } from '@countersign/operations-http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -49,6 +49,7 @@ export async function createHttpApp(deps: HttpDeps): Promise<NestFastifyApplicat
   fastify.addHook('onRoute', (route) => {
     if (LONG_ROUTE.test(route.url)) route.handlerTimeout = LONG_ANSWER_TIMEOUT_MS;
   });
+  traceRequests(fastify);
   limitRequests(fastify, deps);
   closeInTime(fastify);
   measureRequests(fastify, deps);

@@ -36,6 +36,8 @@ export class Entry {
   offset = 0;
   /** The frame that holds it there: it is read and verified as a whole. */
   frame: FramePlace | undefined = undefined;
+  /** Of the trace that it happened in, if that is recorded (W3C Trace Context). Not kept on disk. */
+  traceparent: string | undefined = undefined;
   /** Settles `emit`. */
   settle: Settle | undefined = undefined;
   /** Settles `emitAndWait`. */

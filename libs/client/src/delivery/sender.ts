@@ -177,8 +177,12 @@ export class Sender {
   #publish(batch: Batch, body: Buffer, epoch: number): void {
     this.counts.messages++;
     this.counts.sent += batch.entries.length;
-    for (const entry of batch.entries) if (++entry.sends > 1) this.counts.resent++;
-    this.transport.publish(intakeSubject(this.source, batch.lane.tenant), body).then(
+    const traceparents: string[] = [];
+    for (const entry of batch.entries) {
+      if (++entry.sends > 1) this.counts.resent++;
+      if (entry.traceparent !== undefined) traceparents.push(entry.traceparent);
+    }
+    this.transport.publish(intakeSubject(this.source, batch.lane.tenant), body, traceparents).then(
       () => this.#acknowledged(batch, epoch),
       (error: unknown) => this.#failed(batch, epoch, error),
     );

@@ -1,3 +1,4 @@
+import { sampledTraceparent } from '@countersign/trace-context';
 import { EmitError } from '../errors.js';
 import { eventBytesMax, type PreparedEvent } from '../event-input.js';
 import type { Emitted } from '../pipeline.js';
@@ -24,7 +25,7 @@ export function checkOutboxSize({ content, numbered }: PreparedEvent): void {
  * stores the row, and wakes the relay at commit.
  */
 export async function enqueueRow(client: SqlClient, schema: string, source: string, prepared: SealedEvent): Promise<Emitted> {
-  const values = [source, prepared.tenant, prepared.id, prepared.content, prepared.numbered ? 1 : 0, outboxChannel(schema, source), prepared.personal ?? null];
+  const values = [source, prepared.tenant, prepared.id, prepared.content, prepared.numbered ? 1 : 0, outboxChannel(schema, source), prepared.personal ?? null, sampledTraceparent() ?? null];
   try {
     const { rows } = await client.query(enqueueSql(schema), values);
     const [row] = rows as { sequence: string }[];
@@ -43,8 +44,8 @@ WITH numbered AS (
   ON CONFLICT (source) DO UPDATE SET position = producer.position + 1, sequence = producer.sequence + $5::bigint
   RETURNING producer_id, position, sequence
 ), stored AS (
-  INSERT INTO ${schema}.event_outbox (source, position, tenant, event_id, personal, event)
-  SELECT $1, position, $2, $3::uuid, $7::text,
+  INSERT INTO ${schema}.event_outbox (source, position, tenant, event_id, personal, traceparent, event)
+  SELECT $1, position, $2, $3::uuid, $7::text, $8::text,
     CASE WHEN $5::bigint = 0 THEN $4::text
     ELSE left($4::text, -1) || ',"producer":{"id":' || to_json(producer_id)::text || ',"sequence":' || sequence || '}}' END
   FROM numbered

@@ -137,6 +137,7 @@ class RelaySession {
       const lane = this.delivery.sender.lane(row.tenant);
       const entry = new Entry(lane, row.id, row.position);
       const buffer = Buffer.from(`${row.event}\n`);
+      entry.traceparent = row.traceparent;
       entry.place(new Chunk(buffer, undefined), 0, buffer.length - 1);
       lane.entryById.set(row.id, entry);
       this.delivery.sender.push(entry);

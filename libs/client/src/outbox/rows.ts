@@ -10,6 +10,8 @@ export interface OutboxRow {
   readonly tenant: string;
   readonly id: string;
   readonly event: string;
+  /** Of the trace that it happened in, if that is recorded. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface SettledRow {
@@ -47,15 +49,15 @@ export class OutboxRows implements RelayRows {
   }
 
   async unsettled(position: number, limit: number): Promise<OutboxRow[]> {
-    const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string; personal: string | null }>(
-      `SELECT position, tenant, event_id, event, personal FROM ${this.#table}
+    const { rows } = await this.pool.query<{ position: string; tenant: string; event_id: string; event: string; personal: string | null; traceparent: string | null }>(
+      `SELECT position, tenant, event_id, event, personal, traceparent FROM ${this.#table}
        WHERE source = $1 AND position > $2 AND receipt IS NULL AND refused_code IS NULL
        ORDER BY position LIMIT $3`,
       [this.source, position, limit],
     );
     const found: OutboxRow[] = [];
-    for (const { position, tenant, event_id: id, event, personal } of rows) {
-      found.push({ position: Number(position), tenant, id, event: await withPersonal({ tenant, id, event }, personal, this.cipher) });
+    for (const { position, tenant, event_id: id, event, personal, traceparent } of rows) {
+      found.push({ position: Number(position), tenant, id, event: await withPersonal({ tenant, id, event }, personal, this.cipher), traceparent: traceparent ?? undefined });
     }
     return found;
   }

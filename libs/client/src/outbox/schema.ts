@@ -40,6 +40,8 @@ CREATE TABLE ${s}.event_outbox (
   event text NOT NULL,
   -- These, encrypted by the service, until the receipt.
   personal text,
+  -- Of the trace that the event belongs to, where that is recorded (W3C Trace Context).
+  traceparent text,
   enqueued_at timestamptz NOT NULL DEFAULT now(),
   receipt jsonb,
   refused_code text,
