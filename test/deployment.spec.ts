@@ -115,6 +115,19 @@ describe('the deployment by Compose', () => {
     expect(compose.services['postgres']!.command).toEqual(expect.arrayContaining(['ssl=on', 'ssl_min_protocol_version=TLSv1.3', 'hba_file=/etc/countersign/pg_hba.conf']));
   });
 
+  it('sends spans of every service, if it is asked to, to a collector in a network that is not part of this', () => {
+    const traces = parse(read('deploy/compose/traces.yml'), { merge: true }) as Compose & { readonly networks: Readonly<Record<string, { readonly external?: boolean }>> };
+    expect(Object.keys(traces.services).toSorted()).toEqual(OWN);
+    for (const { environment, ...rest } of Object.values(traces.services)) {
+      expect(Object.keys(environment!).toSorted()).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER_ARG']);
+      expect(rest).toEqual({ networks: { traces: {} } });
+    }
+    expect(traces.networks).toEqual({ traces: { name: '${COUNTERSIGN_TRACES_NETWORK:-countersign-traces}', external: true } });
+    // It would listen there as well: what asks for no password is at an address of its own.
+    const everywhere = OWN.filter((name) => Object.entries(compose.services[name]!.environment ?? {}).some(([variable, value]) => variable.endsWith('_HOST') && value === '0.0.0.0'));
+    expect(everywhere).toEqual(['edge']);
+  });
+
   it('scrapes every service under the name of its job, where it listens', () => {
     const { scrape_configs: jobs } = parse(read('deploy/compose/prometheus.yml')) as { scrape_configs: readonly { job_name: string; static_configs: readonly { targets: readonly string[] }[] }[] };
     expect(jobs.map(({ job_name: name }) => name).toSorted()).toEqual(OWN.map((name) => `countersign-${name}`));

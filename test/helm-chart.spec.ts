@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { SERVICE_SECRETS } from '@countersign/secrets';
+import { readTracing } from '@countersign/tracing';
 import { folderOf, ROOT } from './folder-of.js';
 import { CHART, helmBinary, runHelm } from './helm/helm.js';
 import { environmentOf, readAsService, unmountedFiles, variableFaults } from './helm/environment.js';
@@ -20,6 +21,7 @@ const EVERYTHING = {
   edge: { autoscaling: { enabled: true }, service: { type: 'LoadBalancer' } },
   monitoring: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } },
   operator: { arguments: ['admin', 'setup-link'] },
+  tracing: { endpoint: 'http://collector:4318', share: 0.5 },
 };
 const VARIANTS = {
   default: { values: BASIC, files: [] },
@@ -34,6 +36,7 @@ const OTHERS: readonly Place[] = [
   { name: 'postgres', labels: by('postgresql'), namespace: HOME, ports: [{ port: 5432 }, { port: 22 }] },
   { name: 'nats', labels: by('nats'), namespace: HOME, ports: [{ port: 4222 }, { port: 8222 }] },
   { name: 'redis', labels: by('redis'), namespace: HOME, ports: [{ port: 6379 }] },
+  { name: 'collector', labels: by('opentelemetry-collector'), namespace: HOME, ports: [{ port: 4318 }, { port: 8888 }] },
   { name: 'dns', labels: { 'k8s-app': 'kube-dns' }, namespace: { 'kubernetes.io/metadata.name': 'kube-system' }, ports: [{ port: 53 }, { port: 8080 }] },
   { name: 'prometheus', labels: by('prometheus'), namespace: HOME, ports: [] },
   { name: 'neighbour', labels: by('neighbour'), namespace: HOME, ports: [{ port: 443 }] },
@@ -49,16 +52,17 @@ function roadsIn(variant: Variant): string[] {
   const roads = roadsOf(rendered.get(variant)!, [...pods, ...OTHERS]);
   const names = roads.filter((road) => road.endsWith('→ dns:53') && pods.some(({ name }) => road.startsWith(`${name} `)));
   expect(names).toHaveLength(pods.length);
-  const unwatched = new Set(['postgres', 'nats', 'redis', 'dns', 'prometheus', 'neighbour', 'stranger', 'internet']);
+  const unwatched = new Set(['postgres', 'nats', 'redis', 'collector', 'dns', 'prometheus', 'neighbour', 'stranger', 'internet']);
   return roads.filter((road) => !names.includes(road) && !(unwatched.has(road.split(' ')[0]!) && unwatched.has(road.split(' → ')[1]!.split(':')[0]!))).toSorted();
 }
 
-const expectedRoads = ({ redis, clients, monitors, operator }: { redis: boolean; clients: readonly string[]; monitors: boolean; operator: boolean }): string[] =>
+const expectedRoads = ({ redis, clients, monitors, operator, traces = false }: { redis: boolean; clients: readonly string[]; monitors: boolean; operator: boolean; traces?: boolean }): string[] =>
   [
     'edge → ledger:8080',
     ...BUS.filter((name) => operator || name !== 'operator').map((name) => `${name} → nats:4222`),
     ...DATABASE.map((name) => `${name} → postgres:5432`),
     ...(redis ? ['edge → redis:6379', 'identity → redis:6379'] : []),
+    ...(traces ? OWN.map((name) => `${name} → collector:4318`) : []),
     ...clients.map((name) => `${name} → edge:8443`),
     ...(monitors ? ['prometheus → edge:8084', 'prometheus → identity:8082', 'prometheus → keys:8081', 'prometheus → ledger:8080', 'prometheus → retention:8084'] : []),
   ].toSorted();
@@ -133,7 +137,7 @@ describe('the chart for Kubernetes', () => {
   it('opens the roads that are in this table, and no other', () => {
     expect(roadsIn('default')).toEqual(expectedRoads({ redis: true, clients: ALL_OTHERS, monitors: false, operator: false }));
     expect(roadsIn('single-tenant')).toEqual(expectedRoads({ redis: false, clients: ALL_OTHERS, monitors: false, operator: false }));
-    expect(roadsIn('everything')).toEqual(expectedRoads({ redis: true, clients: ['internet'], monitors: true, operator: true }));
+    expect(roadsIn('everything')).toEqual(expectedRoads({ redis: true, clients: ['internet'], monitors: true, operator: true, traces: true }));
   });
 
   it('lets those talk that Compose gives a network, and those alone', () => {
@@ -144,7 +148,7 @@ describe('the chart for Kubernetes', () => {
     const servers = ['postgres', 'nats', 'redis'];
     const pairs = members.flatMap(([one, first]) => members.filter(([other, second]) => one < other && !(servers.includes(one) && servers.includes(other)) && networksOf(first).some((network) => networksOf(second).includes(network))).map(([other]) => `${one} ${other}`));
     const inCompose = (name: string): string => (name.startsWith('provision-') ? `${name.slice('provision-'.length)}-provision` : name);
-    const here = roadsIn('everything').filter((road) => !/bus-keeper|internet/.test(road)).map((road) => road.replace(/:\d+$/, '').split(' → ').map(inCompose).toSorted().join(' '));
+    const here = roadsIn('everything').filter((road) => !/bus-keeper|internet|collector/.test(road)).map((road) => road.replace(/:\d+$/, '').split(' → ').map(inCompose).toSorted().join(' '));
     // There a service shares the network of its database with the step that makes it; policies keep the two apart.
     const tighter = (pair: string): boolean => /^(\w+) \1-provision$/.test(pair);
     expect(new Set(here)).toEqual(new Set(pairs.filter((pair) => !tighter(pair))));
@@ -164,6 +168,7 @@ describe('the chart for Kubernetes', () => {
     expect(pods.flatMap(unmountedFiles)).toEqual([]);
     const folder = folderOf({});
     for (const pod of pods.filter(({ component }) => OWN.includes(component))) await expect(readAsService(pod, folder.path)).resolves.toMatchObject({ natsUrl: expect.stringMatching(/nats:4222$/) });
+    for (const pod of pods.filter(({ component }) => OWN.includes(component))) expect(readTracing(environmentOf(pod))).toEqual(variant === 'everything' ? { endpoint: 'http://collector:4318', share: 0.5 } : { endpoint: undefined, share: 0.1 });
     const edge = pods.find(({ component }) => component === 'edge')!;
     const missing = { ...edge, spec: { ...edge.spec, containers: [{ ...edge.spec.containers[0]!, env: edge.spec.containers[0]!.env!.filter(({ name }) => name !== 'EDGE_LEDGER_URL') }] } };
     expect(variableFaults(missing)).toEqual(['edge: EDGE_LEDGER_URL is missing']);
@@ -204,6 +209,7 @@ describe('the chart for Kubernetes', () => {
     ['values that nobody reads', { egde: {} }, /egde/],
     ['a second ledger', { ledger: { replicas: 2 } }, /ledger\/replicas/],
     ['peers that would be everybody', { nats: { peers: [] } }, /nats\/peers/],
+    ['a collector with credentials', { tracing: { endpoint: 'http://user:secret@collector:4318' } }, /tracing\/endpoint/],
     ['certificates without TLS', { nats: { tls: { enabled: true } } }, /nats\/url/],
     ['several edges with limits of their own', { redis: { enabled: false } }, /several instances of edge/],
     ['metrics that nobody is let to', { monitoring: { serviceMonitor: { enabled: true } } }, /networkPolicy.monitors/],

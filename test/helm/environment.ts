@@ -8,11 +8,11 @@ const MOUNT = '/run/secrets/countersign/';
 
 /** Titles of the schemas that a component reads, as the page of variables has them. */
 const TITLES: Readonly<Record<string, readonly string[]>> = {
-  edge: ['Edge'],
-  identity: ['Identity', 'Where secrets are', 'Vault'],
-  keys: ['Keys', 'Root key in a sealed file', 'Root key in AWS KMS', 'Root key in a Vault', 'Where secrets are', 'Vault'],
-  ledger: ['Ledger', 'Where secrets are', 'Vault'],
-  retention: ['Retention', 'Where secrets are', 'Vault'],
+  edge: ['Edge', 'Traces'],
+  identity: ['Identity', 'Where secrets are', 'Vault', 'Traces'],
+  keys: ['Keys', 'Root key in a sealed file', 'Root key in AWS KMS', 'Root key in a Vault', 'Where secrets are', 'Vault', 'Traces'],
+  ledger: ['Ledger', 'Where secrets are', 'Vault', 'Traces'],
+  retention: ['Retention', 'Where secrets are', 'Vault', 'Traces'],
   'bus-provision': ['Provisioning of the bus'],
   'bus-keeper': ['Provisioning of the bus'],
   ...Object.fromEntries(['ledger', 'keys', 'identity', 'retention'].map((name) => [`provision-${name}`, [`Provisioning of ${name}`]])),

@@ -41,6 +41,10 @@ COUNTERSIGN_DEPLOYMENT: {{ $values.deployment }}
 {{- if $values.nats.tls.enabled }}
 {{ .facts.prefix }}_NATS_TLS_DIR: /run/secrets/bus-tls
 {{- end }}
+{{- if $values.tracing.endpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ $values.tracing.endpoint }}
+OTEL_TRACES_SAMPLER_ARG: {{ $values.tracing.share | quote }}
+{{- end }}
 {{- range .facts.hosts }}
 {{ . }}: 0.0.0.0
 {{- end }}
