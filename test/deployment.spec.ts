@@ -20,6 +20,7 @@ interface Service {
   readonly pids_limit?: number;
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly secrets?: readonly (string | { readonly source: string })[];
   readonly profiles?: readonly string[];
 }
@@ -107,6 +108,18 @@ describe('the deployment by Compose', () => {
     expect(folders.toSorted()).toEqual([...users, ...servers].map(([name, from, to]) => [name, `\${COUNTERSIGN_SECRETS:-./secrets}/tls/${from}:/etc/countersign/${to}:ro`]).toSorted());
     const asking = services.filter(([, service]) => secretsOf(service).some((one) => /(database|redis|admin)-url$/.test(one)));
     expect(asking.filter(([, service]) => !secretsOf(service).includes('ca.crt')).map(([name]) => name)).toEqual([]);
+  });
+
+  it('stops a service before what it asks', () => {
+    const asked = (service: Service): string[] => [
+      ...(secretsOf(service).some((one) => one.endsWith('database-url')) ? ['postgres'] : []),
+      ...(secretsOf(service).includes('redis-url') ? ['redis'] : []),
+      ...(secretsOf(service).some((one) => one.endsWith('.nk')) ? ['nats'] : []),
+    ];
+    for (const name of OWN) {
+      const service = compose.services[name]!;
+      expect({ name, named: Object.keys(service.depends_on ?? {}) }).toEqual({ name, named: expect.arrayContaining(asked(service)) });
+    }
   });
 
   it('has a PostgreSQL that lets nobody in over a network without TLS', () => {
