@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PART_TARGETS, partTargets, suitesOf } from '../tools/e2e-parts.mjs';
 import { holdsLocked } from '../tools/install.mjs';
+import { missingEngine } from '../tools/images.mjs';
 import { closing, failureLines, takeSeed } from '../tools/test-run.mjs';
 import { ROOT, folderOf } from './folder-of.js';
 
@@ -13,6 +14,12 @@ const report = (passed: number, failed = 0, broken = 0, pending = 0) => ({
   numFailedTests: failed,
   numRuntimeErrorTestSuites: broken,
   numPendingTests: pending,
+});
+
+describe('the tests of the images', () => {
+  it('say why they are left out where there is no docker', () => {
+    expect(missingEngine('/nowhere/docker')).toBe('there is no docker here');
+  });
 });
 
 describe('the closing line', () => {

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { forwardSignals, runQuietly, runVisibly } from './child.mjs';
+import { testImages } from './images.mjs';
 import { install, isInstalled } from './install.mjs';
 import { findNode } from './node24.mjs';
 import { testAll, testFaults } from './test-run.mjs';
@@ -13,6 +14,7 @@ const USAGE = `usage: node tools/run.mjs <command> [arguments]
   start [--exit]          start the whole stack with a demonstration workload
   test                    lint, check types, boundaries and style, run every test
   test:faults [--seed N]  kill, freeze and poison real processes
+  test:images             build the images and drive the system of deploy/compose, where there is a Docker engine
   bench [keys|identity] [--json FILE]  measure, print one table`;
 
 /** Prints what is being done and, when it is done, the seconds it took. */
@@ -45,6 +47,7 @@ const COMMANDS = {
   start: (args, context) => runBuilt('apps/cli/dist/main.js', ['up', '--demo', ...args], context),
   test: testAll,
   'test:faults': testFaults,
+  'test:images': testImages,
   bench: (args, context) => runBuilt('bench/dist/main.js', args, context),
 };
 

@@ -67,7 +67,8 @@ function clearReports() {
   mkdirSync(RESULTS_DIR, { recursive: true });
 }
 
-function close(codes) {
+/** Prints what failed and the closing line. @returns {number} the exit code */
+export function close(codes) {
   const reports = readReports();
   const { lines, exitCode } = closing(reports, codes);
   console.log([...failureLines(reports), ...lines].join('\n'));
@@ -97,15 +98,18 @@ export function takeSeed(args) {
   return { seed: Number(text), rest: [...args.slice(0, at), ...args.slice(at + (inline ? 1 : 2))] };
 }
 
+/** Runs the tests of `jest.<name>.config.mjs`, one after the other. */
+export async function runJest(name, title, args, { node, env, step }) {
+  clearReports();
+  const outcome = join(RESULTS_DIR, `${name}.json`);
+  const jest = ['node_modules/jest/bin/jest.js', '--config', `jest.${name}.config.mjs`, '--runInBand', '--json', `--outputFile=${outcome}`, ...args];
+  return step(title, () => runVisibly(node, jest, { cwd: ROOT, env: jestEnv(env), stdio: ['inherit', 'ignore', 'inherit'] }));
+}
+
 export async function testFaults(args, { node, env, step }) {
   const { seed, rest } = takeSeed(args);
-  clearReports();
   console.log(`seed ${seed} (repeat with: npm run test:faults -- --seed ${seed})`);
-  const outcome = join(RESULTS_DIR, 'faults.json');
-  const jest = ['node_modules/jest/bin/jest.js', '--config', 'jest.faults.config.mjs', '--runInBand', '--json', `--outputFile=${outcome}`, ...rest];
-  const code = await step('fault tests with real processes', () =>
-    runVisibly(node, jest, { cwd: ROOT, env: { ...jestEnv(env), FAULT_SEED: String(seed) }, stdio: ['inherit', 'ignore', 'inherit'] }),
-  );
+  const code = await runJest('faults', 'fault tests with real processes', rest, { node, env: { ...env, FAULT_SEED: String(seed) }, step });
   console.log(`seed ${seed}`);
   return close([code]);
 }

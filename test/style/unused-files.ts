@@ -8,7 +8,7 @@ const ENTRIES = [
   /^libs\/[^/]+\/src\/index\.ts$/,
   /^(apps\/[^/]+|bench)\/src\/main\.ts$/,
   /(^|\/)test\/.*\.spec\.ts$/,
-  /(^|\/)test\/.*\.faults\.ts$/,
+  /(^|\/)test\/.*\.(faults|images)\.ts$/,
   /^[^/]+\.mjs$/,
 ];
 const PATH_IN_TEXT = /[\w@.-]*(?:\/[\w@.-]+)*\.(?:ts|js|mjs)\b/g;

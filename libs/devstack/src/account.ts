@@ -57,9 +57,13 @@ export class Account {
 
 /** The first administrator, made by the link that an operator prints, and signed in with a second factor. `headers`: of the request that makes it. */
 export async function administrator(nats: NatsServer, browser: Browser, headers: Readonly<Record<string, string>> = {}): Promise<Account> {
+  return administratorBy(await setupToken(nats), browser, headers);
+}
+
+/** The same by the token of such a link. */
+export async function administratorBy(token: string, browser: Browser, headers: Readonly<Record<string, string>> = {}): Promise<Account> {
   const account = new Account('admin@example.com', 'The Admin');
   const { email, name, password } = account;
-  const token = await setupToken(nats);
   wanted(await browser.ask('POST', '/v1/setup', { body: { token, email, name, password }, headers }), 201);
   await account.signIn(browser);
   await account.enrol(browser);

@@ -22,7 +22,7 @@ export { Platform, type Edge, type PlatformOptions } from './platform.js';
 export { PlatformProcess } from './platform-process.js';
 export { programEnv, TEST_DEPLOYMENT } from './program-env.js';
 export { Browser, browserAgent, type Asked, type BrowserAnswer, type BrowserOptions } from './browser.js';
-export { Account, administrator, wanted } from './account.js';
+export { Account, administrator, administratorBy, wanted } from './account.js';
 export { apiRoutes, nameOf, pathOf, validSample, type ApiRoute, type JsonSchema } from './open-api.js';
 export { badInputs, type BadInput } from './bad-input.js';
 export { tryBadInput, type BadInputRun } from './try-bad-input.js';

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Agent } from 'node:https';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { administratorBy, Browser, browserAgent, wanted } from '@countersign/devstack';
+import { until } from '../faults/harness/waiting.js';
+import { CLI_IMAGE, docker, ran, type Ran } from './harness/engine.js';
+import { places, processStatus, reachedFrom, reachOf } from './harness/inside.js';
+import { Project, serviceOf } from './harness/project.js';
+
+const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
+const JOBS = ['bus-provision', 'identity-provision', 'keys-provision', 'ledger-provision', 'nats-volume', 'retention-provision'];
+const PUBLISHED_MS_MAX = 60_000;
+/** Of the accounts that belong to no other. */
+const ORGANIZATION = 'home';
+
+/**
+ * What whoever has taken over a container can open a connection to: everything else that listens anywhere in the system is out of its reach.
+ * The edge's public port is reached by all that share a network with it: it is what anybody outside reaches.
+ */
+const REACH = (published: string): Readonly<Record<string, readonly string[]>> => ({
+  alertmanager: ['edge:8443'],
+  edge: ['ledger:8080', published, 'nats:4222', 'redis:6379'],
+  identity: ['nats:4222', 'postgres:5432', 'redis:6379'],
+  keys: ['nats:4222', 'postgres:5432'],
+  ledger: ['edge:8443', 'nats:4222', 'postgres:5432'],
+  nats: ['edge:8443'],
+  postgres: [],
+  prometheus: ['alertmanager:9093', 'edge:8084', 'edge:8443', 'identity:8082', 'keys:8081', 'ledger:8080', 'retention:8084'],
+  redis: ['edge:8443'],
+  retention: ['nats:4222', 'postgres:5432'],
+});
+
+let project: Project;
+let agent: Agent;
+let admin: Browser;
+let apiKey: string;
+
+beforeAll(async () => {
+  project = await Project.prepare();
+  await project.up();
+  agent = browserAgent(project.authority);
+  admin = new Browser({ origin: project.origin, agent });
+});
+
+afterAll(async () => {
+  agent?.destroy();
+  await project?.close();
+});
+
+interface Recorded {
+  readonly id: string;
+  readonly ledger: string;
+  readonly index: number;
+}
+
+async function send(): Promise<Recorded> {
+  const event = { id: randomUUID(), type: 'http.billing.invoice.paid', time: new Date().toISOString(), data: { cents: 1_200 } };
+  const { json } = wanted(await new Browser({ origin: project.origin, agent }).ask('POST', '/v1/events', { body: event, headers: { authorization: `Bearer ${apiKey}` } }), 200);
+  const [{ receipt }] = json['results'] as [{ receipt: { tenant: string; index: number } }];
+  return { id: event.id, ledger: receipt.tenant, index: receipt.index };
+}
+
+/** By the image of the command line, without a network. */
+async function verify(folder: string): Promise<{ exit: number; said: unknown }> {
+  const options = ['--network', 'none', '--read-only', '--tmpfs', '/tmp:mode=1777', '--cap-drop', 'ALL', '--volume', `${folder}:/proof:ro`];
+  const { code, out, err } = await ran('docker', ['run', '--rm', ...options, CLI_IMAGE, '/app/start.mjs', 'verify', '--json', '--proof', '/proof/event.tlog-proof', '--key', '/proof/ledger.pub', '--seen-dir', '/tmp/seen']);
+  return { exit: code, said: JSON.parse(out === '' ? err : out) as unknown };
+}
+
+const psql = (...args: readonly string[]): Promise<Ran> => project.container('postgres').then(({ Id }) => ran('docker', ['exec', Id, 'psql', '-X', '-w', ...args]));
+
+describe('the system of deploy/compose, from built images', () => {
+  it('makes its first administrator by the link that the operator prints', async () => {
+    const { token } = JSON.parse(await project.run('operator', 'admin', 'setup-link', '--json')) as { token: string };
+    const { userId } = await administratorBy(token, admin);
+    expect(wanted(await admin.get('/v1/account/profile'), 200).json['userId']).toBe(userId);
+  });
+
+  it('takes an event over HTTPS, answers with its receipt, and proves it to a stranger who has no network', async () => {
+    const { accountId } = wanted(await admin.post('/v1/admin/service-accounts', { name: 'billing', organization: ORGANIZATION }), 201).json as unknown as { accountId: string };
+    const account = `/v1/admin/service-accounts/${accountId}`;
+    expect((await admin.post(`${account}/roles`, { role: 'service', organization: ORGANIZATION })).status).toBeLessThan(300);
+    apiKey = wanted(await admin.post(`${account}/api-keys`, { name: 'images', grants: [{ permission: 'event.write', scope: 'organization' }], days: 1 }), 201).json['key'] as string;
+    const { id, ledger, index } = await send();
+
+    let view: Readonly<Record<string, unknown>> = {};
+    await until('a signed checkpoint covers the event', PUBLISHED_MS_MAX, async () => {
+      view = wanted(await admin.get(`/v1/ledgers/${ledger}`), 200).json;
+      return ((view['checkpoint'] as { treeSize: number } | undefined)?.treeSize ?? 0) > index;
+    });
+    const proof = wanted(await admin.get(`/v1/ledgers/${ledger}/proofs/${id}`), 200).text;
+    const folder = join(project.folder, 'proof');
+    mkdirSync(folder, { mode: 0o755 });
+    writeFileSync(join(folder, 'ledger.pub'), `${(view['vkeys'] as string[]).join('\n')}\n`);
+    writeFileSync(join(folder, 'event.tlog-proof'), proof);
+    expect(await verify(folder)).toMatchObject({ exit: 0, said: { ok: true } });
+    // The first hash of the path to the root.
+    writeFileSync(join(folder, 'event.tlog-proof'), proof.replace(/^(index \d+\n)(.)/m, (_, index: string, first: string) => `${index}${first === 'A' ? 'B' : 'A'}`));
+    expect(await verify(folder)).toMatchObject({ exit: 2, said: { ok: false, error: { code: 'PROOF_ROOT_MISMATCH' } } });
+  });
+
+  it('runs nobody as root, nothing with a capability, and nothing without a limit', async () => {
+    const containers = await project.containers();
+    expect(containers.map(serviceOf)).toEqual([...Object.keys(REACH('')), ...JOBS].toSorted());
+    for (const { Config, HostConfig, Mounts, ...container } of containers) {
+      const service = Config.Labels['com.docker.compose.service']!;
+      expect({ service, ...HostConfig }).toMatchObject({ service, ReadonlyRootfs: true, Privileged: false, CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'], PidMode: '' });
+      expect(HostConfig.CapAdd ?? []).toEqual([]);
+      expect(HostConfig.NetworkMode).not.toBe('host');
+      expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+      expect(Math.min(HostConfig.Memory, HostConfig.NanoCpus, HostConfig.PidsLimit ?? 0)).toBeGreaterThan(0);
+      expect({ service, writable: Mounts.filter(({ RW, Type }) => RW && Type === 'bind') }).toEqual({ service, writable: [] });
+      expect({ service, state: container.State.ExitCode, killed: container.State.OOMKilled }).toEqual({ service, state: 0, killed: false });
+    }
+  });
+
+  it('is held to that by the kernel', async () => {
+    for (const container of (await project.containers()).filter(({ State }) => State.Status === 'running')) {
+      const status = await processStatus(container);
+      const seen = Object.fromEntries(['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp'].map((name) => [name, status.get(name)]));
+      const none = '0000000000000000';
+      expect({ service: serviceOf(container), ...seen }).toEqual({ service: serviceOf(container), CapInh: none, CapPrm: none, CapEff: none, CapBnd: none, CapAmb: none, NoNewPrivs: '1', Seccomp: '2' });
+      expect(status.get('Uid')!.split(/\s+/)).toEqual(Array.from({ length: 4 }, () => container.Config.User.split(':')[0]));
+    }
+    for (const service of OWN) {
+      const { Id } = await project.container(service);
+      const { err } = await ran('docker', ['exec', Id, 'node', '-e', "require('fs').writeFileSync('/app/start.mjs', '')"]);
+      expect(err).toContain("EROFS: read-only file system, open '/app/start.mjs'");
+    }
+  });
+
+  it('lets a container that was taken over reach what it has to ask, and nothing else', async () => {
+    const containers = (await project.containers()).filter(({ State }) => State.Status === 'running');
+    const published = `machine:${project.port}`;
+    const stranger = (await docker('run', '--detach', '--rm', '--cap-drop', 'ALL', CLI_IMAGE, '-e', "require('net').createServer().listen(9999)")).trim();
+    try {
+      const known = new Map(await places(containers));
+      const ids = [...new Set(containers.flatMap(({ NetworkSettings }) => Object.values(NetworkSettings.Networks).map(({ NetworkID }) => NetworkID))), 'bridge'];
+      for (const gateway of (await docker('network', 'inspect', '--format', '{{range .IPAM.Config}}{{.Gateway}}{{end}}', ...ids)).trim().split('\n')) known.set(`${gateway}:${project.port}`, published);
+      known.set(`${(await docker('inspect', '--format', '{{(index .NetworkSettings.Networks "bridge").IPAddress}}', stranger)).trim()}:9999`, 'stranger:9999');
+      expect([...new Set(known.values())].toSorted()).toEqual([...new Set(Object.values(REACH(published)).flat()), 'prometheus:9090', 'stranger:9999'].toSorted());
+      expect(await reachOf(containers, known)).toEqual(REACH(published));
+      // Another container of the same machine, to which this system is a stranger.
+      expect(await reachedFrom('bridge', known)).toEqual([published, 'stranger:9999']);
+    } finally {
+      await docker('rm', '--force', stranger);
+    }
+  });
+
+  it('talks in clear to no database, to no bus and to no Redis', async () => {
+    const plain = await psql('host=postgres user=keys_runtime dbname=keys sslmode=disable');
+    expect(plain).toMatchObject({ code: 2, err: expect.stringMatching(/no pg_hba\.conf entry for host "[\d.]+", user "keys_runtime", database "keys", no encryption/) });
+    const { Id: postgres } = await project.container('postgres');
+    const connections = 'SELECT DISTINCT usename, ssl, version FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE client_addr IS NOT NULL ORDER BY 1';
+    const seen = await docker('exec', postgres, 'sh', '-c', `PGPASSWORD=$(cat /run/secrets/postgres-password) psql -XAt -U postgres -c '${connections}'`);
+    expect(seen.trim().split('\n')).toEqual(['identity_runtime', 'keys_runtime', 'ledger_eraser', 'ledger_reader', 'ledger_runtime', 'retention_runtime'].map((role) => `${role}|t|TLSv1.3`));
+
+    const { Id: identity } = await project.container('identity');
+    const heard = (host: string, port: number, said: string): Promise<string> =>
+      docker('exec', identity, 'node', '-e', `const s = require('net').connect(${port}, '${host}', () => s.write('${said}')); s.on('data', (d) => { console.log(String(d)); s.destroy(); }).on('error', (e) => console.log(e.code)).on('end', () => console.log('closed'))`);
+    expect(JSON.parse((await heard('nats', 4222, '')).replace(/^INFO /, ''))).toMatchObject({ tls_required: true, tls_verify: true, auth_required: true });
+    expect(await heard('redis', 6379, 'PING\\\\r\\\\n')).toMatch(/^(closed|ECONNRESET)\n/);
+  });
+
+  it('goes on after its certificates were looked at and its servers started again, as the page says', async () => {
+    const { index } = await send();
+    await project.run('prepare', '--host', 'audit.example.com');
+    await project.compose('restart', 'postgres', 'nats', 'redis', 'edge');
+    await project.healthy();
+    expect((await send()).index).toBeGreaterThan(index);
+  });
+
+  it('ends well, and leaves nothing behind', async () => {
+    await project.compose('stop');
+    const ended = (await project.containers()).map((one) => ({ service: serviceOf(one), code: one.State.ExitCode })).filter(({ service }) => OWN.includes(service));
+    expect(ended).toEqual(OWN.map((service) => ({ service, code: 0 })));
+    await project.close();
+    expect(await project.left()).toEqual([]);
+  });
+});
