@@ -9,7 +9,7 @@ import { encodeSet, permissionSet, type Grant } from '@countersign/access';
 import { connectBus, connectProvisioner, ensureIntakeStream, type BusConnection } from '@countersign/bus';
 import { EDGE_LEASE_MS, type IngestResult, type KeyPrincipal } from '@countersign/contracts';
 import { newApiKey } from '@countersign/credentials';
-import { choosePort, LedgerBook, localCertificate, startBookLedger, startNats, type BookLedger, type NatsServer } from '@countersign/devstack';
+import { choosePort, LedgerBook, localCertificate, SpanCollector, startBookLedger, startNats, traced, type BookLedger, type NatsServer } from '@countersign/devstack';
 import { readConfig } from '../src/config.js';
 import { EVENTS_MAX } from '../src/ingest/read-events.js';
 import { startEdge, type RunningEdge } from '../src/service.js';
@@ -124,6 +124,19 @@ describe('an event over HTTP', () => {
     expect(statuses(again)).toEqual([200, 'repeated']);
     expect(again.json.results[0]).toMatchObject({ receipt: (result as { receipt: object }).receipt });
     expect(recorded(sent.id)).toMatchObject([{ source: 'http', tenant: 'acme', type: sent.type, actor: { type: 'user', id: 'u-1' } }]);
+  });
+
+  it('goes to the ledger in the trace of the request', async () => {
+    const collector = await SpanCollector.start();
+    const [traceId, spanId] = ['c'.repeat(32), 'd'.repeat(16)];
+    await traced(collector, async () => {
+      expect(statuses(await ask(json(event()), { key: keyOf(), headers: { traceparent: `00-${traceId}-${spanId}-01` } }))).toEqual([200, 'recorded']);
+    });
+    await collector.stop();
+    const [request, sent] = ['POST /v1/events', 'send intake.http.*'].map((name) => collector.of(traceId).find((span) => span.name === name));
+    expect(request).toMatchObject({ parentSpanId: spanId, attributes: { 'http.route': '/v1/events', 'http.response.status_code': 200 } });
+    expect(sent).toMatchObject({ parentSpanId: request!.spanId, kind: 4 });
+    expect(collector.text).not.toContain('acme');
   });
 
   it.each<[string, string, (events: readonly object[]) => string]>([

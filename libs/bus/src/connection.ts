@@ -14,6 +14,8 @@ const RECONNECT_JITTER_MS = 400;
 const PING_INTERVAL_MS = 10_000;
 const PINGS_UNANSWERED_MAX = 2;
 const DRAIN_LIMIT_MS = 5_000;
+/** They count as part of a message; a place in a trace (W3C Trace Context) takes half of it. */
+const HEADERS_BYTES_MAX = 1_024;
 /** Inboxes of clients, and what the server makes of them for a requester in another account. */
 const REPLY_PREFIXES = ['_INBOX.', '_R_.'];
 
@@ -71,7 +73,7 @@ export interface BusConnection {
    */
   publish(subject: string, data: Uint8Array | string): void;
   /**
-   * Sends and waits for one answer.
+   * Sends and waits for one answer. Headers are left out where the message is so large that the server would refuse it for them.
    * @throws {BusError} NO_RESPONDERS, TIMEOUT, DISCONNECTED, PAYLOAD_TOO_LARGE, FORBIDDEN
    */
   request(subject: string, data: Uint8Array | string, options: { readonly timeoutMs: number; readonly headers?: MsgHdrs }): Promise<BusMessage>;
@@ -219,10 +221,12 @@ class NatsBus implements BusConnection {
     return () => this.#listeners.delete(listener);
   }
 
-  #check(subject: string, data: Uint8Array | string): void {
+  /** Bytes that the server would still take. */
+  #check(subject: string, data: Uint8Array | string): number {
     if (!this.#connected) throw new BusError('DISCONNECTED', `${subject}: there is no connection to NATS now`);
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     if (bytes > this.maxPayloadBytes) throw new BusError('PAYLOAD_TOO_LARGE', `${subject}: ${String(bytes)} bytes, the server takes ${String(this.maxPayloadBytes)}`);
+    return this.maxPayloadBytes - bytes;
   }
 
   publish(subject: string, data: Uint8Array | string): void {
@@ -235,14 +239,14 @@ class NatsBus implements BusConnection {
   }
 
   async request(subject: string, data: Uint8Array | string, { timeoutMs, headers }: { timeoutMs: number; headers?: MsgHdrs }): Promise<BusMessage> {
-    this.#check(subject, data);
+    const left = this.#check(subject, data);
     let giveUp: (error: BusError) => void = () => undefined;
     const broken = new Promise<never>((_, reject) => {
       giveUp = reject;
     });
     this.#waiting.add(giveUp);
     try {
-      return message(await Promise.race([this.nats.request(subject, data, { timeout: timeoutMs, headers }), broken]));
+      return message(await Promise.race([this.nats.request(subject, data, { timeout: timeoutMs, headers: left < HEADERS_BYTES_MAX ? undefined : headers }), broken]));
     } catch (cause) {
       const error = busError(cause, subject);
       // The server tells of those by itself, whatever was tried.

@@ -45,7 +45,7 @@ export async function openStand(): Promise<BusStand> {
     },
     async restart(streams) {
       stand.nats = await startNats({ dir, port: nats.port, streams });
-      await until(() => ledger.connected && services.connected && provisioner.connected);
+      await until(() => [ledger, services, provisioner, system].every(({ connected }) => connected));
     },
     async emptyStream() {
       await provisioner.request('$JS.API.STREAM.DELETE.INTAKE', '', { timeoutMs: 2_000 });

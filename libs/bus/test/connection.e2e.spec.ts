@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectBus, findIntakeStream, type BusStatus } from '@countersign/bus';
 import { createUser } from '@nats-io/nkeys';
+import { headers } from '@nats-io/transport-node';
 import { openStand, text, until, type BusStand } from './bus-stand.js';
 
 let stand: BusStand;
@@ -100,6 +101,16 @@ describe('request and reply', () => {
     await stand.system.flush();
     const answer = await stand.system.request('keys.sign', 'this', { timeoutMs: 1_000 });
     expect(text(answer.data)).toBe('signed this');
+  });
+
+  it('carries headers, and leaves them out of a message that they would make too large', async () => {
+    stand.system.subscribe('keys.heads', (message) => message.respond(message.headers?.get('traceparent') ?? 'none'));
+    await stand.system.flush();
+    const given = headers();
+    given.set('traceparent', 'here');
+    const ask = async (bytes: number): Promise<string> => text((await stand.system.request('keys.heads', new Uint8Array(bytes), { timeoutMs: 1_000, headers: given })).data);
+    const max = stand.system.maxPayloadBytes;
+    expect([await ask(0), await ask(max - 2_048), await ask(max - 10), await ask(max)]).toEqual(['here', 'here', 'none', 'none']);
   });
 
   it('gives each question to one of a queue group', async () => {

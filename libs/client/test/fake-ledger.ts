@@ -11,6 +11,8 @@ export class FakeLedger extends LedgerBook implements EmitterTransport {
   /** Messages are confirmed and wait, as when the ledger is down. */
   silent = false;
   messages = 0;
+  /** Of what was sent, in order. */
+  readonly traceparents: string[] = [];
   /** Messages between the emitter and the bus. */
   underway = 0;
   readonly #waiting: { subject: string; body: Uint8Array }[] = [];
@@ -28,8 +30,9 @@ export class FakeLedger extends LedgerBook implements EmitterTransport {
     return () => all.delete(deliver);
   }
 
-  async publish(subject: string, body: Uint8Array): Promise<void> {
+  async publish(subject: string, body: Uint8Array, traceparents: readonly string[] = []): Promise<void> {
     this.underway++;
+    this.traceparents.push(...traceparents);
     await new Promise((resolve) => setImmediate(resolve));
     this.underway--;
     if (!this.connected) throw new Error('DISCONNECTED');

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { LedgerBook, startBookLedger, startNats, type BookLedger, type NatsServer } from '@countersign/devstack';
+import { inTrace, LedgerBook, SpanCollector, startBookLedger, startNats, traced, type BookLedger, type NatsServer } from '@countersign/devstack';
 import type { Emitter } from '../src/emitter.js';
 import { openEmitter, type EmitterOptions } from '../src/open-emitter.js';
 import { rejection, sampleEvent, until } from './samples.js';
@@ -61,6 +61,25 @@ describe('emitter on a real nats-server', () => {
     expect(book.recorded).toHaveLength(5_001);
     await emitter.close();
   }, 60_000);
+
+  it('sends events in the traces that they happened in, those of one message below the first', async () => {
+    await startLedger();
+    const collector = await SpanCollector.start();
+    let traceIds: string[] = [];
+    await traced(collector, async () => {
+      const emitter = await open({ lingerMs: 200 });
+      await emitter.emitAndWait(sampleEvent());
+      traceIds = await Promise.all([1, 2, 3].map(() => inTrace(() => emitter.emit(sampleEvent()))));
+      await emitter.flush();
+      await emitter.close();
+    });
+    await collector.stop();
+    const sent = collector.spans.filter(({ name }) => name === 'send intake.identity.*');
+    expect(sent).toHaveLength(1);
+    const callers = traceIds.map((traceId) => collector.of(traceId).find(({ name }) => name === 'caller')!.spanId);
+    expect([sent[0]!.parentSpanId, ...sent[0]!.links.map(({ spanId }) => spanId)].toSorted()).toEqual(callers.toSorted());
+    expect(sent[0]).toMatchObject({ kind: 4, attributes: { 'messaging.system': 'nats', 'messaging.destination.name': 'intake.identity.*' } });
+  });
 
   it('opens and emits before there is a ledger, and before there is a bus', async () => {
     await nats.stop();

@@ -3,7 +3,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PERSONAL_CANARIES, personalOf, removePostgres, spellings, startPostgres, tablesWith, type PostgresServer } from '@countersign/devstack';
+import { inTrace, PERSONAL_CANARIES, personalOf, removePostgres, SpanCollector, spellings, startPostgres, tablesWith, traced, type PostgresServer } from '@countersign/devstack';
 import { createPool, withTransaction } from '@countersign/postgres';
 import { openOutbox, type Outbox, type OutboxOptions } from '../src/outbox/outbox.js';
 import type { OutboxCipher } from '../src/outbox/personal.js';
@@ -105,6 +105,22 @@ describe('outbox', () => {
     const { rows } = await pool.query('SELECT event_id, receipt FROM box.event_outbox ORDER BY position');
     expect(rows).toHaveLength(40);
     for (const row of rows as { event_id: string; receipt: { id: string } }[]) expect(row.receipt.id).toBe(row.event_id);
+  });
+
+  it('keeps beside an event the trace that it happened in, if that is recorded, and tells it to whoever sends', async () => {
+    const collector = await SpanCollector.start();
+    let traceId = '';
+    await traced(collector, async () => {
+      const outbox = open();
+      await enqueueMany(outbox, 1);
+      traceId = await inTrace(() => enqueueMany(outbox, 1));
+      await drained(outbox);
+    });
+    await collector.stop();
+    const [caller] = collector.of(traceId);
+    const own = `00-${traceId}-${caller!.spanId}-01`;
+    expect((await pool.query('SELECT traceparent FROM box.event_outbox ORDER BY position')).rows).toEqual([{ traceparent: null }, { traceparent: own }]);
+    expect(ledger.traceparents).toEqual([own]);
   });
 
   it('deletes rows with a receipt if told so', async () => {

@@ -28,6 +28,7 @@ export { badInputs, type BadInput } from './bad-input.js';
 export { tryBadInput, type BadInputRun } from './try-bad-input.js';
 export { drawn, seeded } from './seeded.js';
 export { SMS_KEY, SmsGateway } from './sms-gateway.js';
+export { inTrace, traced } from './traced.js';
 export { SpanCollector, type SentSpan } from './span-collector.js';
 export { SoftAuthenticator, type Quirks } from './soft-authenticator.js';
 export { postgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
