@@ -16,7 +16,7 @@ const RESTART_MS_MAX = 10_000;
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 const LOG_LINES_SHOWN = 12;
 /** What a child may see of this process's environment besides its own variables. */
-const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV'];
+const PASSED_ON = ['PATH', 'HOME', 'TZ', 'LANG', 'NODE_ENV', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER_ARG'];
 
 export type ServiceName = 'ledger' | 'keys' | 'identity' | 'retention' | 'edge';
 
