@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventStoreMigrationSql, eventStoreTracesSql } from '@countersign/event-store';
 import { Stand } from './fixture/stand.js';
 import { dryRunSuite, lateHoldSuite } from './suites/before.js';
+import { busPersonSuite } from './suites/bus-persons.js';
 import { busTypeSuite, HOLDERS } from './suites/bus-types.js';
 import { callerSuite } from './suites/callers.js';
 import { commandLineSuite } from './suites/command-line.js';
@@ -22,6 +23,7 @@ callerSuite(() => stand);
 policySuite(() => stand);
 // Before holds, of which one stays that is over everything.
 dryRunSuite(() => stand);
+busPersonSuite(() => stand);
 holdSuite(() => stand);
 incidentSuite(() => stand);
 lateHoldSuite(() => stand);

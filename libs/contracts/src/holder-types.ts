@@ -11,8 +11,12 @@ export const HOLDER_TYPE_BYTES_MAX = 4 * 1024;
 export const holderTypesSubject = (tenant: string, service: string): string => `holder-types.${tenant}.${service}`;
 
 /** The service is the one that the subject names. */
-export const holderTypeRequestSchema = typeDescriptionSchema.omit({ service: true }).extend({ type: resourceTypeSchema });
-export type HolderTypeRequest = z.output<typeof holderTypeRequestSchema>;
+export const holderTypeRequestSchema = typeDescriptionSchema.omit({ service: true }).extend({
+  type: resourceTypeSchema,
+  /** Whether the service answers for persons of whom it holds such a thing (`held-subject`, `held-export`, `held-scrub-subject`). */
+  persons: z.boolean().default(false),
+});
+export type HolderTypeRequest = z.input<typeof holderTypeRequestSchema>;
 
 export const holderTypeReplySchema = z.union([z.strictObject({ result: z.strictObject({ type: resourceTypeSchema }) }), z.strictObject({ error: retentionErrorSchema })]);
 export type HolderTypeReply = z.output<typeof holderTypeReplySchema>;

@@ -7,11 +7,13 @@ import { RetentionFault } from './retention-fault.js';
 /** A type that a service of an organisation, or of the installation, holds. Undefined: it was never registered. */
 export interface ResourceTypeState extends TypeDescription {
   readonly way: TypeWay;
+  /** Its service is asked about persons. */
+  readonly persons?: true;
   readonly isWithdrawn: boolean;
 }
 
 type Change =
-  | { readonly type: 'register'; readonly description: TypeDescription; readonly way: TypeWay }
+  | { readonly type: 'register'; readonly description: TypeDescription; readonly way: TypeWay; readonly persons?: boolean }
   | { readonly type: 'withdraw'; readonly reason: string };
 
 export type ResourceTypeCommand = Change & { readonly name: string; readonly by: string; readonly origin: AskedFrom | undefined };
@@ -34,10 +36,10 @@ function decide(command: ResourceTypeCommand, known: ResourceTypeState | undefin
     if (known === undefined || known.isWithdrawn) throw new RetentionFault('TYPE_UNKNOWN', 'there is no such type', { field: 'type' });
     return [{ type: 'retention.type.withdrawn', data: { by, reason: command.reason } }];
   }
-  const { description: { service, clock, actions, classes }, way } = command;
+  const { description: { service, clock, actions, classes }, way, persons = false } = command;
   // Another service would be given orders over what it does not hold, and could confirm them.
   if (known !== undefined && (known.service !== service || known.way !== way)) throw new RetentionFault('TYPE_OWNER_FIXED', 'another service holds it, or in another way', { field: 'service' });
-  const said = { service, way, clock, actions: [...actions].sort(), classes: [...classes].sort() };
+  const said = { service, way, clock, actions: [...actions].sort(), classes: [...classes].sort(), ...(persons ? { persons } : {}) };
   const { isWithdrawn, ...before } = known ?? { isWithdrawn: true };
   if (!isWithdrawn && isDeepStrictEqual(before, said)) return [];
   return [{ type: known === undefined || isWithdrawn ? 'retention.type.registered' : 'retention.type.changed', data: { by, ...said } }];
@@ -45,6 +47,6 @@ function decide(command: ResourceTypeCommand, known: ResourceTypeState | undefin
 
 function evolve(known: ResourceTypeState | undefined, { type, data }: Pick<ResourceTypeEvent, 'type' | 'data'>): ResourceTypeState | undefined {
   if (type === 'retention.type.withdrawn') return known && { ...known, isWithdrawn: true };
-  const { service, way, clock, actions, classes } = data as unknown as TypeDescription & { readonly way: TypeWay };
-  return { service, way, clock, actions, classes, isWithdrawn: false };
+  const { service, way, clock, actions, classes, persons } = data as unknown as Omit<ResourceTypeState, 'isWithdrawn'>;
+  return { service, way, clock, actions, classes, ...(persons === true ? { persons } : {}), isWithdrawn: false };
 }

@@ -9,7 +9,7 @@ import { removeRemainder, storeRemainder } from '../store/remainder-rows.js';
 import type { RequestRow } from '../store/request-rows.js';
 import { holdRules } from '../sweep/rule-gate.js';
 import { HELD_REASON, isStopped, keptOf, keptTypes, remainderOf } from './erasure-plan.js';
-import { destroyKeys, letGo, readHolds, type Gone } from './let-go.js';
+import { destroyKeys, letGo, letGoElsewhere, readHolds, type Gone } from './let-go.js';
 import { nameOf, type HeldPerson, type Person } from './person-holders.js';
 import { bySelf } from './because.js';
 import { changeRequest, counted } from './request-store.js';
@@ -39,17 +39,18 @@ export async function erase(flows: Flows, row: RequestRow): Promise<void> {
   const done = await flows.requests.statement(row.request_id);
   if (done !== undefined) return complete(flows, row, done);
   // Under whose keys it all lies is seen before it goes.
-  const known = await persons.show(person);
+  const known = await persons.showOurs(person);
   const holds = await readHolds(flows);
   const begun = (await tombstones.read()).find(({ requestId }) => requestId === row.request_id);
   if (begun === undefined && !(await begin(flows, row, known, holds))) return;
   const gone = await letGo(flows, { ...person, requestId: row.request_id }, known.kinds, known.keys, holds, (plan) => entomb(flows, row, plan));
   await endOthers(flows, row);
   await flows.files.removeOf(person);
-  // Nobody waits for a service that does not come for its orders: what is ours is gone by now, and the certificate says what is when all is.
+  // Nobody waits for services of others: what is ours is gone by now, and the certificate says what is when all is.
+  const elsewhere = await letGoElsewhere(flows, { ...person, requestId: row.request_id }, gone.keys, holds);
   const reported = await persons.eraseReported(person, gone.keys, { id: row.request_id, atMs: row.received_at.getTime() });
   if (reported === undefined) throw new ErasureOutstanding('services have still to say that it is gone');
-  await complete(flows, row, await writeDown(flows, row, gone, reported));
+  await complete(flows, row, await writeDown(flows, row, gone, elsewhere, reported));
 }
 
 /** False: it waits. */
@@ -61,7 +62,7 @@ async function begin(flows: Flows, row: RequestRow, { kinds, keys, types }: Held
     return false;
   };
   const isReportedLeft = types.some(({ holder, onErasure }) => holder.startsWith('reported.') && onErasure !== 'kept');
-  if (isStopped(plan) && !isReportedLeft) return wait(HELD_REASON, plan);
+  if (isStopped(plan) && !isReportedLeft && (await flows.persons.elsewhere(row, keys)).length === 0) return wait(HELD_REASON, plan);
   if ((await restrictionAgainst(flows, keys, row.received_at)) !== undefined) return wait(RESTRICTED_REASON, undefined);
   await changeRequest(flows, row, { type: 'begin-erasure' }, bySelf(row.request_id, flows.now(), (client) => holdRules(client, version)));
   return true;
@@ -78,12 +79,12 @@ async function entomb({ tombstones }: Flows, row: RequestRow, plan: ErasurePlan<
 }
 
 /** What has been done is said once, and is the same after a crash; with what is left of it. */
-async function writeDown(flows: Flows, row: RequestRow, { scrubbed, kept, destroyed, plan }: Gone, reported: NonNullable<Awaited<ReturnType<Flows['persons']['eraseReported']>>>): Promise<ErasureStatement> {
+async function writeDown(flows: Flows, row: RequestRow, { scrubbed, kept, destroyed, plan }: Gone, elsewhere: Awaited<ReturnType<typeof letGoElsewhere>>, reported: NonNullable<Awaited<ReturnType<Flows['persons']['eraseReported']>>>): Promise<ErasureStatement> {
   const statement = erasureStatementSchema.parse({
     certificate: flows.newId(), request: row.request_id, tenant: row.tenant, subject: row.subject, requestedAt: row.received_at.toISOString(), completedAt: flows.now().toISOString(), keys: destroyed,
-    scrubbed: [...scrubbed, ...reported.scrubbed], kept: [...kept, ...keptOf(plan), ...reported.kept, OWN_KEPT],
+    scrubbed: [...scrubbed, ...elsewhere.scrubbed, ...reported.scrubbed], kept: [...kept, ...elsewhere.kept, ...keptOf(plan), ...reported.kept, OWN_KEPT],
   });
-  return flows.requests.writeDown(row.request_id, statement, remainderOf(plan, reported.held));
+  return flows.requests.writeDown(row.request_id, statement, remainderOf(plan, [...elsewhere.held, ...reported.held]));
 }
 
 async function complete(flows: Flows, row: RequestRow, statement: ErasureStatement): Promise<void> {

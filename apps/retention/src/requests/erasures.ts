@@ -57,7 +57,7 @@ async function repeat(flows: Flows, requestId: string): Promise<void> {
   const tombstone = (await tombstones.read()).find((one) => one.requestId === requestId);
   if (tombstone === undefined) throw new RetentionFault('SUBJECT_REQUEST_UNKNOWN', 'there is no such erasure', { field: 'requestId' });
   const { tenant, subject } = tombstone;
-  const { kinds, keys: seen } = await persons.show({ tenant, subject });
+  const { kinds, keys: seen } = await persons.showOurs({ tenant, subject });
   await letGo(flows, { requestId, tenant, subject }, kinds, seen, await readHolds(flows));
   await files.removeOf({ tenant, subject });
   const event = { type: REPEATED, severity: 'warning' as const, resource: { type: 'subject-request', id: requestId }, data: { subject } };

@@ -35,8 +35,7 @@ export async function prepareExport(flows: Flows, row: RequestRow): Promise<void
 
 async function* archiveOf({ persons, keyClient }: Flows, row: RequestRow, fileId: string, madeAt: Date, certifiedBy: (vkey: string) => void): AsyncGenerator<Uint8Array> {
   const person = { tenant: row.tenant, subject: row.subject };
-  const { types } = await persons.show(person);
-  const services = await persons.services();
+  const { types, services } = await persons.show(person);
   yield* writeArchive({
     about: { archive: fileId, request: row.request_id, ...person, receivedAt: row.received_at.toISOString(), madeAt: madeAt.toISOString() },
     holds: types,

@@ -5,7 +5,8 @@ import { withTransaction } from '@countersign/postgres';
 import { planErasure, type ErasurePlan, type Hold, type PersonsKind } from '@countersign/retention-rules';
 import type { Flows } from '../parts.js';
 import { holdRules, rulesVersion } from '../sweep/rule-gate.js';
-import { keptTypes, withHeld } from './erasure-plan.js';
+import type { GoneElsewhere } from './bus-holders.js';
+import { keptOf, keptTypes, withHeld } from './erasure-plan.js';
 import { nameOf, type Person } from './person-holders.js';
 
 const REASON = 'request of the data subject';
@@ -47,10 +48,7 @@ type Parts = Pick<Flows, 'pool' | 'persons' | 'keyClient'>;
  * @param planned is told what is to go, before more of it goes
  */
 export async function letGo({ pool, persons, keyClient }: Parts, { requestId, ...person }: Person & { readonly requestId: string }, kinds: readonly PersonsKind[], seen: readonly HeldKey[], { version, holds }: StandingHolds, planned: (plan: ErasurePlan<PersonsKind>) => Promise<void> = async () => undefined): Promise<Gone> {
-  const step = <T>(work: () => Promise<T>): Promise<T> => withTransaction(pool, async (client) => {
-    await holdRules(client, version);
-    return work();
-  });
+  const step = underRules(pool, version);
   const first = planErasure(kinds, seen, holds);
   await planned(first);
   const { scrubbed, kept, keys: named, held } = await step(() => persons.scrub(person, requestId, (service) => keptTypes(first, service)));
@@ -62,6 +60,28 @@ export async function letGo({ pool, persons, keyClient }: Parts, { requestId, ..
   for (const key of plan.keys) destroyed.push(...(await step(() => destroyKeys(keyClient, [key], requestId))));
   return { scrubbed, kept, destroyed, keys, plan };
 }
+
+/**
+ * Has services of organisations let go of what no hold covers, and tells what they have left for one. Rejects with HolderFault while one is away;
+ * throws RulesMoved.
+ */
+export async function letGoElsewhere({ pool, persons }: Pick<Parts, 'pool' | 'persons'>, { requestId, ...person }: Person & { readonly requestId: string }, keys: readonly Person[], { version, holds }: StandingHolds): Promise<GoneElsewhere & { readonly held: readonly PersonsKind[] }> {
+  const [scrubbed, kept, held]: [Scrubbed[], Kept[], PersonsKind[]] = [[], [], []];
+  for (const service of await persons.elsewhere(person, keys)) {
+    const plan = planErasure(await persons.kindsElsewhere(service), [], holds);
+    const done = await underRules(pool, version)(() => persons.scrubElsewhere(service, requestId, keptTypes(plan, service.holder)));
+    scrubbed.push(...done.scrubbed);
+    kept.push(...done.kept, ...keptOf(plan));
+    held.push(...plan.held);
+  }
+  return { scrubbed, kept, held };
+}
+
+/** Holds the rules while something is done: a hold that is placed meanwhile waits for it. */
+const underRules = (pool: Parts['pool'], version: string) => <T>(work: () => Promise<T>): Promise<T> => withTransaction(pool, async (client) => {
+  await holdRules(client, version);
+  return work();
+});
 
 export const uniqueKeys = (keys: readonly HeldKey[]): Person[] => [...new Map(keys.map((key) => [nameOf(key), key])).values()];
 

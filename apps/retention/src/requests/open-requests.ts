@@ -15,6 +15,7 @@ import { TypeRows } from '../store/type-rows.js';
 import { PersonResources } from '../resources/person-resources.js';
 import { loadRules } from '../sweep/load-rules.js';
 import { OrderRows } from '../sweep/order-rows.js';
+import { BusHolders } from './bus-holders.js';
 import { PersonHolders } from './person-holders.js';
 import { Tombstones } from './tombstones.js';
 
@@ -35,7 +36,7 @@ export function openRequests({ config, pool, holders, keys, store }: ServicePart
     requests: new RequestRows(pool),
     restrictions,
     remainders: new RemainderRows(pool),
-    persons: new PersonHolders(holders, PLATFORM_HOLDERS, reported),
+    persons: new PersonHolders(holders, PLATFORM_HOLDERS, reported, new BusHolders(holders, types)),
     tombstones: new Tombstones(config.stateDir),
     files: new ExportFiles(pool, files, keys, new LinkKeys(keys.client, config.tenant)),
     handOuts: new HandOuts(store),

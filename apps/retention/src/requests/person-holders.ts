@@ -2,6 +2,7 @@ import type { HeldKey, HeldKind, HeldRecord, HeldType, Kept, Scrubbed } from '@c
 import type { HolderClient } from '@countersign/holder';
 import type { Erasure, PersonsKind } from '@countersign/retention-rules';
 import type { PersonResources } from '../resources/person-resources.js';
+import type { Answering, BusHolders, GoneElsewhere } from './bus-holders.js';
 import { kindOf } from './erasure-plan.js';
 import type { Person } from './person.js';
 
@@ -42,15 +43,27 @@ export class PersonHolders {
     private readonly asked: readonly string[],
     /** Of services that cannot be asked. */
     private readonly reported: PersonResources,
+    /** Services of organisations that can. */
+    private readonly others: BusHolders,
   ) {}
 
-  /** Names under which an export has what there is. */
-  async services(): Promise<readonly string[]> {
-    return [...this.asked, REPORTED];
+  /** All that is held, and names under which an export has it. Rejects with HolderFault when somebody does not answer: half an answer would be a wrong one. */
+  async show(person: Person): Promise<HeldPerson & { readonly services: readonly string[] }> {
+    const ours = await this.showOurs(person);
+    const types = new Map(ours.types.map((type) => [typeName(type), type]));
+    const kinds = [...ours.kinds];
+    const others = await this.elsewhere(person, ours.keys);
+    for (const service of others) {
+      for (const kind of await this.others.show(service)) {
+        if (kind.count > 0) add(types, typeIn(kind));
+        kinds.push(...[kindOf(service.person, kind)].filter((one) => one !== undefined));
+      }
+    }
+    return { types: [...types.values()], kinds, keys: ours.keys, services: [...this.asked, REPORTED, ...others.map(({ holder }) => holder)] };
   }
 
-  /** Rejects with HolderFault when one of them does not answer: half an answer would be a wrong one. */
-  async show(person: Person): Promise<HeldPerson> {
+  /** What the platform holds, and what it knows because it was told. Rejects as {@link show}. */
+  async showOurs(person: Person): Promise<HeldPerson> {
     const types = new Map<string, HeldType>();
     const kinds = new Map<string, PersonsKind>();
     const keys = new Map<string, HeldKey>([[nameOf(person), { ...person }]]);
@@ -74,7 +87,12 @@ export class PersonHolders {
   /** Everything that one of them holds of somebody. Rejects as {@link show}. */
   async *export(service: string, person: Person): AsyncGenerator<HeldRecord> {
     if (service === REPORTED) {
-      yield* this.reported.export(person, (await this.show(person)).keys);
+      yield* this.reported.export(person, (await this.showOurs(person)).keys);
+      return;
+    }
+    if (!this.asked.includes(service)) {
+      const other = (await this.elsewhere(person, (await this.showOurs(person)).keys)).find(({ holder }) => holder === service);
+      if (other !== undefined) yield* this.others.export(other);
       return;
     }
     let after: string | undefined;
@@ -102,6 +120,21 @@ export class PersonHolders {
     return { scrubbed, kept, keys, held };
   }
 
+  /** Services of organisations that answer for somebody. */
+  elsewhere(person: Person, keys: readonly Person[]): Promise<readonly Answering[]> {
+    return this.others.of(placesOf(person, keys));
+  }
+
+  /** What one of {@link elsewhere} holds. Rejects with HolderFault. */
+  async kindsElsewhere(service: Answering): Promise<PersonsKind[]> {
+    return (await this.others.show(service)).map((kind) => kindOf(service.person, kind)).filter((kind) => kind !== undefined);
+  }
+
+  /** As {@link scrub}, of one of {@link elsewhere}, which does it by itself. */
+  scrubElsewhere(service: Answering, requestId: string, keep: string[]): Promise<GoneElsewhere> {
+    return this.others.scrub(service, requestId, keep);
+  }
+
   /** Has services erase what they have reported, which they fetch. Undefined: they have still to say that it is gone. */
   async eraseReported(person: Person, keys: readonly Person[], erasure: Erasure): ReturnType<PersonResources['erase']> {
     return this.reported.erase(person, keys, erasure);
@@ -110,9 +143,14 @@ export class PersonHolders {
 
 export const nameOf = ({ tenant, subject }: Person): string => JSON.stringify([tenant, subject]);
 
+/** Where somebody is known under his id. */
+const placesOf = (person: Person, keys: readonly Person[]): Person[] => [...new Map([person, ...keys.filter(({ subject }) => subject === person.subject)].map(({ tenant, subject }) => [tenant, { tenant, subject }])).values()];
+
+const typeName = ({ holder, type, class: dataClass, onErasure }: HeldType): string => `${holder} ${type} ${dataClass} ${onErasure}`;
+
 /** Of a type that comes in several pages the counts are added. */
 function add(types: Map<string, HeldType>, type: HeldType): void {
-  const name = `${type.holder} ${type.type} ${type.class} ${type.onErasure}`;
+  const name = typeName(type);
   const before = types.get(name);
   types.set(name, before === undefined ? type : { ...before, count: before.count + type.count });
 }

@@ -26,6 +26,13 @@ const COLUMNS = 'type, tenant, service, way, holder, clock, actions, classes, or
 /** A type that somebody has registered, and whose it is. */
 export type CustomType = RegisteredType & { readonly tenant: string; readonly way: TypeWay; readonly resources: number };
 
+/** A service on NATS that is asked about persons. */
+export interface AnsweringService {
+  readonly tenant: string;
+  readonly holder: string;
+  readonly types: readonly string[];
+}
+
 /** Registered types as they are now. */
 export class TypeRows {
   constructor(readonly pool: Pool) {}
@@ -45,6 +52,15 @@ export class TypeRows {
   /** Of the platform, or registered for the tenant. */
   async known(tenant: string, type: string): Promise<RegisteredType | undefined> {
     return BUILT_IN_TYPES.find((one) => one.type === type) ?? this.find(tenant, type);
+  }
+
+  /** Services of these tenants that answer for persons, and of what types. */
+  async answeringPersons(tenants: readonly string[]): Promise<AnsweringService[]> {
+    const { rows } = await this.pool.query<AnsweringService>(
+      `SELECT tenant, holder, array_agg(type) AS types FROM resource_types WHERE tenant = ANY ($1) AND answers_persons AND withdrawn_at IS NULL GROUP BY tenant, holder ORDER BY holder`,
+      [tenants],
+    );
+    return rows;
   }
 
   async list(tenant: string): Promise<RegisteredTypeView[]> {
@@ -79,15 +95,15 @@ export async function projectType(client: PoolClient, tenant: string, type: stri
       await client.query('UPDATE resource_types SET withdrawn_at = $2 WHERE type = $1', [type, now]);
       continue;
     }
-    const { service, way, clock, actions, classes } = data as unknown as Omit<TypeRow, 'type'>;
+    const { service, way, clock, actions, classes, persons = false } = data as unknown as Omit<TypeRow, 'type'> & { readonly persons?: true };
     // One after the other: of two at once neither would count the other one's.
     await client.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [TYPES_LOCK, tenant]);
     const { rows } = await client.query<{ count: string }>('SELECT count(*) FROM resource_types WHERE tenant = $1 AND type <> $2', [tenant, type]);
     if (Number(rows[0]!.count) >= TYPES_MAX) throw new RetentionFault('TYPES_TOO_MANY', `${TYPES_MAX} types are registered already`);
     await client.query(
-      `INSERT INTO resource_types (type, tenant, service, way, holder, clock, actions, classes, order_max, registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-       ON CONFLICT (type) DO UPDATE SET (clock, actions, classes, registered_at, withdrawn_at) = ROW (excluded.clock, excluded.actions, excluded.classes, excluded.registered_at, NULL)`,
-      [type, tenant, service, way, holderOf(way, tenant, service), clock, actions, classes, ORDER_MAX[way], now],
+      `INSERT INTO resource_types (type, tenant, service, way, holder, clock, actions, classes, order_max, registered_at, answers_persons) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       ON CONFLICT (type) DO UPDATE SET (clock, actions, classes, registered_at, answers_persons, withdrawn_at) = ROW (excluded.clock, excluded.actions, excluded.classes, excluded.registered_at, excluded.answers_persons, NULL)`,
+      [type, tenant, service, way, holderOf(way, tenant, service), clock, actions, classes, ORDER_MAX[way], now, persons],
     );
   }
 }

@@ -18,6 +18,8 @@ const JUDGED_AGAIN_MAX = 20;
 
 /** Then it is the next type's turn: no organisation's service holds up all others, however much it lists or however long it takes. */
 const CUSTOMERS_TYPE_MS_MAX = 60_000;
+/** A page of its list. Where nobody listens nothing says so. */
+const CUSTOMERS_ANSWER_MS_MAX = 10_000;
 
 /** Policies and holds of one moment. */
 export interface SweepRules {
@@ -76,6 +78,8 @@ export class Sweeper {
   readonly #goesOnAt = new Map<string, string>();
   #sum = { looked: 0, resources: 0, items: 0, failures: 0 };
   readonly #overheld = new Set<string>();
+  /** Holders that have not answered in this sweep. */
+  readonly #away = new Set<string>();
 
   constructor(private readonly deps: SweeperDependencies) {}
 
@@ -88,9 +92,11 @@ export class Sweeper {
     this.#sum = { looked: 0, resources: 0, items: 0, failures: 0 };
     this.#overheld.clear();
     await this.resume();
+    this.#away.clear();
     for (const type of await this.deps.types()) {
       if (this.#stopped) break;
-      await this.#attempt(type.holder, () => this.#sweepType(type));
+      // Whoever does not answer for one type does not for the next: the others must not wait for each.
+      if (!this.#away.has(type.holder)) await this.#attempt(type.holder, () => this.#sweepType(type));
     }
     if (!this.#stopped) this.deps.metrics.overheld(this.#overheld.size);
     return this.#sum;
@@ -147,6 +153,7 @@ export class Sweeper {
       this.deps.metrics.failed(holder, error);
       // What is nobody's answer is a failure of our own, and for the log of whoever called.
       if (!(error instanceof HolderFault)) throw error;
+      if (error.code === 'HOLDER_UNAVAILABLE') this.#away.add(holder);
       return false;
     }
   }
@@ -157,7 +164,7 @@ export class Sweeper {
     const endMs = this.deps.now().getTime() + CUSTOMERS_TYPE_MS_MAX;
     for (let after = this.#goesOnAt.get(type.type); !this.#stopped; ) {
       this.#goesOnAt.delete(type.type);
-      const { resources, next } = await this.deps.holders.ask(type.holder, 'held-list', { type: type.type, limit: HELD_PAGE_MAX, except, ...(after === undefined ? {} : { after }) });
+      const { resources, next } = await this.deps.holders.ask(type.holder, 'held-list', { type: type.type, limit: HELD_PAGE_MAX, except, ...(after === undefined ? {} : { after }) }, type.tenant === undefined ? undefined : CUSTOMERS_ANSWER_MS_MAX);
       requireOwn(type, resources);
       this.#sum.looked += resources.length;
       await this.#sweepPage(type, resources, failing);

@@ -54,9 +54,9 @@ export class BusRegistration {
     const [, named = '', ours = ''] = subject.split('.');
     const tenant = readMessage(tenantSchema, named);
     const service = readMessage(typeDescriptionSchema.shape.service, ours);
-    const { type, ...description } = readMessage(holderTypeRequestSchema, readJson(data, HOLDER_TYPE_BYTES_MAX));
+    const { type, persons, ...description } = readMessage(holderTypeRequestSchema, readJson(data, HOLDER_TYPE_BYTES_MAX));
     const by = `${tenant}.${service}`;
-    await changeType(this.flows, tenant, type, { type: 'register', description: { ...description, service }, way: 'nats' }, { by, origin: undefined, cause: { actor: { type: 'service', id: by } }, command: {}, now: this.flows.now(), checkFresh: () => undefined });
+    await changeType(this.flows, tenant, type, { type: 'register', description: { ...description, service }, way: 'nats', persons }, { by, origin: undefined, cause: { actor: { type: 'service', id: by } }, command: {}, now: this.flows.now(), checkFresh: () => undefined });
     return { type };
   }
 }
