@@ -36,7 +36,7 @@ export async function inSpanOfMany<T>(name: string, given: SpanGiven, traceparen
 }
 
 /** By its code alone: what an error says may be about a person. */
-export function markFailed(span: Span, error: unknown): void {
+function markFailed(span: Span, error: unknown): void {
   const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
   const type = [code, name].find((each) => typeof each === 'string') ?? 'unknown';
   span.setAttribute('error.type', type).setStatus({ code: SpanStatusCode.ERROR });
