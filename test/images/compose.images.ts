@@ -6,12 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { administratorBy, Browser, browserAgent, wanted } from '@countersign/devstack';
 import { until } from '../faults/harness/waiting.js';
 import { CLI_IMAGE, docker, ran, type Ran } from './harness/engine.js';
-import { places, processStatus, reachedFrom, reachOf } from './harness/inside.js';
+import { places, processStatus, queried, reachedFrom, reachOf } from './harness/inside.js';
 import { Project, serviceOf } from './harness/project.js';
 
 const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
 const JOBS = ['bus-provision', 'identity-provision', 'keys-provision', 'ledger-provision', 'nats-volume', 'retention-provision'];
 const PUBLISHED_MS_MAX = 60_000;
+const SCRAPED_MS_MAX = 60_000;
 /** Of the accounts that belong to no other. */
 const ORGANIZATION = 'home';
 
@@ -116,7 +117,7 @@ describe('the system of deploy/compose, from built images', () => {
     }
   });
 
-  it('is held to that by the kernel', async () => {
+  it('is held to that by the kernel, and runs on the allocator of its image', async () => {
     for (const container of (await project.containers()).filter(({ State }) => State.Status === 'running')) {
       const status = await processStatus(container);
       const seen = Object.fromEntries(['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp'].map((name) => [name, status.get(name)]));
@@ -128,6 +129,7 @@ describe('the system of deploy/compose, from built images', () => {
       const { Id } = await project.container(service);
       const { err } = await ran('docker', ['exec', Id, 'node', '-e', "require('fs').writeFileSync('/app/start.mjs', '')"]);
       expect(err).toContain("EROFS: read-only file system, open '/app/start.mjs'");
+      expect(await docker('exec', Id, 'node', '-p', "require('fs').readFileSync('/proc/1/maps', 'utf8').includes('/libjemalloc.so.2')")).toBe('true\n');
     }
   });
 
@@ -162,6 +164,15 @@ describe('the system of deploy/compose, from built images', () => {
       docker('exec', identity, 'node', '-e', `const s = require('net').connect(${port}, '${host}', () => s.write('${said}')); s.on('data', (d) => { console.log(String(d)); s.destroy(); }).on('error', (e) => console.log(e.code)).on('end', () => console.log('closed'))`);
     expect(JSON.parse((await heard('nats', 4222, '')).replace(/^INFO /, ''))).toMatchObject({ tls_required: true, tls_verify: true, auth_required: true });
     expect(await heard('redis', 6379, 'PING\\\\r\\\\n')).toMatch(/^(closed|ECONNRESET)\n/);
+  });
+
+  it('is watched: every service is scraped, and tells when its certificate for the bus ends', async () => {
+    const prometheus = await project.container('prometheus');
+    const jobs = OWN.map((service) => `countersign-${service}`);
+    await until('every service was scraped', SCRAPED_MS_MAX, async () => (await queried(prometheus, 'up == 1')).length === jobs.length);
+    expect(await queried(prometheus, 'up')).toEqual(jobs.map((job) => [job, 1]));
+    const days = await queried(prometheus, 'floor((countersign_bus_certificate_end_timestamp_seconds - time()) / 86400)');
+    expect(days).toEqual(jobs.map((job) => [job, 364]));
   });
 
   it('goes on after its certificates were looked at and its servers started again, as the page says', async () => {

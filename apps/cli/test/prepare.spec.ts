@@ -45,6 +45,16 @@ describe('the secrets of a deployment', () => {
     for (const [, one] of users) expect({ names: one.subjectAltName, usage: one.keyUsage }).toEqual({ names: undefined, usage: [CLIENT_AUTH] });
   });
 
+  it('get all their certificates anew when one ends within 30 days, and none before', async () => {
+    const files = readdirSync(join(out, 'tls')).map((name) => `tls/${name}/tls.crt`);
+    const issued = files.map(read);
+    const again = (days: number): Promise<void> => prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], servers, nowMs: Date.now() + days * 86_400_000, isOwned: false });
+    await again(334);
+    expect(files.map(read)).toEqual(issued);
+    await again(336);
+    expect(files.filter((name, at) => read(name) === issued[at])).toEqual([]);
+  });
+
   it('lead to those of Compose when nothing is said', async () => {
     await prepareDeployment({ out, busConfig, hosts: ['audit.example.com'], nowMs: Date.now(), isOwned: false });
     expect(new URL(read('ledger-database-url'))).toMatchObject({ host: 'postgres:5432', search: '?sslmode=verify-full&sslrootcert=/run/secrets/ca.crt' });

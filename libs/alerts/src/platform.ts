@@ -9,6 +9,8 @@ const withoutLedger = Object.fromEntries(Object.entries(everyService('1x10')).fi
 const EDGE = { job: 'countersign-edge', instance: 'e1:9090' };
 const CERTIFICATE = 'countersign_edge_certificate_end_timestamp_seconds{job="countersign-edge",instance="e1:9090"}';
 const CERTIFICATE_LEFT = 'min by (job, instance) (countersign_edge_certificate_end_timestamp_seconds) - time()';
+const BUS_CERTIFICATE = 'countersign_bus_certificate_end_timestamp_seconds{job="countersign-ledger",instance="l1:9090"}';
+const BUS_CERTIFICATE_LEFT = 'min by (job, instance) (countersign_bus_certificate_end_timestamp_seconds) - time()';
 const WAITING = 'countersign_postgres_waiting{job="countersign-identity",instance="i1:9090",pool="identity"}';
 const LEDGER = { job: 'countersign-ledger', instance: 'l1:9090' };
 const bus = (name: string, labels = ''): string => `countersign_bus_${name}{job="${LEDGER.job}",instance="${LEDGER.instance}"${labels}}`;
@@ -65,6 +67,22 @@ export const PLATFORM: AlertGroup = {
       summary: 'The certificate of {{ $labels.instance }} ends within two days, or is over: then nobody gets in.',
       fires: { at: '7m', series: { [CERTIFICATE]: '170000x10' }, alerts: [EDGE], notYet: '4m' },
       silent: { at: '7m', series: { [CERTIFICATE]: '180000x10' } },
+    },
+    {
+      name: 'CountersignBusCertificateEndsSoon',
+      expr: `(${BUS_CERTIFICATE_LEFT}) < 14 * 86400`,
+      for: '1h', severity: 'warning', owner: 'platform', runbook: 'certificate-ends.md',
+      summary: 'The certificate that {{ $labels.instance }} shows to the bus ends within two weeks.',
+      fires: { at: '62m', series: { [BUS_CERTIFICATE]: '1200000x70' }, alerts: [LEDGER], notYet: '59m' },
+      silent: { at: '62m', series: { [BUS_CERTIFICATE]: '1300000x70' } },
+    },
+    {
+      name: 'CountersignBusCertificateEnds',
+      expr: `(${BUS_CERTIFICATE_LEFT}) < 2 * 86400`,
+      for: '5m', severity: 'critical', owner: 'platform', runbook: 'certificate-ends.md',
+      summary: 'The certificate that {{ $labels.instance }} shows to the bus ends within two days, or is over or gone: its next connection is refused.',
+      fires: { at: '7m', series: { [BUS_CERTIFICATE]: '170000x10' }, alerts: [LEDGER], notYet: '4m' },
+      silent: { at: '7m', series: { [BUS_CERTIFICATE]: '180000x10' } },
     },
     {
       name: 'CountersignBusAway',

@@ -1,4 +1,4 @@
-import { sign } from 'node:crypto';
+import { sign, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +67,8 @@ export interface BusConnection {
   readonly failures: ReadonlyMap<BusErrorCode, number>;
   /** The largest message that the server takes, bytes. */
   readonly maxPayloadBytes: number;
+  /** When what the next connection shows or trusts ends, 0 if that cannot be read; undefined without certificates in a folder. */
+  readonly certificateEndMs: number | undefined;
   /**
    * Sends without waiting: whether anybody gets it is unknown.
    * @throws {BusError} DISCONNECTED at once instead of queueing without limit; PAYLOAD_TOO_LARGE
@@ -115,6 +117,14 @@ const nkeyAuthenticator = (seed: () => string): Authenticator => (nonce) => {
 const tlsOf = (dir: string | undefined): TlsOptions | undefined =>
   dir === undefined ? undefined : { caFile: join(dir, 'ca.crt'), certFile: join(dir, 'tls.crt'), keyFile: join(dir, 'tls.key') };
 
+function firstEnd(dir: string): number {
+  try {
+    return Math.min(...['ca.crt', 'tls.crt'].map((name) => new X509Certificate(readFileSync(join(dir, name))).validToDate.getTime()));
+  } catch {
+    return 0;
+  }
+}
+
 async function firstConnection(options: BusOptions): Promise<NatsConnection> {
   const settings = connectionOptions(options);
   const until = performance.now() + (options.firstConnectLimitMs ?? FIRST_CONNECT_LIMIT_MS);
@@ -161,7 +171,7 @@ const message = (msg: Msg): BusMessage => ({
  */
 export async function connectBus(options: BusOptions): Promise<BusConnection> {
   const nats = await firstConnection(options);
-  const connection = new NatsBus(nats);
+  const connection = new NatsBus(nats, options.tlsDir);
   if (options.onStatus !== undefined) connection.onStatus(options.onStatus);
   return connection;
 }
@@ -174,7 +184,10 @@ class NatsBus implements BusConnection {
   readonly #listeners = new Set<(event: BusStatus) => void>();
   readonly #waiting = new Set<(error: BusError) => void>();
 
-  constructor(readonly nats: NatsConnection) {
+  constructor(
+    readonly nats: NatsConnection,
+    private readonly tlsDir: string | undefined,
+  ) {
     this.#follow().catch(() => this.#tell({ type: 'closed', detail: '' }));
   }
 
@@ -188,6 +201,10 @@ class NatsBus implements BusConnection {
 
   get maxPayloadBytes(): number {
     return this.nats.info?.max_payload ?? Number.POSITIVE_INFINITY;
+  }
+
+  get certificateEndMs(): number | undefined {
+    return this.tlsDir === undefined ? undefined : firstEnd(this.tlsDir);
   }
 
   async #follow(): Promise<void> {

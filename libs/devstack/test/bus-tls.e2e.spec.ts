@@ -1,11 +1,13 @@
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { webcrypto, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectBus, publishIntake, type BusOptions } from '@countersign/bus';
 import { startNats, type NatsServer } from '@countersign/devstack';
+import { createRegistry, registerBusMetrics } from '@countersign/runtime';
 import { createUser } from '@nats-io/nkeys';
 import { cryptoProvider, ExtendedKeyUsage, ExtendedKeyUsageExtension, PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
 
@@ -15,13 +17,13 @@ let dir: string;
 let nats: NatsServer;
 
 /** For `localhost`, which the client of NATS takes for the name of an address. A certificate that is its own authority, for both sides, laid out as a deployment mounts it. */
-async function certificateIn(folder: string): Promise<string> {
+async function certificateIn(folder: string, hours = 1): Promise<string> {
   cryptoProvider.set(webcrypto as unknown as Parameters<typeof cryptoProvider.set>[0]);
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: `CN=${folder.split('/').at(-1)!}`,
     notBefore: new Date(Date.now() - 3_600_000),
-    notAfter: new Date(Date.now() + 3_600_000),
+    notAfter: new Date(Date.now() + hours * 3_600_000),
     signingAlgorithm: ALGORITHM,
     keys,
     extensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]), new SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
@@ -49,6 +51,24 @@ describe('a bus with TLS', () => {
   it('lets in who shows a certificate of its authority, and a key that it knows', async () => {
     const bus = await connecting({ tlsDir: join(dir, 'own') });
     expect(await publishIntake(bus, 'intake.keys.acme', 'event', { timeoutMs: 5_000 })).toEqual({ stream: 'INTAKE', sequence: 1 });
+    await bus.close();
+  });
+
+  it('tells when the first of its certificates ends, as they lie there now', async () => {
+    const folder = await certificateIn(join(dir, 'renewed'));
+    for (const name of ['ca.crt', 'tls.crt', 'tls.key']) await copyFile(file('own', name), join(folder, name));
+    const bus = await connecting({ tlsDir: folder });
+    const registry = createRegistry({ service: 'keys', processMetrics: false });
+    registerBusMetrics(registry, bus);
+    const end = async (): Promise<number> => Number(/^countersign_bus_certificate_end_timestamp_seconds\{service="keys"\} (\S+)$/m.exec(await registry.metrics())?.[1]);
+    const ends = (name: string): number => Date.parse(new X509Certificate(readFileSync(join(folder, name))).validTo) / 1_000;
+    expect(await end()).toBe(ends('tls.crt'));
+    await certificateIn(folder, 2);
+    expect(await end()).toBe(ends('tls.crt'));
+    await copyFile(file('own', 'ca.crt'), join(folder, 'ca.crt'));
+    expect(await end()).toBe(ends('ca.crt'));
+    await rm(join(folder, 'tls.crt'));
+    expect(await end()).toBe(0);
     await bus.close();
   });
 

@@ -7,6 +7,8 @@ export interface CountedBus {
   readonly reconnects: number;
   /** Requests that failed, and messages that the server did not let through, by the code of their error. */
   readonly failures: ReadonlyMap<string, number>;
+  /** When the first of its certificates ends; undefined where it has none. */
+  readonly certificateEndMs?: number | undefined;
 }
 
 /** The service's connection to the bus. */
@@ -20,5 +22,10 @@ export function registerBusMetrics(registry: Registry, bus: CountedBus): void {
       this.reset();
       for (const [code, count] of bus.failures) this.inc({ code }, count);
     },
+  });
+  if (bus.certificateEndMs === undefined) return;
+  new Gauge({
+    name: 'countersign_bus_certificate_end_timestamp_seconds', help: 'When the first certificate ends that the next connection to NATS shows or trusts', registers,
+    collect() { this.set((bus.certificateEndMs ?? 0) / 1_000); },
   });
 }

@@ -32,6 +32,13 @@ export async function processStatus({ Id }: Container): Promise<Map<string, stri
   return new Map(text.split('\n').map((line) => line.split(/:\s+/)).map(([name, value = '']) => [name!, value.trim()]));
 }
 
+/** What Prometheus answers: the job and the value of each series. */
+export async function queried({ Id }: Container, query: string): Promise<(readonly [job: string, value: number])[]> {
+  const script = "fetch('http://prometheus.dashboards:9090/api/v1/query?query=' + encodeURIComponent(process.argv[1])).then((answer) => answer.text()).then(console.log)";
+  const { data } = JSON.parse(await inside(['--network', `container:${Id}`], script, [query])) as { data: { result: { metric: { job: string }; value: [number, string] }[] } };
+  return data.result.map(({ metric: { job }, value: [, text] }) => [job, Number(text)] as const).toSorted();
+}
+
 const addressesOf = ({ NetworkSettings: { Networks } }: Container): string[] => Object.values(Networks).map(({ IPAddress }) => IPAddress).filter((address) => address !== '');
 
 /** Every place where somebody listens, whatever its file says: `service:port` by `address:port`. */

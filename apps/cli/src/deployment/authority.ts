@@ -68,12 +68,22 @@ export class Authority {
     return { certificate: `${certificate.toString('pem')}\n`, key: await pemOf(keys.privateKey) };
   }
 
-  /** That a certificate was issued by this authority, for these names, and does not end soon. */
+  /** That a certificate was issued by this authority, for these names. */
   isGood(certFile: string, hosts: readonly string[]): boolean {
-    if (!existsSync(certFile)) return false;
+    const found = this.#issued(certFile);
+    return found !== undefined && hosts.every((host) => (isIP(host) === 0 ? found.checkHost(host) : found.checkIP(host)) !== undefined);
+  }
+
+  /** That it is of this authority, and is to be renewed. */
+  endsSoon(certFile: string): boolean {
+    const found = this.#issued(certFile);
+    return found !== undefined && Date.parse(found.validTo) - this.nowMs <= RENEW_DAYS * DAY_MS;
+  }
+
+  #issued(certFile: string): Parsed | undefined {
+    if (!existsSync(certFile)) return undefined;
     const found = new Parsed(readFileSync(certFile));
-    const names = hosts.every((host) => (isIP(host) === 0 ? found.checkHost(host) : found.checkIP(host)) !== undefined);
-    return names && Date.parse(found.validTo) - this.nowMs > RENEW_DAYS * DAY_MS && found.verify(new Parsed(this.issuer.toString('pem')).publicKey);
+    return found.verify(new Parsed(this.issuer.toString('pem')).publicKey) ? found : undefined;
   }
 }
 

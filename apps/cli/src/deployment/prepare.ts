@@ -68,7 +68,7 @@ export interface PrepareOptions {
 /**
  * Makes what a deployment keeps secret, one file each, readable by the one user whose container it is mounted into: passwords, connection
  * URLs, nkeys, certificates, and the configurations of servers that hold such. Repeating it keeps what is there, adds what is missing, and
- * renews certificates that end within 30 days.
+ * renews all certificates when one ends within 30 days.
  */
 export async function prepareDeployment(options: PrepareOptions): Promise<void> {
   mkdirSync(options.out, { recursive: true, mode: 0o711 });
@@ -117,19 +117,22 @@ async function busSecrets(folder: SecretFolder, config: string): Promise<Map<str
 
 async function certificates(folder: SecretFolder, { hosts, nowMs, out, servers }: PrepareOptions, busUsers: readonly string[]): Promise<void> {
   const authority = await Authority.open(out, nowMs);
-  await certify('edge', hosts);
-  await certify('nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])]);
-  await certify('postgres', ['postgres'], POSTGRES_UID);
-  await certify('redis', ['redis']);
-  for (const user of busUsers) await certify(`nats-${user}`, []);
-
-  async function certify(name: string, names: readonly string[], uid: number = SERVICE_UID): Promise<void> {
-    const certFile = join('tls', name, 'tls.crt');
-    if (authority.isGood(join(out, certFile), names) && folder.has(join('tls', name, 'tls.key'))) return;
+  const certFile = (name: string): string => join('tls', name, 'tls.crt');
+  const wanted: readonly (readonly [name: string, hosts: readonly string[], uid: number])[] = [
+    ['edge', hosts, SERVICE_UID],
+    ['nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])], SERVICE_UID],
+    ['postgres', ['postgres'], POSTGRES_UID],
+    ['redis', ['redis'], SERVICE_UID],
+    ...busUsers.map((user) => [`nats-${user}`, [], SERVICE_UID] as const),
+  ];
+  // All at once: those that clients show to the bus have an alert, and by them it is known of the others.
+  const areDue = wanted.some(([name]) => authority.endsSoon(join(out, certFile(name))));
+  for (const [name, names, uid] of wanted) {
+    if (!areDue && authority.isGood(join(out, certFile(name)), names) && folder.has(join('tls', name, 'tls.key'))) continue;
     const issued = await authority.issue(name, names);
     await folder.write(join('tls', name, 'ca.crt'), authority.certificate, uid);
     await folder.write(join('tls', name, 'tls.key'), issued.key, uid);
-    await folder.write(certFile, issued.certificate, uid);
+    await folder.write(certFile(name), issued.certificate, uid);
   }
 }
 

@@ -4,8 +4,8 @@ import { DASHBOARDS, queriesOf } from '@countersign/dashboards';
 import type { WholeStand } from './whole-stand.js';
 
 const NAME = /\b(?:countersign|process|nodejs)_[a-z0-9_]+/g;
-/** Of a deployment with Redis, with backups: neither is there in this stand. */
-const ELSEWHERE = /^countersign_(edge_redis|identity_attempts|backup)_/;
+/** Of a deployment with Redis, with backups, with TLS to the bus: none of them is there in this stand. */
+const ELSEWHERE = /^countersign_(edge_redis|identity_attempts|backup|bus_certificate)_/;
 const OF_OTHERS: ReadonlySet<string> = new Set(['countersign_incident']);
 /** One prefix of ours, beside Node's own (Prometheus, "Metric and label naming"). */
 const WELL_NAMED = /^(countersign|process|nodejs)_[a-z0-9]+(_[a-z0-9]+)*$/;
