@@ -11,6 +11,8 @@ export interface Lease<V> {
   readonly endsAtMs: number;
   /** From here on the next one is fetched. */
   readonly staleAtMs: number;
+  /** It has left the cache, and its uses are accounted for: it serves nobody any more. */
+  hasLeft: boolean;
 }
 
 export interface LeaseCacheOptions<V> {
@@ -31,26 +33,42 @@ export class LeaseCache<V> {
   readonly #fetching = new Map<string, Promise<V>>();
 
   constructor(private readonly options: LeaseCacheOptions<V>) {
-    this.#leases = new LRUCache({ max: options.entriesMax, dispose: (lease) => options.dropped(lease.value) });
+    this.#leases = new LRUCache({
+      max: options.entriesMax,
+      dispose: (lease) => {
+        lease.hasLeft = true;
+        options.dropped(lease.value);
+      },
+    });
   }
 
   /** A value that may be used now; undefined when there is none. Leaves open how lately it was used, which {@link fresh} notes. */
   peek(name: string): V | undefined {
     const lease = this.#leases.peek(name);
     if (lease === undefined) return undefined;
-    if (lease.endsAtMs > this.options.monotonicMs() && this.options.spent(lease.value) < 1) return lease.value;
+    if (this.serves(lease)) return lease.value;
     this.#leases.delete(name);
     return undefined;
   }
 
+  /** Whether a lease that somebody has by {@link freshLease} may still be used. */
+  serves({ value, endsAtMs, hasLeft }: Lease<V>): boolean {
+    return !hasLeft && endsAtMs > this.options.monotonicMs() && this.options.spent(value) < 1;
+  }
+
   /** A value that may be used now and for which it is not yet time to ask for the next one; undefined when there is none. */
   fresh(name: string): V | undefined {
+    return this.freshLease(name)?.value;
+  }
+
+  /** The same for who looks it up now and uses it later: ask {@link serves} then. */
+  freshLease(name: string): Lease<V> | undefined {
     const lease = this.#leases.get(name);
-    return lease === undefined || this.#isStale(lease) ? undefined : lease.value;
+    return lease === undefined || this.#isStale(lease) ? undefined : lease;
   }
 
   put(name: string, value: V, askedAtMs: number, ttlMs: number): void {
-    this.#leases.set(name, { value, staleAtMs: askedAtMs + ttlMs * REFRESH_AHEAD, endsAtMs: askedAtMs + ttlMs });
+    this.#leases.set(name, { value, staleAtMs: askedAtMs + ttlMs * REFRESH_AHEAD, endsAtMs: askedAtMs + ttlMs, hasLeft: false });
   }
 
   /** The cached value, or what `fetch` yields; concurrent callers share one fetch. Slower than {@link fresh}, which may serve first. */

@@ -1,9 +1,9 @@
 import { KEYS_BATCH_MAX } from '@countersign/contracts';
-import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, sealFieldBytes, type FieldKey } from '@countersign/envelope';
+import { EnvelopeFault, fieldDigest, fieldKey, openField, parseField, sealField, sealFieldBytes, type FieldContext, type FieldKey } from '@countersign/envelope';
 import type { FieldPlace, Leased } from './field-cipher.js';
 import { isPassing, KeyClientError } from './key-client-error.js';
 import type { KeyClient } from './key-client.js';
-import { LeaseCache } from './lease-cache.js';
+import { LeaseCache, type Lease } from './lease-cache.js';
 import type { RefusalCounter } from './refusal-counter.js';
 import type { UseCounter } from './use-counter.js';
 
@@ -62,6 +62,12 @@ export class SubjectKeys {
   }
 }
 
+/** Keys of some subjects of one tenant that were leased when they were asked for. */
+export interface LeasedSubjects {
+  /** Seals and digests. Throws KeyClientError LEASE_SPENT when the key would have to be asked for after all; EnvelopeFault. */
+  seal(subject: string, place: FieldPlace, bytes: Uint8Array): { readonly bytes: Buffer; readonly digest: string };
+}
+
 /** Encrypts facts about persons, each under the key of its subject. */
 export class SubjectCipher {
   /** By tenant and subject, for encryption; by tenant and key id, for decryption. */
@@ -94,21 +100,22 @@ export class SubjectCipher {
     return missing.length === 0 ? new SubjectKeys(tenant, keys, new Map()) : undefined;
   }
 
-  /** Whether {@link sealNow} would do for all of them, under leases that are not about to end. */
-  areFresh(tenant: string, subjects: Iterable<string>): boolean {
-    for (const subject of subjects) if (this.#sealing.fresh(`${tenant} ${subject}`) === undefined) return false;
-    return true;
+  /** Keys of all of them for who cannot wait, under leases that are not about to end; undefined when one would have to be asked for. */
+  leased(tenant: string, subjects: Iterable<string>): LeasedSubjects | undefined {
+    const leases = new Map<string, Lease<Leased>>();
+    for (const subject of subjects) {
+      const lease = this.#sealing.freshLease(`${tenant} ${subject}`);
+      if (lease === undefined) return undefined;
+      leases.set(subject, lease);
+    }
+    return { seal: (subject, place, bytes) => sealNow(this.#servingKey(tenant, subject, leases.get(subject)), { tenant, ...place }, bytes) };
   }
 
-  /**
-   * Seals and digests under a key that is leased. For who knows that it is, by {@link areFresh}, and cannot wait. Throws
-   * KeyClientError LEASE_SPENT when it would have to be asked for after all; EnvelopeFault.
-   */
-  sealNow(tenant: string, subject: string, place: FieldPlace, bytes: Uint8Array): { readonly bytes: Buffer; readonly digest: string } {
-    const key = this.#sealing.peek(`${tenant} ${subject}`)?.key;
+  /** The key of a lease, or of the one that has come after it. Throws KeyClientError LEASE_SPENT. */
+  #servingKey(tenant: string, subject: string, lease: Lease<Leased> | undefined): FieldKey {
+    const key = lease !== undefined && this.#sealing.serves(lease) ? lease.value.key : this.#sealing.peek(`${tenant} ${subject}`)?.key;
     if (key === undefined || key.usesLeft === 0) throw new KeyClientError('LEASE_SPENT', 'the lease of this key has ended, or has no use left');
-    const context = { tenant, ...place };
-    return { bytes: sealFieldBytes(key, context, bytes), digest: fieldDigest(key, context, bytes) };
+    return key;
   }
 
   /** Keys that are leased, and whose are not. Those whose lease is about to end are asked for again, and waited for by nobody. */
@@ -246,6 +253,8 @@ export class SubjectCipher {
     return running;
   }
 }
+
+const sealNow = (key: FieldKey, context: FieldContext, bytes: Uint8Array): ReturnType<LeasedSubjects['seal']> => ({ bytes: sealFieldBytes(key, context, bytes), digest: fieldDigest(key, context, bytes) });
 
 /** Undefined: the lease of its key has no use left. */
 function sealWith(keys: SubjectKeys, { subject, context, bytes }: SealItem): { readonly text: string } | ItemFault | undefined {

@@ -29,6 +29,7 @@ function stand(usesMax: number) {
 }
 
 const items = (count: number) => Array.from({ length: count }, (_, n) => ({ tenant: 'acme', subject: `u${n % 2}`, context: PLACE, bytes: Buffer.from(`n ${n}`) }));
+const X = Buffer.from('x');
 const codeOf = (work: () => unknown): string => {
   try {
     return String(work());
@@ -57,23 +58,35 @@ describe('a lease whose uses end', () => {
 
   it('seals at once while it lasts and is not about to end, with the digest of its key', async () => {
     const { state, subjects } = stand(2);
-    expect(subjects.areFresh('acme', ['u0'])).toBe(false);
-    expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+    expect(subjects.leased('acme', ['u0'])).toBeUndefined();
     const keys = await subjects.ensure('acme', ['u0', 'u1']);
-    expect([subjects.areFresh('acme', ['u0', 'u1']), subjects.areFresh('acme', ['u0', 'u2']), subjects.areFresh('globex', ['u0'])]).toEqual([true, false, false]);
-    const { bytes, digest } = subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
-    expect(digest).toBe(keys.digest('u0', PLACE, Buffer.from('x')));
-    expect(await subjects.openAll([{ tenant: 'acme', context: PLACE, text: bytes.toString() }])).toEqual([{ bytes: Buffer.from('x') }]);
-    subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x'));
-    expect(subjects.areFresh('acme', ['u0'])).toBe(false);
-    expect(codeOf(() => subjects.sealNow('acme', 'u0', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+    expect([subjects.leased('acme', ['u0', 'u2']), subjects.leased('globex', ['u0'])]).toEqual([undefined, undefined]);
+    const both = subjects.leased('acme', ['u0', 'u1'])!;
+    const { bytes, digest } = both.seal('u0', PLACE, X);
+    expect(digest).toBe(keys.digest('u0', PLACE, X));
+    expect(await subjects.openAll([{ tenant: 'acme', context: PLACE, text: bytes.toString() }])).toEqual([{ bytes: X }]);
+    both.seal('u0', PLACE, X);
+    expect(subjects.leased('acme', ['u0'])).toBeUndefined();
+    expect([codeOf(() => both.seal('u0', PLACE, X)), codeOf(() => both.seal('u2', PLACE, X))]).toEqual(['LEASE_SPENT', 'LEASE_SPENT']);
 
     // At 80 % of its time it is not fresh any more, at its end it does not seal.
     state.nowMs = 850;
-    expect(subjects.areFresh('acme', ['u1'])).toBe(false);
-    expect(subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')).bytes.toString()).toMatch(/^v2:sk_u1_1:/);
+    expect(subjects.leased('acme', ['u1'])).toBeUndefined();
+    expect(both.seal('u1', PLACE, X).bytes.toString()).toMatch(/^v2:sk_u1_1:/);
     state.nowMs = 1_000;
-    expect(codeOf(() => subjects.sealNow('acme', 'u1', PLACE, Buffer.from('x')))).toBe('LEASE_SPENT');
+    expect(codeOf(() => both.seal('u1', PLACE, X))).toBe('LEASE_SPENT');
+  });
+
+  it('does not seal once it has left, though somebody still has it: the one that came after it does, and counts the use', async () => {
+    const { subjects } = stand(2);
+    await subjects.ensure('acme', ['u0']);
+    const held = subjects.leased('acme', ['u0'])!;
+    held.seal('u0', PLACE, X);
+    subjects.drop('acme', 'u0', undefined);
+    expect(codeOf(() => held.seal('u0', PLACE, X))).toBe('LEASE_SPENT');
+    await subjects.ensure('acme', ['u0']);
+    held.seal('u0', PLACE, X);
+    expect(subjects.live().map(([, key]) => key.sealedCount)).toEqual([1]);
   });
 
   it('without one use ends the attempt instead of asking for ever', async () => {

@@ -19,11 +19,12 @@ export interface PersonalSealer {
 
 /** Seals under keys that are at hand. */
 export interface AtOnceSealer {
-  /** Whether all these subjects' keys are, and will be for some time. */
-  isAtHand(tenant: string, subjects: Iterable<string>): boolean;
-  /** Throws KeyClientError LEASE_SPENT when the key is not at hand any more. */
-  seal(tenant: string, part: ClearPart): StoredPart;
+  /** For parts of these subjects; undefined when one of their keys is not at hand, or will not be for long. */
+  forSubjects(tenant: string, subjects: Iterable<string>): SealAtOnce | undefined;
 }
+
+/** Throws KeyClientError LEASE_SPENT when the key is not at hand any more. */
+export type SealAtOnce = (part: ClearPart) => StoredPart;
 
 /** The personal parts of one message as they are stored. */
 export interface MessageParts {
@@ -94,14 +95,11 @@ export class SealedParts implements MessageParts {
 class PartsSealedInTurn implements MessageParts {
   readonly isEmpty = false;
 
-  constructor(
-    private readonly tenant: string,
-    private readonly sealer: AtOnceSealer,
-  ) {}
+  constructor(private readonly seal: SealAtOnce) {}
 
   ofEvent(_place: number, { event, personal }: AdmittedEvent): readonly StoredPart[] {
     if (personal.length === 0) return NO_PARTS;
-    return personal.map((json, i) => this.sealer.seal(this.tenant, { subject: event.personal![i]!.subject, eventId: event.id, json }));
+    return personal.map((json, i) => this.seal({ subject: event.personal![i]!.subject, eventId: event.id, json }));
   }
 }
 
@@ -143,7 +141,8 @@ function afterSpaces(text: string, start: number): number {
 export async function sealMessage(tenant: string, body: Uint8Array, read: () => Iterable<ClearParts | undefined>, sealer: PersonalSealer, isFirstTime: boolean): Promise<MessageParts> {
   if (!mayHoldPersonal(body)) return SealedParts.none;
   const subjects = isFirstTime && sealer.atOnce !== undefined ? subjectsNamedIn(body) : undefined;
-  if (sealer.atOnce !== undefined && subjects !== undefined && subjects.size > 0 && sealer.atOnce.isAtHand(tenant, subjects)) return new PartsSealedInTurn(tenant, sealer.atOnce);
+  const seal = subjects === undefined || subjects.size === 0 ? undefined : sealer.atOnce?.forSubjects(tenant, subjects);
+  if (seal !== undefined) return new PartsSealedInTurn(seal);
   const parts: ClearPart[] = [];
   const partsBefore = [0];
   for (const clear of read()) {

@@ -20,8 +20,10 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   private isProbing = false;
 
   readonly atOnce: AtOnceSealer = {
-    isAtHand: (tenant, subjects) => this.subjects.areFresh(tenant, subjects),
-    seal: (tenant, { subject, eventId, json }) => ({ ...this.subjects.sealNow(tenant, subject, placeOf(eventId), Buffer.from(json, 'utf8')), isErased: false }),
+    forSubjects: (tenant, subjects) => {
+      const leased = this.subjects.leased(tenant, subjects);
+      return leased && (({ subject, eventId, json }) => ({ ...leased.seal(subject, placeOf(eventId), Buffer.from(json, 'utf8')), isErased: false }));
+    },
   };
 
   constructor(private readonly subjects: SubjectCipher) {}

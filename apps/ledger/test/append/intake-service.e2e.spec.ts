@@ -159,8 +159,7 @@ describe('messages whose keys were at hand when they came', () => {
     const personal: PersonalSealer = {
       seal: async (_tenant, parts) => parts.map(({ json }) => sealed(json)),
       atOnce: {
-        isAtHand: () => true,
-        seal: (_tenant, { subject, json }) => {
+        forSubjects: () => ({ subject, json }) => {
           if (subject === 'u-2') throw new KeyClientError('LEASE_SPENT', 'used up');
           return sealed(json);
         },

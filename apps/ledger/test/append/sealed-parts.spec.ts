@@ -27,8 +27,10 @@ async function way(body: Buffer, atHand: readonly string[], isFirstTime = true):
   let before = 0;
   const seal = async (_tenant: string, clear: readonly ClearPart[]) => clear.map(({ json }) => (before++, { bytes: Buffer.from(json), digest: '', isErased: false }));
   const atOnce: AtOnceSealer = {
-    isAtHand: (tenant, subjects) => tenant === 'acme' && [...subjects].every((subject) => atHand.includes(subject)),
-    seal: (_tenant, { subject, eventId, json }) => ({ bytes: Buffer.from(`${subject} ${eventId} ${json}`), digest: 'd', isErased: false }),
+    forSubjects: (tenant, subjects) =>
+      tenant === 'acme' && [...subjects].every((subject) => atHand.includes(subject))
+        ? ({ subject, eventId, json }) => ({ bytes: Buffer.from(`${subject} ${eventId} ${json}`), digest: 'd', isErased: false })
+        : undefined,
   };
   const parts = await sealMessage('acme', body, () => readPersonal(ADDRESS, body), { seal, atOnce }, isFirstTime);
   const byEvent = admittedOf(body).map((admitted, place) => shown(parts.ofEvent(place, admitted)));
