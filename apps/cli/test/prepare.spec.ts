@@ -38,7 +38,7 @@ describe('the secrets of a deployment', () => {
     const found = Object.fromEntries(readdirSync(join(out, 'tls')).map((name) => [name, new X509Certificate(read(join('tls', name, 'tls.crt')))]));
     expect(Object.entries(found).filter(([, one]) => !one.verify(authority.publicKey))).toEqual([]);
     for (const [server, host] of [['edge', 'audit.example.com'], ['nats', 'nats'], ['postgres', 'postgres'], ['redis', 'redis']] as const) {
-      expect({ host: found[server]!.checkHost(host), usage: found[server]!.keyUsage }).toEqual({ host, usage: [SERVER_AUTH] });
+      expect({ host: found[server]!.checkHost(host), usage: found[server]!.keyUsage }).toEqual({ host, usage: server === 'nats' ? [SERVER_AUTH, CLIENT_AUTH] : [SERVER_AUTH] });
     }
     const users = Object.entries(found).filter(([name]) => name.startsWith('nats-'));
     expect(users).toHaveLength(6);

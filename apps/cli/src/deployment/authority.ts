@@ -16,6 +16,8 @@ const SERIAL_BYTES = 16;
 const PUBLIC_MODE = 0o644;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+export type Usage = 'serverAuth' | 'clientAuth';
+
 /** PEM. */
 export interface Issued {
   readonly certificate: string;
@@ -47,8 +49,8 @@ export class Authority {
     return `${this.issuer.toString('pem')}\n`;
   }
 
-  /** For a server of these names (DNS names and addresses), or with none for a client. */
-  async issue(name: string, hosts: readonly string[] = []): Promise<Issued> {
+  /** For what may serve under these names (DNS names and addresses), or show it as a client, or both. */
+  async issue(name: string, hosts: readonly string[], usages: readonly Usage[]): Promise<Issued> {
     const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
     const certificate = await X509CertificateGenerator.create({
       serialNumber: serialNumber(),
@@ -61,7 +63,7 @@ export class Authority {
       extensions: [
         new BasicConstraintsExtension(false, undefined, true),
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([hosts.length > 0 ? ExtendedKeyUsage.serverAuth : ExtendedKeyUsage.clientAuth]),
+        new ExtendedKeyUsageExtension(usages.map((usage) => ExtendedKeyUsage[usage])),
         ...(hosts.length > 0 ? [new SubjectAlternativeNameExtension(hosts.map((host) => ({ type: isIP(host) === 0 ? 'dns' : 'ip', value: host }) as const))] : []),
       ],
     });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { formatNkey, formatNkeySeed, nkeyPrivateKey } from '@countersign/envelope';
 import { writeFileDurably } from '@countersign/runtime';
 import { CliError, EXIT } from '../exit-code.js';
-import { Authority } from './authority.js';
+import { Authority, type Usage } from './authority.js';
 
 const PASSWORD_BYTES = 24;
 const SEED_BYTES = 32;
@@ -118,18 +118,19 @@ async function busSecrets(folder: SecretFolder, config: string): Promise<Map<str
 async function certificates(folder: SecretFolder, { hosts, nowMs, out, servers }: PrepareOptions, busUsers: readonly string[]): Promise<void> {
   const authority = await Authority.open(out, nowMs);
   const certFile = (name: string): string => join('tls', name, 'tls.crt');
-  const wanted: readonly (readonly [name: string, hosts: readonly string[], uid: number])[] = [
-    ['edge', hosts, SERVICE_UID],
-    ['nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])], SERVICE_UID],
-    ['postgres', ['postgres'], POSTGRES_UID],
-    ['redis', ['redis'], SERVICE_UID],
-    ...busUsers.map((user) => [`nats-${user}`, [], SERVICE_UID] as const),
+  const wanted: readonly (readonly [name: string, hosts: readonly string[], uid: number, usages: readonly Usage[]])[] = [
+    ['edge', hosts, SERVICE_UID, ['serverAuth']],
+    // Servers of a cluster are each other's clients.
+    ['nats', ['nats', 'localhost', '127.0.0.1', ...(servers?.natsHosts ?? [])], SERVICE_UID, ['serverAuth', 'clientAuth']],
+    ['postgres', ['postgres'], POSTGRES_UID, ['serverAuth']],
+    ['redis', ['redis'], SERVICE_UID, ['serverAuth']],
+    ...busUsers.map((user) => [`nats-${user}`, [], SERVICE_UID, ['clientAuth']] as const),
   ];
   // All at once: those that clients show to the bus have an alert, and by them it is known of the others.
   const areDue = wanted.some(([name]) => authority.endsSoon(join(out, certFile(name))));
-  for (const [name, names, uid] of wanted) {
+  for (const [name, names, uid, usages] of wanted) {
     if (!areDue && authority.isGood(join(out, certFile(name)), names) && folder.has(join('tls', name, 'tls.key'))) continue;
-    const issued = await authority.issue(name, names);
+    const issued = await authority.issue(name, names, usages);
     await folder.write(join('tls', name, 'ca.crt'), authority.certificate, uid);
     await folder.write(join('tls', name, 'tls.key'), issued.key, uid);
     await folder.write(certFile(name), issued.certificate, uid);
