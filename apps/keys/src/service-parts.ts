@@ -3,7 +3,7 @@ import { connectBus, type BusConnection } from '@countersign/bus';
 import { nkeyPrivateKey } from '@countersign/envelope';
 import { openEventStore, type EventStore } from '@countersign/event-store';
 import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerDiskMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { liveValue, registerSecretMetrics, type LiveText } from '@countersign/secrets';
 import type { KeyObject } from 'node:crypto';
 import type { Registry } from 'prom-client';
@@ -61,6 +61,7 @@ export async function openParts(config: KeysConfig): Promise<ServiceParts> {
   const pool = openPool(secrets.databaseUrl, 'keys', log);
   const subjectPool = openPool(secrets.subjectsDatabaseUrl, 'keys-subjects', log);
   registerPoolMetrics(registry, { keys: pool, subjects: subjectPool });
+  registerDiskMetrics(registry, { epoch: config.epochDir });
   // A key that was handed out must not be forgotten in a power cut, nor an erasure.
   for (const [which, each] of [['keys', pool], ['keys_subjects', subjectPool]] as const) await admitDatabase(each, { ...stampOf(config.deployment, which), allowFsyncOff: config.allowFsyncOff });
   const { rootKey: root, close: closeRoot } = await openRoot(config, secrets, pool, subjectPool, log);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { admitDatabase, createPool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerDiskMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import { FileArchive, type CheckpointArchive } from './checkpoint/archive.js';
 import type { LedgerConfig } from './config.js';
@@ -83,6 +83,7 @@ async function openStores(config: LedgerConfig, { databaseUrl, readerDatabaseUrl
   // A receipt promises durability; a server that does not keep the promise is refused, and a role that could take it back.
   for (const pool of [runtime, reader, ...(eraser === undefined ? [] : [eraser])]) await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   registerPoolMetrics(registry, { runtime, reader, verifier, rotation, ...(eraser === undefined ? {} : { eraser }) });
+  registerDiskMetrics(registry, { state: config.stateDir });
   const runner = threadRunner(config.verifyThreads);
   return {
     reader,

@@ -4,7 +4,7 @@ import { openEventStore, type EventStore, type PersonalCipher } from '@countersi
 import { HolderClient } from '@countersign/holder';
 import { openKeys, type Keys } from '@countersign/key-client';
 import { admitDatabase, createPool, type Pool } from '@countersign/postgres';
-import { createLogger, createRegistry, registerBusMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
+import { createLogger, createRegistry, registerBusMetrics, registerDiskMetrics, registerPoolMetrics, type Logger } from '@countersign/runtime';
 import { registerSecretMetrics } from '@countersign/secrets';
 import type { Registry } from 'prom-client';
 import type { RetentionConfig } from './config.js';
@@ -46,6 +46,7 @@ export async function openParts(config: RetentionConfig): Promise<ServiceParts> 
     onIdleError: (error) => log.warn({ err: error }, 'idle database connection lost'),
   });
   registerPoolMetrics(registry, { retention: pool });
+  registerDiskMetrics(registry, { state: config.stateDir, ...(config.s3 === undefined ? { files: config.filesDir } : {}) });
   // A hold that was promised must not be forgotten in a power cut.
   await admitDatabase(pool, { ...stampOf(config.deployment), allowFsyncOff: config.allowFsyncOff });
   const bus = await connectBus({ url: config.natsUrl, tlsDir: config.natsTlsDir, nkeySeed: secrets.natsSeed, name: SOURCE, onStatus: (status) => log.info({ status }, 'bus') });

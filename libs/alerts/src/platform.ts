@@ -16,6 +16,9 @@ const LEDGER = { job: 'countersign-ledger', instance: 'l1:9090' };
 const bus = (name: string, labels = ''): string => `countersign_bus_${name}{job="${LEDGER.job}",instance="${LEDGER.instance}"${labels}}`;
 const failures = (code: string): string => bus('failures_total', `,code="${code}"`);
 
+const disk = (name: string): string => `countersign_disk_${name}_bytes{job="${LEDGER.job}",instance="${LEDGER.instance}",folder="state"}`;
+const DISK_FREE = 'countersign_disk_free_bytes / countersign_disk_size_bytes';
+
 /** Is anything there at all? */
 export const PLATFORM: AlertGroup = {
   name: 'countersign-platform',
@@ -115,6 +118,23 @@ export const PLATFORM: AlertGroup = {
       summary: 'Callers of {{ $labels.job }} wait for connections to PostgreSQL ({{ $labels.pool }}).',
       fires: { at: '8m', series: { [WAITING]: '0 1 3x10' }, alerts: [{ job: 'countersign-identity', instance: 'i1:9090', pool: 'identity' }], notYet: '4m' },
       silent: { at: '8m', series: { [WAITING]: '0 4 0 5 0 6 0 7 0 5 0' } },
+    },
+    {
+      name: 'CountersignDiskFills',
+      // Four days ahead: a weekend, and a day to act.
+      expr: `predict_linear(countersign_disk_free_bytes[6h], 4 * 86400) < 0\nand ${DISK_FREE} < 0.4`,
+      for: '1h', severity: 'warning', owner: 'platform', runbook: 'disk-fills.md',
+      summary: 'The disk of {{ $labels.folder }} of {{ $labels.job }} is full within four days if it goes on like this.',
+      fires: { at: '8h', series: { [disk('size')]: '1000000x480', [disk('free')]: '380000-200x480' }, alerts: [{ ...LEDGER, folder: 'state' }], notYet: '30m' },
+      silent: { at: '8h', series: { [disk('size')]: '1000000x480', [disk('free')]: '380000-10x480' } },
+    },
+    {
+      name: 'CountersignDiskNearlyFull',
+      expr: `${DISK_FREE} < 0.05`,
+      for: '5m', severity: 'critical', owner: 'platform', runbook: 'disk-fills.md',
+      summary: 'The disk of {{ $labels.folder }} of {{ $labels.job }} has less than a twentieth left.',
+      fires: { at: '8m', series: { [disk('size')]: '1000000x10', [disk('free')]: '40000x10' }, alerts: [{ ...LEDGER, folder: 'state' }], notYet: '4m' },
+      silent: { at: '8m', series: { [disk('size')]: '1000000x10', [disk('free')]: '60000x10' } },
     },
   ],
 };

@@ -35,6 +35,7 @@ export const DEPENDENCIES: Dashboard = {
         graph('Taken and not recorded', 'Bytes of the intake.', 'bytes', ['sum by (instance) (countersign_ledger_backlog_bytes)', '{{instance}}']),
         graph('Waiting for keys', 'Bytes of messages that wait beside the intake, and their limit.', 'bytes', ['max(countersign_ledger_waiting_bytes)', 'waiting'], ['max(countersign_ledger_waiting_bytes_max)', 'limit']),
         graph('Answers of the key service', '99 of 100 take no longer.', 's', ['histogram_quantile(0.99, sum by (le, operation) (rate(countersign_keys_request_duration_seconds_bucket[5m])))', '{{operation}}']),
+        graph('Free on the disks of our folders', 'What PostgreSQL and NATS lie on is told by what watches those machines.', 'percentunit', ['min by (service, folder) (countersign_disk_free_bytes / countersign_disk_size_bytes)', '{{service}} {{folder}}']),
         graph('Age of secrets', 'Since they were last read.', 's', ['max by (service, name) (countersign_secret_age_seconds)', '{{service}} {{name}}']),
         graph('Rows under older keys', 'That are still to be encrypted anew.', 'short', ['sum by (service, purpose) (countersign_rotation_rows_remaining)', '{{service}} {{purpose}}']),
         graph('Epoch', 'Since the key over the subject keys was rolled: this long an erasure takes at most to reach backups.', 's', ['max(countersign_keys_epoch_age_seconds)', 'age']),

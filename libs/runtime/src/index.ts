@@ -3,6 +3,7 @@ export { createLogger, REDACTED_PATHS, withCorrelation, type Logger, type Logger
 export { keepMemoryPrivate, MemoryExposedError, type KeepMemoryPrivateOptions } from './keep-memory-private.js';
 export { createRegistry, type MetricsOptions } from './metrics.js';
 export { registerBusMetrics, type CountedBus } from './bus-metrics.js';
+export { registerDiskMetrics } from './disk-metrics.js';
 export { registerPoolMetrics, type CountedPool } from './pool-metrics.js';
 export { gracefulShutdown, type Shutdown, type ShutdownOptions, type ShutdownStep } from './graceful-shutdown.js';
 export { writeFileDurably } from './write-file-durably.js';
