@@ -20,7 +20,7 @@ const POLL_MS = 250;
 /** Longer than the ledger pauses between two rounds of giving back. */
 const RESTED_MS = 6_000;
 /** Of one class, in whole stretches: what fills none yet is not due. */
-const DUE = `SELECT coalesce(sum(parts), 0)::int AS n FROM part_stretches WHERE class = 'security' AND ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = '${TENANT}')`;
+const DUE = `SELECT coalesce(sum(parts), 0)::int AS n FROM part_stretches WHERE class = 'operational' AND ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = '${TENANT}')`;
 const MIB = 1024 * 1024;
 
 /** Fills a ledger, has a policy sweep it while appends go on, and verifies what is left. */
@@ -75,7 +75,7 @@ export class SweepBench {
     const stored = await this.#partsStored();
     const foreign = foreignLoad();
     const startMs = performance.now();
-    await makePolicy({ name: 'Audit', type: 'audit-parts', class: 'security', dispose: { after: { days: 0 }, action: 'delete' } });
+    await makePolicy({ name: 'Audit', type: 'audit-parts', class: 'operational', dispose: { after: { days: 0 }, action: 'delete' } });
     await this.#until('the sweep has begun', SWEEP_MS_MAX, async () => (await this.#certified()) > 0);
     const peak = this.#watchPeak();
     const { rate, partsPerSecond, events } = await this.#appendDuring();
