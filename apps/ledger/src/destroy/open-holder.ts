@@ -45,7 +45,7 @@ export async function openHolder({ config, stores, archive, bus, log, registry }
   const round = async (): Promise<void> => {
     const reclaimed = await reclaiming.round();
     atWork.set(reclaimed.done === 'nothing' ? 0 : 1);
-    if (reclaimed.done !== 'nothing') log.info({ ...reclaimed }, 'space of destroyed parts');
+    if (reclaimed.done === 'vacuumed' || reclaimed.done === 'moved') log.info({ ...reclaimed }, 'space of destroyed parts');
   };
   const reclaim = every(RECLAIM_PAUSE_MS, round, (error) => log.warn({ err: error }, 'space of destroyed parts not given back, it is tried again'));
   const stop = async (): Promise<void> => {

@@ -25,9 +25,9 @@ export interface ReclaimingOptions {
   readonly takeDestroyed: () => number;
 }
 
-/** What a round has done, and how large the table was before and after it, in pages. */
+/** What a round has done (`waiting`: for an order that is at work), and how large the table was before and after it, in pages. */
 export interface Reclaimed {
-  readonly done: 'nothing' | 'vacuumed' | 'moved';
+  readonly done: 'nothing' | 'vacuumed' | 'waiting' | 'moved';
   readonly before?: number;
   readonly after?: number;
 }
@@ -62,7 +62,7 @@ export class Reclaiming {
     if (destroyed > 0 || this.#gone < rows * GONE_SHARE_MIN) return NOTHING;
     const { windows, isMore } = await this.#moveTail(before);
     if (!isMore) this.#gone = 0;
-    if (windows === 0) return NOTHING;
+    if (windows === 0) return { done: isMore ? 'waiting' : 'nothing' };
     // A page is empty when no index points to it any more.
     await this.#vacuum('ON');
     return { done: 'moved', before, after: (await this.#table()).pages };
@@ -114,32 +114,30 @@ export class Reclaiming {
     for (let from = pages - WINDOW_PAGES; from > 0; from -= WINDOW_PAGES) {
       if (this.#isStopped || performance.now() > endMs) return { windows, isMore: true };
       await share.turn();
-      const isEmptied = await share.work(() => this.#moveWindow(from, pages));
-      if (!isEmptied) break;
+      const window = await share.work(() => this.#moveWindow(from, pages));
+      if (window !== 'emptied') return { windows, isMore: window === 'locked' };
       windows += 1;
     }
     return { windows, isMore: false };
   }
 
-  /** Empties the pages [from, pages); false, and nothing done, when there is no room before them. */
-  async #moveWindow(from: number, pages: number): Promise<boolean> {
+  /** Empties the pages [from, pages), or does nothing: there is no room before them, or an order is at work, or another instance. */
+  async #moveWindow(from: number, pages: number): Promise<'emptied' | 'full' | 'locked'> {
     try {
-      await withTransaction(this.options.eraser, async (client) => {
-        // Without waiting: an order is at work, or another instance.
+      return await withTransaction(this.options.eraser, async (client) => {
         const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS locked', [ENTRIES_LOCK]);
-        if (rows[0]?.locked !== true) throw new NoRoom();
+        if (rows[0]?.locked !== true) return 'locked';
         // Nothing is lost that anybody was promised.
         await client.query('SET LOCAL synchronous_commit = off');
         for (let left = REWRITES_MAX; ; left--) {
           const places = await rewrite(client, from, pages);
-          if (places.length === 0) return;
+          if (places.length === 0) return 'emptied';
           // The table has grown instead.
           if (left === 0 || places.some((page) => page >= pages)) throw new NoRoom();
         }
       });
-      return true;
     } catch (error) {
-      if (error instanceof NoRoom) return false;
+      if (error instanceof NoRoom) return 'full';
       throw error;
     }
   }
