@@ -13,6 +13,8 @@ import type { SweepStack } from './stack.js';
 
 /** More than the producer's spool holds would be refused when the machine is slow. */
 const FILL_EVENTS = 50_000;
+/** Data, and somebody's own. What is appended while the sweep goes on is of the same size: smaller rows would fill gaps between larger ones, a page each. */
+const PARTS_EACH = 2;
 const SETTLE_MS_MAX = 60_000;
 const SWEEP_MS_MAX = 300_000;
 const SHRINK_MS_MAX = 150_000;
@@ -67,7 +69,7 @@ export class SweepBench {
 
   async #burst(): Promise<number> {
     const { burstEvents } = this.scale;
-    return burstEvents / (await this.stack.producer.burst(burstEvents)).seconds;
+    return burstEvents / (await this.stack.producer.burst(burstEvents, true)).seconds;
   }
 
   async #sweep(before: number, mibBefore: number): Promise<void> {
@@ -81,8 +83,8 @@ export class SweepBench {
     const { rate, partsPerSecond, events } = await this.#appendDuring();
     await this.#until('everything due is gone', SWEEP_MS_MAX, async () => (await this.#openOrders()) === 0 && (await this.#due()) === 0 && (await this.#certified()) > 0);
     const seconds = (performance.now() - startMs) / 1_000;
-    // What is appended has a part that goes too, once its stretch is full.
-    const parts = stored + events - (await this.#partsStored());
+    // The parts of what is appended go too, once their stretch is full.
+    const parts = stored + events * PARTS_EACH - (await this.#partsStored());
     this.#note(`swept ${count(parts)} parts in ${seconds.toFixed(1)} s, ${count(events)} events appended meanwhile${foreignLine(foreign())}`);
     const after = await this.#shrunk();
     Object.assign(this.figures, {
@@ -105,7 +107,7 @@ export class SweepBench {
     const rates: number[] = [];
     const [gone, startMs] = [await this.#certified(), performance.now()];
     // The last tenth is its end: then nothing may be going on any more.
-    while (rates.length < rounds * 2 && (await this.#certified()) < events * 1.8) {
+    while (rates.length < rounds * 2 && (await this.#certified()) < events * PARTS_EACH * 0.9) {
       rates.push(await this.#burst());
       await sleep(pauseSeconds * 1_000);
     }

@@ -19,7 +19,7 @@ export interface SweepOptions extends RunOptions {
   readonly scale: SweepScale;
 }
 
-const FULL: SweepScale = { events: 500_000, burstEvents: 15_000, rounds: 4, pauseSeconds: 3, proofs: 200 };
+const FULL: SweepScale = { events: 500_000, burstEvents: 8_000, rounds: 4, pauseSeconds: 3, proofs: 200 };
 const QUICK: SweepScale = { events: 50_000, burstEvents: 2_000, rounds: 2, pauseSeconds: 1, proofs: 50 };
 
 export const SWEEP_USAGE = `usage: npm run bench -- sweep [--quick] [--json FILE] [--no-record]
