@@ -100,15 +100,16 @@ export class SubjectCipher {
     return missing.length === 0 ? new SubjectKeys(tenant, keys, new Map()) : undefined;
   }
 
-  /** Keys of all of them for who cannot wait, under leases that are not about to end; undefined when one would have to be asked for. */
+  /** Keys of all of them, any named as often as it may be, for who cannot wait, under leases that are not about to end; undefined when one would have to be asked for. */
   leased(tenant: string, subjects: Iterable<string>): LeasedSubjects | undefined {
     const leases = new Map<string, Lease<Leased>>();
     for (const subject of subjects) {
+      if (leases.has(subject)) continue;
       const lease = this.#sealing.freshLease(`${tenant} ${subject}`);
       if (lease === undefined) return undefined;
       leases.set(subject, lease);
     }
-    return { seal: (subject, place, bytes) => sealNow(this.#servingKey(tenant, subject, leases.get(subject)), { tenant, ...place }, bytes) };
+    return { seal: (subject, { table, column, row }, bytes) => sealNow(this.#servingKey(tenant, subject, leases.get(subject)), { tenant, table, column, row }, bytes) };
   }
 
   /** The key of a lease, or of the one that has come after it. Throws KeyClientError LEASE_SPENT. */

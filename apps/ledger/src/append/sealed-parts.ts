@@ -109,19 +109,19 @@ export function mayHoldPersonal(body: Uint8Array): boolean {
   return bytes.includes(FIELD_NAME) || bytes.includes(ESCAPED_LETTER);
 }
 
-/** The subjects that a message names, as far as its letters tell; undefined when they may be spelled in another way. */
-function subjectsNamedIn(body: Uint8Array): ReadonlySet<string> | undefined {
+/** The subjects that a message names, each as often as it does, as far as its letters tell; undefined when they may be spelled in another way. */
+function subjectsNamedIn(body: Uint8Array): readonly string[] | undefined {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   if (bytes.includes(ESCAPED_LETTER)) return undefined;
   const text = bytes.toString('latin1');
-  const subjects = new Set<string>();
+  const subjects: string[] = [];
   for (let at = text.indexOf(SUBJECT); at >= 0; at = text.indexOf(SUBJECT, at)) {
     at = afterSpaces(text, at + SUBJECT.length);
     if (text.charCodeAt(at) !== COLON) continue;
     at = afterSpaces(text, at + 1);
     const end = text.indexOf('"', at + 1);
     if (end < 0) break;
-    subjects.add(text.slice(at + 1, end));
+    subjects.push(text.slice(at + 1, end));
   }
   return subjects;
 }
@@ -141,7 +141,7 @@ function afterSpaces(text: string, start: number): number {
 export async function sealMessage(tenant: string, body: Uint8Array, read: () => Iterable<ClearParts | undefined>, sealer: PersonalSealer, isFirstTime: boolean): Promise<MessageParts> {
   if (!mayHoldPersonal(body)) return SealedParts.none;
   const subjects = isFirstTime && sealer.atOnce !== undefined ? subjectsNamedIn(body) : undefined;
-  const seal = subjects === undefined || subjects.size === 0 ? undefined : sealer.atOnce?.forSubjects(tenant, subjects);
+  const seal = subjects === undefined || subjects.length === 0 ? undefined : sealer.atOnce?.forSubjects(tenant, subjects);
   if (seal !== undefined) return new PartsSealedInTurn(seal);
   const parts: ClearPart[] = [];
   const partsBefore = [0];

@@ -22,7 +22,10 @@ export class PersonalParts implements PersonalSealer, PartOpener {
   readonly atOnce: AtOnceSealer = {
     forSubjects: (tenant, subjects) => {
       const leased = this.subjects.leased(tenant, subjects);
-      return leased && (({ subject, eventId, json }) => ({ ...leased.seal(subject, placeOf(eventId), Buffer.from(json, 'utf8')), isErased: false }));
+      return leased && (({ subject, eventId, json }) => {
+        const { bytes, digest } = leased.seal(subject, placeOf(eventId), Buffer.from(json, 'utf8'));
+        return { bytes, digest, isErased: false };
+      });
     },
   };
 
