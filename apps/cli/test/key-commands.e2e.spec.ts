@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { removePostgres } from '@countersign/devstack';
 import { KeyClient } from '@countersign/key-client';
@@ -8,6 +11,7 @@ import { startStack, type RunningStack } from '../src/stack/start-stack.js';
 import { countersign, temporaryFolder } from './terminal.js';
 import type { Ran } from './terminal.js';
 
+const MAIN = join(import.meta.dirname, '../dist/main.js');
 const NAME = 'acme/ledger.clitest';
 const KEY_ID = /^dk_[a-z2-7]{26}_\d+$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -272,5 +276,30 @@ describe('countersign backup', () => {
     }
     expect(await json('backup', 'prune', '--daily', '0', '--weekly', '0', '--monthly', '0')).toMatchObject({ exitCode: 0, removed: [] });
     expect(await json('backup', 'prune', '--daily', '-1')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+  });
+
+  it('leaves to retention, once it is served with a seed, what becomes of a backup that no rule keeps', async () => {
+    const [{ id: before }] = (await json('backup', 'list'))['backups'] as [{ id: string }];
+    await json('backup', 'run', '--copy', copy);
+    const serving = (...args: readonly string[]) => spawn(process.execPath, [MAIN, 'backup', 'serve', '--copy', copy, '--port', '0', ...args], { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const served = serving('--nats-seed', seedOf('holder-system.backup'));
+    let said = '';
+    served.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    try {
+      // It takes one of its own, whose log it has from the beginning.
+      for (const endMs = performance.now() + 60_000; !/^backup /m.test(said) && performance.now() < endMs; ) await sleep(100);
+      expect(said).toContain(`no rule keeps it any more: ${before}`);
+      expect(await json('backup', 'prune')).toMatchObject({ exitCode: 4, error: { code: 'BACKUP_GOVERNED' } });
+      expect((await json('backup', 'prune', '--dry-run'))['removed']).toContain(before);
+      expect((await cli('backup', 'list')).out).toMatch(new RegExp(`${before} .* until retention orders otherwise`));
+    } finally {
+      served.kill('SIGTERM');
+    }
+    expect(await once(served, 'exit')).toEqual([0, null]);
+    const alone = serving();
+    let refused = '';
+    alone.stderr.on('data', (chunk: Buffer) => (refused += chunk.toString()));
+    expect((await once(alone, 'exit'))[0]).toBe(4);
+    expect(refused).toContain('BACKUP_GOVERNED');
   });
 });

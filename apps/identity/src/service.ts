@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { anyLeakCheck, backupCodes, hashingAdmission, LeakCorpus, rangeApiLeakCheck, type LeakCheck } from '@countersign/credentials';
-import { HolderResponder, PersonResponder } from '@countersign/holder';
+import { HolderResponder, Orders, PersonResponder } from '@countersign/holder';
 import { createOperations, type Readiness } from '@countersign/operations-http';
 import { RetentionClient } from '@countersign/retention-client';
 import { Gathering, RequestReceiver } from '@countersign/request-reply';
@@ -194,7 +194,8 @@ function erasuresOf({ config: { tenant }, pool, keys, registry, log }: ServicePa
 /** Answers retention: what there is, what is to go, and all of one person. */
 async function startHolders({ bus, pool, log, config }: ServiceParts, flows: Flows, now: () => Date): Promise<{ stop(): Promise<unknown> }> {
   const answering = { bus, service: SOURCE, onError: (error: unknown, operation: string) => log.error({ err: error, operation }, 'retention got no answer') };
-  const holders = [new HolderResponder({ ...answering, pool, holder: new IdentityHolder(pool, config.homeOrganization) }), new PersonResponder(answering, personHolder(flows, pool, now))];
+  const holder = new IdentityHolder(pool, config.homeOrganization);
+  const holders = [new HolderResponder({ ...answering, holder, orders: new Orders(pool, holder) }), new PersonResponder(answering, personHolder(flows, pool, now))];
   await Promise.all(holders.map((holder) => holder.start()));
   return { stop: () => Promise.all(holders.map((holder) => holder.stop())) };
 }

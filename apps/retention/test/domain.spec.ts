@@ -81,6 +81,12 @@ describe('a policy', () => {
     expect([typesOf([begin, begin]), typesOf([change('ana', 'p1', KEEP), begin]), typesOf([change('ana', 'p1', DESTROY), begin])]).toEqual([[], [], []]);
   });
 
+  it('of a type that came later is set where others were decided on before, once, and not where somebody has decided on it', () => {
+    const begin: PolicyStep = { type: 'begin', by: 'installation', policies: [{ policyId: 'd1', rule: DESTROY }, { policyId: 'd2', rule: DESTROY, isOfLaterType: true }], reason: 'a test' };
+    expect([...policiesAfter([change('ana', 'p1', KEEP), begin]).set.policies.keys()]).toEqual(['p1', 'd2']);
+    expect([typesOf([change('ana', 'p1', KEEP), begin, begin]), typesOf([change('ana', 'd2', KEEP), begin]), typesOf([change('ana', 'd2', KEEP), change('ana', 'd2', undefined), approve('bob', 'proposal of d2'), begin])]).toEqual([[], [], []]);
+  });
+
   it('that is what it was is no change', () => {
     expect(typesOf([change('ana', 'p1', KEEP), change('bob', 'p1', KEEP)])).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import type { OrderOutcome } from '@countersign/contracts';
 import type { FileStore } from '@countersign/files';
 import type { ArchiveKey } from './archive-key.js';
 import { BackupFault } from './fault.js';
@@ -29,7 +30,28 @@ export interface Backup {
   readonly ledgers: number;
   readonly data: StoredObject;
   readonly manifest: StoredObject;
+  /** Since when no rule keeps it, where retention decides what becomes of it then. */
+  readonly closedAt?: string;
 }
+
+/** An order of retention that is being carried out: it is decided, and what it names is listed no more. */
+export interface GoingOrder {
+  readonly orderId: string;
+  readonly digest: string;
+  readonly backups: readonly Backup[];
+}
+
+export interface Catalogue {
+  /** Retention decides what becomes of a backup that no rule keeps; nothing goes without its order. */
+  readonly isGoverned: boolean;
+  /** Newest first. */
+  readonly backups: readonly Backup[];
+  readonly going: readonly GoingOrder[];
+  /** What became of orders, by their ids; `digest` where it had come. */
+  readonly orders: Readonly<Record<string, { readonly digest?: string; readonly outcome: OrderOutcome }>>;
+}
+
+export const EMPTY_CATALOGUE: Catalogue = { isGoverned: false, backups: [], going: [], orders: {} };
 
 /** What a ledger had signed when a backup began; the backup holds at least this. */
 export interface LedgerCheckpoint {
@@ -46,17 +68,17 @@ export interface Manifest {
   readonly checkpoints: readonly LedgerCheckpoint[];
 }
 
-/** Newest first. Throws as readObject: a new archive has a catalogue too, so that one that was taken away is missed. */
-export async function readCatalogue(store: FileStore, key: ArchiveKey): Promise<readonly Backup[]> {
+/** Throws as readObject: a new archive has a catalogue too, so that one that was taken away is missed. */
+export async function readCatalogue(store: FileStore, key: ArchiveKey): Promise<Catalogue> {
   const text = (await readWhole(store, key, NAME, CATALOGUE_BYTES_MAX)).toString('utf8');
-  const { format, backups } = JSON.parse(text) as { format: string; backups: Backup[] };
+  const { format, ...read } = JSON.parse(text) as { format: string } & Partial<Catalogue>;
   if (format !== FORMAT) throw new BackupFault('BACKUP_UNSUPPORTED', `this catalogue has the format ${format}`);
-  return backups;
+  return { ...EMPTY_CATALOGUE, ...read };
 }
 
-export async function writeCatalogue(stores: readonly FileStore[], key: ArchiveKey, backups: readonly Backup[]): Promise<void> {
+export async function writeCatalogue(stores: readonly FileStore[], key: ArchiveKey, { backups, ...rest }: Catalogue): Promise<void> {
   const newestFirst = backups.toSorted((a, b) => (a.takenAt < b.takenAt ? 1 : -1));
-  await writeObject(stores, key, NAME, once(Buffer.from(JSON.stringify({ format: FORMAT, backups: newestFirst }))));
+  await writeObject(stores, key, NAME, once(Buffer.from(JSON.stringify({ format: FORMAT, ...rest, backups: newestFirst }))));
 }
 
 /** Throws BACKUP_UNKNOWN. */

@@ -9,6 +9,7 @@
  * - BACKUP_BUSY: another run or prune is under way
  * - BACKUP_TARGET_TAKEN: something is where the data is to go
  * - BACKUP_ARCHIVE_EXISTS: the store has an archive already
+ * - BACKUP_GOVERNED: what goes is retention's to decide
  */
 export const BACKUP_FAULT_CODES = [
   'BACKUP_KEY_WRONG',
@@ -21,6 +22,7 @@ export const BACKUP_FAULT_CODES = [
   'BACKUP_BUSY',
   'BACKUP_TARGET_TAKEN',
   'BACKUP_ARCHIVE_EXISTS',
+  'BACKUP_GOVERNED',
 ] as const;
 export type BackupFaultCode = (typeof BACKUP_FAULT_CODES)[number];
 

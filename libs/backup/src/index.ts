@@ -2,13 +2,14 @@ export { BACKUP_FAULT_CODES, BackupFault, type BackupFaultCode } from './fault.j
 export { archiveKey, type ArchiveKey } from './archive-key.js';
 export { keptBackups, KEEP_RULES_DEFAULT, type KeepReason, type KeepRules, type Taken } from './keep-rules.js';
 export { readObject, storedBytes, writeObject, type StoredObject } from './sealed-object.js';
-export { findBackup, readCatalogue, readManifest, writeCatalogue, type Backup, type LedgerCheckpoint, type Manifest } from './catalogue.js';
+export { EMPTY_CATALOGUE, findBackup, readCatalogue, readManifest, writeCatalogue, type Backup, type Catalogue, type LedgerCheckpoint, type Manifest } from './catalogue.js';
 export { readTar, type TarEntry, type TarSink } from './tar-entries.js';
 export { formatLsn, parseLsn, segmentName, type Lsn } from './lsn.js';
 export { takeBackup, type ArchivePlace, type TakeOptions } from './take-backup.js';
 export { placeFiles, type Owner } from './place-files.js';
 export { placeLog, removePieces, writePiece, type Piece, type PlacedLog } from './wal-pieces.js';
-export { planPrune, pruneBackups, type Pruned, type PrunePlan } from './prune.js';
+export { ArchiveHolder, backupType, type ArchiveHolderOptions } from './archive-holder.js';
+export { closeBackups, planPrune, pruneBackups, type Pruned, type PrunePlan } from './prune.js';
 export { ScratchServer, type ScratchOptions } from './scratch-server.js';
 export { archiveWal, type ArchiveWalOptions } from './archive-wal.js';
 export { nextBackupMs } from './schedule.js';

@@ -1,4 +1,5 @@
 import { readCatalogue, writeCatalogue, type Backup } from './catalogue.js';
+import { BackupFault } from './fault.js';
 import { keptBackups, type KeepReason, type KeepRules } from './keep-rules.js';
 import { parseLsn, type Lsn } from './lsn.js';
 import { locked, type ArchivePlace } from './take-backup.js';
@@ -10,23 +11,56 @@ export interface Pruned {
   readonly removedPieces: number;
 }
 
+type PrunePlace = ArchivePlace & { readonly serverUrl: string; readonly rules: KeepRules };
+
 /**
  * Destroys what the rules keep no longer. It leaves the catalogue first: what a crash leaves behind is not listed. The write-ahead log is kept from
- * the oldest backup on that is kept for its day; older ones stand for their own instant alone. Throws BackupFault; FilesFault.
+ * the oldest backup on that is kept for its day; older ones stand for their own instant alone. Throws BackupFault: BACKUP_GOVERNED where retention
+ * decides; FilesFault.
  */
-export async function pruneBackups(place: ArchivePlace & { readonly serverUrl: string; readonly rules: KeepRules; readonly isDryRun: boolean }): Promise<Pruned> {
+export async function pruneBackups(place: PrunePlace & { readonly isDryRun: boolean }): Promise<Pruned> {
   const { stores, key, rules, isDryRun } = place;
   return locked(place.serverUrl, async () => {
-    const backups = await readCatalogue(stores[0]!, key);
-    const { kept, staying, going, cuts } = planPrune(backups, rules);
+    const catalogue = await readCatalogue(stores[0]!, key);
+    const { kept, staying, going, cuts } = planPrune(catalogue.backups, rules);
     const removed = going.map(({ id }) => id);
-    if (isDryRun || (going.length === 0 && cuts.length === 0)) return { kept, removed, removedPieces: 0 };
-    await writeCatalogue(stores, key, staying);
-    for (const { data, manifest } of going) for (const store of stores) for (const { name } of [data, manifest]) await store.remove(name);
-    let removedPieces = 0;
-    for (const cut of cuts) removedPieces += await removePieces(place, cut.stream, cut.from, cut.to);
-    return { kept, removed, removedPieces };
+    if (isDryRun) return { kept, removed, removedPieces: 0 };
+    // A hold may cover one of them.
+    if (catalogue.isGoverned) throw new BackupFault('BACKUP_GOVERNED', 'retention decides what becomes of the backups of this archive');
+    if (going.length === 0 && cuts.length === 0) return { kept, removed, removedPieces: 0 };
+    await writeCatalogue(stores, key, { ...catalogue, backups: staying });
+    await removeObjects(stores, going);
+    return { kept, removed, removedPieces: await cutLog(place, cuts) };
   });
+}
+
+/**
+ * Where retention decides: backups that no rule keeps any more are closed, and stay until an order comes. The log goes as it does with
+ * {@link pruneBackups}. Ids of what was closed now. Throws BackupFault; FilesFault.
+ */
+export async function closeBackups(place: PrunePlace & { readonly now: Date }): Promise<readonly string[]> {
+  const { stores, key, rules, now } = place;
+  return locked(place.serverUrl, async () => {
+    const catalogue = await readCatalogue(stores[0]!, key);
+    const open = catalogue.backups.filter(({ closedAt }) => closedAt === undefined);
+    const { staying, going, cuts } = planPrune(open, rules);
+    if (catalogue.isGoverned && going.length === 0 && cuts.length === 0) return [];
+    const closed = going.map(({ wal: _, ...alone }): Backup => ({ ...alone, closedAt: now.toISOString() }));
+    const before = catalogue.backups.filter(({ closedAt }) => closedAt !== undefined);
+    await writeCatalogue(stores, key, { ...catalogue, isGoverned: true, backups: [...staying, ...closed, ...before] });
+    await cutLog(place, cuts);
+    return going.map(({ id }) => id);
+  });
+}
+
+export async function removeObjects(stores: ArchivePlace['stores'], backups: readonly Backup[]): Promise<void> {
+  for (const { data, manifest } of backups) for (const store of stores) for (const { name } of [data, manifest]) await store.remove(name);
+}
+
+async function cutLog(place: ArchivePlace, cuts: PrunePlan['cuts']): Promise<number> {
+  let removedPieces = 0;
+  for (const cut of cuts) removedPieces += await removePieces(place, cut.stream, cut.from, cut.to);
+  return removedPieces;
 }
 
 export interface PrunePlan {

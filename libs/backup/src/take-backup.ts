@@ -57,7 +57,7 @@ export async function takeBackup(options: TakeOptions): Promise<Backup> {
       data: taken.data,
       manifest,
     };
-    await writeCatalogue(stores, key, [backup, ...known]);
+    await writeCatalogue(stores, key, { ...known, backups: [backup, ...known.backups] });
     return backup;
   });
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { archiveKey, findBackup, formatLsn, parseLsn, readCatalogue, readObject, readTar, segmentName, storedBytes, writeCatalogue, writeObject, type TarEntry } from '@countersign/backup';
+import { archiveKey, EMPTY_CATALOGUE, findBackup, formatLsn, parseLsn, readCatalogue, readObject, readTar, segmentName, storedBytes, writeCatalogue, writeObject, type Catalogue, type TarEntry } from '@countersign/backup';
 import { FolderStore } from '@countersign/files';
 
 const KEY = archiveKey(Buffer.alloc(32, 1));
@@ -88,12 +88,12 @@ describe('the catalogue', () => {
   it('lists newest first, is missed when it was taken away, and opens with its key alone', async () => {
     const place = new FolderStore(join(folder, 'catalogued'));
     await expect(readCatalogue(place, KEY)).rejects.toMatchObject({ code: 'BACKUP_OBJECT_MISSING' });
-    await writeCatalogue([place], KEY, []);
-    expect(await readCatalogue(place, KEY)).toEqual([]);
+    await writeCatalogue([place], KEY, EMPTY_CATALOGUE);
+    expect(await readCatalogue(place, KEY)).toEqual(EMPTY_CATALOGUE);
     expect(() => findBackup([], 'latest')).toThrow(expect.objectContaining({ code: 'BACKUP_UNKNOWN' }));
-    const [old, recent] = [{ id: 'a', takenAt: '2026-01-01T00:00:00.000Z' }, { id: 'b', takenAt: '2026-01-02T00:00:00.000Z' }] as unknown as Parameters<typeof writeCatalogue>[2];
-    await writeCatalogue([place], KEY, [old!, recent!]);
-    const listed = await readCatalogue(place, KEY);
+    const [old, recent] = [{ id: 'a', takenAt: '2026-01-01T00:00:00.000Z' }, { id: 'b', takenAt: '2026-01-02T00:00:00.000Z' }] as unknown as Catalogue['backups'];
+    await writeCatalogue([place], KEY, { ...EMPTY_CATALOGUE, backups: [old!, recent!] });
+    const { backups: listed } = await readCatalogue(place, KEY);
     expect([findBackup(listed, 'latest').id, findBackup(listed, 'a').id]).toEqual(['b', 'a']);
     await expect(readCatalogue(place, OTHER)).rejects.toMatchObject({ code: 'BACKUP_KEY_WRONG' });
   });

@@ -53,7 +53,7 @@ export class Orders {
   async #known(order: HeldOrder): Promise<OrderOutcome | undefined> {
     const row = await find(this.pool, order.orderId);
     if (row === undefined) return undefined;
-    if (row.order_digest !== null && row.order_digest !== digestOf(order)) throw new HolderFault('ORDER_ID_REUSED', 'there is another order of this id', 'orderId');
+    if (row.order_digest !== null && row.order_digest !== orderDigest(order)) throw new HolderFault('ORDER_ID_REUSED', 'there is another order of this id', 'orderId');
     return orderOutcomeSchema.parse(row.outcome);
   }
 
@@ -81,7 +81,7 @@ export class Orders {
 
   /** Waits for whoever is at the same row, and gives way to him. */
   async #settle(client: PoolClient, order: HeldOrder, outcome: OrderOutcome): Promise<OrderOutcome> {
-    const { rowCount } = await client.query('INSERT INTO retention_orders (order_id, state, order_digest, outcome) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [order.orderId, outcome.state, digestOf(order), outcome]);
+    const { rowCount } = await client.query('INSERT INTO retention_orders (order_id, state, order_digest, outcome) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [order.orderId, outcome.state, orderDigest(order), outcome]);
     // The one commit point follows; rolled back, nothing of this attempt is left.
     if (rowCount !== 1) throw new Unsettled();
     return outcome;
@@ -99,6 +99,6 @@ async function now(queryable: Pick<Pool | PoolClient, 'query'>): Promise<string>
 }
 
 /** An order is the same when what it takes away is. */
-function digestOf({ orderId, tenant, type, action, resources, except }: HeldOrder): string {
+export function orderDigest({ orderId, tenant, type, action, resources, except }: HeldOrder): string {
   return createHash('sha256').update(JSON.stringify([orderId, tenant, type, action, resources, except])).digest('hex');
 }

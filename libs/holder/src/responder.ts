@@ -1,9 +1,8 @@
 import { answer, type BusConnection, type BusMessage, type Subscription } from '@countersign/bus';
 import { HELD_REQUEST_BYTES_MAX, HOLDER_OPERATIONS, holderSubject, type HolderArgs, type HolderOperation, type HolderReply, type HolderResult } from '@countersign/contracts';
-import type { Pool } from '@countersign/postgres';
 import { HolderFault } from './fault.js';
 import type { Holder, SubjectHolder } from './holder.js';
-import { Orders } from './orders.js';
+import type { Orders } from './orders.js';
 
 /** Requests being answered at once; the rest is told to come again. */
 const REQUESTS_AT_ONCE_MAX = 64;
@@ -20,9 +19,9 @@ export interface AnsweringOptions {
 }
 
 export interface ResponderOptions extends AnsweringOptions {
-  /** As the role that may carry orders out; the table is in the schema that it sees first. */
-  readonly pool: Pool;
-  readonly holder: Holder;
+  readonly holder: Pick<Holder, 'types' | 'list'>;
+  /** {@link Orders} over a database, or what keeps the same promises elsewhere: the first to be durable wins, and an order's outcome is the same for ever. */
+  readonly orders: Pick<Orders, 'execute' | 'recall'>;
 }
 
 type Answers = { readonly [O in HolderOperation]?: (args: HolderArgs<O>) => Promise<HolderResult<O>> };
@@ -86,8 +85,7 @@ class Responder {
 
 /** What is held, and the orders to delete some of it. */
 export class HolderResponder extends Responder {
-  constructor({ holder, pool, ...options }: ResponderOptions) {
-    const orders = new Orders(pool, holder);
+  constructor({ holder, orders, ...options }: ResponderOptions) {
     super(options, {
       'held-list': async (args) => {
         if (holder.types[args.type] === undefined) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');

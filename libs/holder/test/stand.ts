@@ -61,11 +61,12 @@ export async function startStand(): Promise<Stand> {
   const connect = (user: 'retention' | 'services'): Promise<BusConnection> => connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users[user], name: user });
   const [asker, answerer] = [await connect('retention'), await connect('services')];
   const things = new Things(pool);
-  const responder = new HolderResponder({ bus: answerer, service: 'things', pool, holder: things, onError: () => undefined });
+  const orders = new Orders(pool, things);
+  const responder = new HolderResponder({ bus: answerer, service: 'things', holder: things, orders, onError: () => undefined });
   await responder.start();
   return {
     pool, owner, things,
-    orders: new Orders(pool, things),
+    orders,
     client: new HolderClient(asker),
     anotherClient: () => new HolderClient(asker),
     async stop() {

@@ -1,5 +1,5 @@
 import { KEYS_BACKUP_PURPOSE, KEYS_SYSTEM_TENANT } from '@countersign/contracts';
-import { archiveKey, BackupFault, writeCatalogue } from '@countersign/backup';
+import { archiveKey, BackupFault, EMPTY_CATALOGUE, writeCatalogue } from '@countersign/backup';
 import { FilesFault } from '@countersign/files';
 import type { FileStore } from '@countersign/files';
 import type { Io } from '../io.js';
@@ -26,7 +26,7 @@ export async function makeArchive(stores: readonly FileStore[], options: KeyServ
   const key = archiveKey(bytes!);
   const { id } = key;
   await keep(bytes!);
-  await writeCatalogue(stores, key, []);
+  await writeCatalogue(stores, key, EMPTY_CATALOGUE);
   const text = `${JSON.stringify({ format: FORMAT, archiveKeyId: id, keyId: result.keyId, wrapped: result.wrapped } satisfies ArchiveFile)}\n`;
   for (const store of stores) await store.put(NAME, (async function* () { yield Buffer.from(text); })());
   return id;

@@ -99,6 +99,7 @@ const FAULT_EXITS: Readonly<Partial<Record<BackupFaultCode, ExitCode>>> = {
   BACKUP_FILE_ALTERED: EXIT.fault,
   BACKUP_SERVER_FAILED: EXIT.unreachable,
   BACKUP_BUSY: EXIT.unreachable,
+  BACKUP_GOVERNED: EXIT.refused,
 };
 
 /** Runs work on an archive: its faults become failures of the command line, its stores are closed. */

@@ -42,7 +42,7 @@ export async function restoreData(options: RestoreOptions): Promise<Restored> {
   const { archive: { stores: [store], key }, dataDir, owner } = options;
   if (existsSync(dataDir)) throw new BackupFault('BACKUP_TARGET_TAKEN', `${dataDir} is there: move it away first, it may be evidence`);
   const startedMs = performance.now();
-  const backup = findBackup(await readCatalogue(store!, key), options.backup);
+  const backup = findBackup((await readCatalogue(store!, key)).backups, options.backup);
   const making = `${dataDir}.restoring`;
   // What a restore left that was killed.
   await rm(making, { recursive: true, force: true });

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
-import { archiveWal, KEEP_RULES_DEFAULT, nextBackupMs, pruneBackups, readCatalogue, readDrills, takeBackup } from '@countersign/backup';
+import { archiveWal, BackupFault, closeBackups, KEEP_RULES_DEFAULT, nextBackupMs, pruneBackups, readCatalogue, readDrills, takeBackup } from '@countersign/backup';
 import { createOperations } from '@countersign/operations-http';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { answerRetention, retentionSeedOf } from '../backup/answer-retention.js';
+import type { AnsweredRetention, RetentionOptions } from '../backup/answer-retention.js';
 import { openArchive, withBackupFaults } from '../backup/place.js';
 import type { OpenArchive } from '../backup/place.js';
 import { checkpointsOrNone, serverUrlOf } from '../backup/server.js';
@@ -12,7 +14,7 @@ import type { Ended, Io } from '../io.js';
 import type { Output } from '../output.js';
 import { secondsOf } from './emit.js';
 
-export interface ServeOptions extends ServerOptions {
+export interface ServeOptions extends ServerOptions, RetentionOptions {
   readonly everyHours: string;
   readonly walSeconds: string;
   readonly host: string;
@@ -31,6 +33,9 @@ export function backupServeCommand(io: Io, ended: Ended): Command {
     .description('archive the log as it is written, take a backup whenever one is due, prune, and tell Prometheus; until it is told to stop')
     .option('--every-hours <n>', 'a backup is due so long after the last', '24')
     .option('--wal-seconds <n>', 'the log is in the archive after this time: as much may be lost', '15')
+    .option('--nats-url <url>', 'URL of the bus (env COUNTERSIGN_NATS_URL; default: the local stack)')
+    .option('--nats-seed <file>', 'nkey seed of the holder <tenant>.backup on the bus: retention decides what becomes of a backup that no rule keeps (env COUNTERSIGN_BACKUP_NATS_SEED_FILE; default: it goes at once)')
+    .option('--tenant <name>', 'ledger of the installation, as RETENTION_TENANT has it', 'system')
     .option('--host <address>', 'where /healthz, /readyz and /metrics are served', '127.0.0.1')
     .option('--port <n>', 'their port', '9095')
     .action((options: ServeOptions) => run(io, ended, options, (output) => withBackupFaults(() => serve(options, io, output))));
@@ -44,8 +49,10 @@ class BackupLoop {
   readonly #failures = new Counter({ name: 'countersign_backup_failures_total', help: 'What failed and is tried again', labelNames: ['what'], registers: [this.registry] });
   #stream: string | undefined;
 
+  /** @param retention decides what becomes of a backup that no rule keeps; undefined: it goes at once */
   constructor(
-    private readonly archive: OpenArchive,
+    private readonly archive: OpenArchive & { readonly serverUrl: string },
+    private readonly retention: AnsweredRetention | undefined,
     private readonly options: ServeOptions,
     private readonly io: Io,
     private readonly output: Output,
@@ -56,44 +63,56 @@ class BackupLoop {
     return new Gauge({ name, help, registers: [this.registry] });
   }
 
-  /** Both go on until they are told to stop. */
+  /** All go on until they are told to stop. */
   async run(): Promise<void> {
-    const serverUrl = serverUrlOf(this.options, this.io);
     const pieceMs = secondsOf(this.options.walSeconds) * 1_000;
     await Promise.all([
-      this.#again('log', () => archiveWal({ ...this.archive, serverUrl, pieceMs, now: () => new Date(), signal: this.signal, onStream: (stream) => (this.#stream = stream), onCaughtUp: (at) => this.#archived.set(at.getTime() / 1_000) })),
-      this.#again('backup', () => this.#backups(serverUrl)),
+      this.#again('log', () => archiveWal({ ...this.archive, pieceMs, now: () => new Date(), signal: this.signal, onStream: (stream) => (this.#stream = stream), onCaughtUp: (at) => this.#archived.set(at.getTime() / 1_000) })),
+      this.#again('backup', () => this.#backups()),
+      this.#again('retention', async () => this.retention?.register(), 'once'),
     ]);
   }
 
-  async #backups(serverUrl: string): Promise<void> {
+  async #backups(): Promise<void> {
     const everyMs = secondsOf(this.options.everyHours) * 3_600_000;
     const startedMs = performance.now();
+    // From now on nothing goes without an order.
+    if (this.retention !== undefined) await this.#prune();
     for (;;) {
-      const backups = await readCatalogue(this.archive.stores[0]!, this.archive.key);
+      const { backups } = await readCatalogue(this.archive.stores[0]!, this.archive.key);
       if (backups[0] !== undefined) this.#last.set(Date.parse(backups[0].takenAt) / 1_000);
       const drilled = (await readDrills(this.archive.stores[0]!, this.archive.key)).find(({ outcome }) => outcome === 'success');
       if (drilled !== undefined) this.#drill.set(Date.parse(drilled.at) / 1_000);
       if (this.signal.aborted) return;
       const isLogSettled = this.#stream !== undefined || performance.now() - startedMs > STREAM_LIMIT_MS;
-      if (isLogSettled && Date.now() >= nextBackupMs(backups, this.#stream, everyMs)) await this.#backup(serverUrl);
+      if (isLogSettled && Date.now() >= nextBackupMs(backups, this.#stream, everyMs)) await this.#backup();
       else await this.#pause(LOOK_MS);
     }
   }
 
-  async #backup(serverUrl: string): Promise<void> {
+  async #backup(): Promise<void> {
     const checkpoints = () => checkpointsOrNone(this.options, this.io, this.output);
-    const { id } = await takeBackup({ ...this.archive, serverUrl, checkpoints, now: () => new Date(), onProgress: () => undefined });
+    const { id } = await takeBackup({ ...this.archive, checkpoints, now: () => new Date(), onProgress: () => undefined });
     this.output.note(`backup ${id}`);
-    const { removed } = await pruneBackups({ ...this.archive, serverUrl, rules: KEEP_RULES_DEFAULT, isDryRun: false });
+    await this.#prune();
+  }
+
+  async #prune(): Promise<void> {
+    const rules = KEEP_RULES_DEFAULT;
+    if (this.retention !== undefined) {
+      for (const one of await closeBackups({ ...this.archive, rules, now: new Date() })) this.output.note(`no rule keeps it any more: ${one}`);
+      return;
+    }
+    const { removed } = await pruneBackups({ ...this.archive, rules, isDryRun: false });
     for (const one of removed) this.output.note(`gone: ${one}`);
   }
 
-  async #again(what: string, work: () => Promise<void>): Promise<void> {
+  async #again(what: string, work: () => Promise<void>, until?: 'once'): Promise<void> {
     for (let pauseMs = RETRY_MS_MIN; !this.signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
       const startedMs = performance.now();
       try {
         await work();
+        if (until === 'once') return;
       } catch (error) {
         this.#failures.inc({ what });
         this.output.note(`${what}: ${(error as Error).message}; again in ${pauseMs / 1_000} s`);
@@ -120,19 +139,23 @@ class BackupLoop {
 async function serve(options: ServeOptions, io: Io, output: Output): Promise<void> {
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) throw usageError(`${options.port} is not a port`);
-  const archive = await openArchive(options, io);
+  const archive = { ...(await openArchive(options, io)), serverUrl: serverUrlOf(options, io) };
   // A wrong key is told at once, not tried again.
-  await readCatalogue(archive.stores[0]!, archive.key);
+  const { isGoverned } = await readCatalogue(archive.stores[0]!, archive.key);
+  const natsSeed = retentionSeedOf(options, io);
+  if (isGoverned && natsSeed === undefined) throw new BackupFault('BACKUP_GOVERNED', 'retention decides what becomes of the backups of this archive: name its seed on the bus with --nats-seed');
+  const retention = natsSeed === undefined ? undefined : await answerRetention({ ...options, natsSeed }, archive, io, output);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once('SIGTERM', stop).once('SIGINT', stop);
-  const loop = new BackupLoop(archive, options, io, output, stopping.signal);
+  const loop = new BackupLoop(archive, retention, options, io, output, stopping.signal);
   const http = createOperations({ metrics: loop.registry, readiness: async () => ({ ready: true, checks: {} }) });
   await http.listen({ host: options.host, port });
   try {
     await loop.run();
   } finally {
     await http.close();
+    await retention?.stop();
     for (const store of archive.stores) store.close();
   }
   output.result({ ok: true }, () => ['stopped']);

@@ -103,10 +103,10 @@ function listCommand(io: Io, ended: Ended): Command {
   return new Command('list').description('list the backups of an archive, newest first, and what the default rules keep them for').action((options: ArchiveOptions) =>
     run(io, ended, options, (output) => withBackupFaults(async () => {
       const { stores, key } = await openArchive(options, io);
-      const backups = await readCatalogue(stores[0]!, key);
+      const { backups } = await readCatalogue(stores[0]!, key);
       const kept = keptBackups(backups, KEEP_RULES_DEFAULT);
       const document = backups.map((backup) => ({ ...backup, keptFor: kept.get(backup.id) ?? [] }));
-      output.result({ ok: true, backups: document }, () => (backups.length === 0 ? ['no backup yet'] : backups.map((backup) => lineOf(backup, (kept.get(backup.id) ?? ['no rule']).join(', ')))));
+      output.result({ ok: true, backups: document }, () => (backups.length === 0 ? ['no backup yet'] : backups.map((backup) => lineOf(backup, backup.closedAt === undefined ? (kept.get(backup.id) ?? ['no rule']).join(', ') : 'until retention orders otherwise'))));
       for (const store of stores) store.close();
     })),
   );

@@ -108,7 +108,7 @@ function refuseSecond(stateDir: string): void {
 
 async function startServers(stateDir: string, log: (line: string) => void): Promise<Devstack> {
   try {
-    const devstack = await startDevstack({ stateDir, durable: true, log });
+    const devstack = await startDevstack({ stateDir, durable: true, holders: [{ tenant: 'system', service: 'backup' }], log });
     fetchAllocator(log);
     return devstack;
   } catch (error) {

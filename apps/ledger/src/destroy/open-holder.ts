@@ -31,9 +31,10 @@ export async function openHolder({ config, stores, archive, bus, log, registry }
   const records = new BusDestructionRecords({ bus, read, archive });
   const parts = new PartsHolder({ reader, read, stretches, classes, statements, records, share, onDestroyed: (entries) => void (destroyed += entries) });
   const holder = new LedgerHolder(parts, reader);
-  const responder = new HolderResponder({ bus, service: LEDGER_SOURCE, pool: eraser, holder, onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer') });
+  const orders = new Orders(eraser, holder);
+  const responder = new HolderResponder({ bus, service: LEDGER_SOURCE, holder, orders, onError: (error, operation) => log.error({ err: error, operation }, 'retention got no answer') });
   await responder.start();
-  const settling = new StatementSettling({ statements, parts, orders: new Orders(eraser, holder), onError: (error, orderId) => log.warn({ err: error, orderId }, 'a statement of destruction was not taken back, it is tried again') });
+  const settling = new StatementSettling({ statements, parts, orders, onError: (error, orderId) => log.warn({ err: error, orderId }, 'a statement of destruction was not taken back, it is tried again') });
   const loop = every(SETTLE_PAUSE_MS, () => settling.settle(), (error) => log.warn({ err: error }, 'statements of destruction not looked at, they are the next time'));
   const takeDestroyed = (): number => {
     const taken = destroyed;

@@ -10,6 +10,8 @@ import { RetentionFault } from './retention-fault.js';
 export interface PolicySet {
   /** Something was decided once, even if nothing of it is left. */
   readonly isBegun: boolean;
+  /** Ids of all policies that were ever set. */
+  readonly decided: ReadonlySet<string>;
   readonly policies: ReadonlyMap<string, KnownPolicy>;
   readonly proposals: ReadonlyMap<string, Proposal>;
 }
@@ -34,10 +36,18 @@ type Change =
   | { readonly type: 'approve'; readonly proposalId: string }
   | { readonly type: 'withdraw'; readonly proposalId: string; readonly reason: string };
 
-/** What an installation starts with; does nothing where somebody has decided anything. */
+/** What an installation starts with. */
+export interface FirstPolicy {
+  readonly policyId: string;
+  readonly rule: RetentionRule;
+  /** Its type came after the first installations: where somebody had decided on others before, it is set all the same, once. */
+  readonly isOfLaterType?: boolean;
+}
+
+/** Sets what an installation starts with; nothing of it where somebody has decided on it. */
 interface Begin {
   readonly type: 'begin';
-  readonly policies: readonly { readonly policyId: string; readonly rule: RetentionRule }[];
+  readonly policies: readonly FirstPolicy[];
   readonly reason: string;
 }
 
@@ -53,7 +63,7 @@ export const POLICY_SET_ID = 'set';
 
 export const policySetAggregate = defineAggregate<PolicySet, PolicySetCommand, PolicySetEvent>({
   name: 'policies',
-  initialState: { isBegun: false, policies: new Map(), proposals: new Map() },
+  initialState: { isBegun: false, decided: new Set(), policies: new Map(), proposals: new Map() },
   decide: (command, set) => decide(command, set).map((event) => from(command.origin, { ...event, resource: { type: 'retention-policy', id: event.data['policyId'] as string } })),
   evolve,
 });
@@ -66,7 +76,7 @@ export function policyOf(id: string, version: number, organization: string | und
 
 function decide(command: PolicySetCommand, set: PolicySet): readonly PolicySetEvent[] {
   if (command.type === 'change') return decideChange(command, set);
-  if (command.type === 'begin') return set.isBegun ? [] : command.policies.map((policy) => settled(set, { ...policy, setBy: command.by, reason: command.reason }));
+  if (command.type === 'begin') return decideBegin(command, set);
   const { proposalId, by, nowMs } = command;
   const proposal = set.proposals.get(proposalId);
   if (proposal === undefined) throw new RetentionFault('PROPOSAL_UNKNOWN', 'it was decided, or never made', { field: 'proposalId' });
@@ -76,6 +86,11 @@ function decide(command: PolicySetCommand, set: PolicySet): readonly PolicySetEv
   if (nowMs >= expiresMs) throw new RetentionFault('PROPOSAL_EXPIRED', 'nobody agreed in time: propose it again', { field: 'proposalId' });
   if ((set.policies.get(policyId)?.version ?? 0) !== base) throw new RetentionFault('CONFLICT', 'the policy was changed meanwhile: propose it again', { field: 'proposalId' });
   return [settled(set, { policyId, rule, setBy: proposedBy, approvedBy: by, proposalId })];
+}
+
+function decideBegin({ policies, by, reason }: Begin & { readonly by: string }, set: PolicySet): readonly PolicySetEvent[] {
+  const wanted = policies.filter(({ policyId, isOfLaterType = false }) => !set.decided.has(policyId) && (!set.isBegun || isOfLaterType));
+  return wanted.map(({ policyId, rule }) => settled(set, { policyId, rule, setBy: by, reason }));
 }
 
 function decideChange({ policyId, rule, version, proposalId, reason, by, nowMs }: Extract<PolicySetCommand, { type: 'change' }>, set: PolicySet): readonly PolicySetEvent[] {
@@ -133,5 +148,5 @@ function evolve(set: PolicySet, { type, data }: Pick<PolicySetEvent, 'type' | 'd
   const policies = new Map(set.policies);
   if (rule === undefined) policies.delete(policyId);
   else policies.set(policyId, { rule, version: data['version'] as number });
-  return { isBegun: true, policies, proposals };
+  return { isBegun: true, decided: new Set(set.decided).add(policyId), policies, proposals };
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { deletionStatementSchema, type HeldOrder, type HeldResource, type HolderTypeRequest } from '@countersign/contracts';
 import { wanted } from '@countersign/devstack';
-import { HolderResponder, registerType, retentionOrdersMigrationSql, type Holder } from '@countersign/holder';
+import { HolderResponder, Orders, registerType, retentionOrdersMigrationSql, type Holder } from '@countersign/holder';
 import { createPool, withClient, type Pool, type PoolClient } from '@countersign/postgres';
 import { found, type Stand } from '../fixture/stand.js';
 
@@ -42,7 +42,8 @@ export function busTypeSuite(open: () => Stand): void {
       const url = await stand.stack.createDatabase('voice');
       await withClient(url, (client) => client.query(`CREATE ROLE voice; ${retentionOrdersMigrationSql('voice')} CREATE TABLE calls (id text PRIMARY KEY, created timestamptz NOT NULL); INSERT INTO calls VALUES ('old-1', '2020-01-01Z'), ('old-2', '2020-01-01Z'), ('young', now())`));
       pool = createPool({ url, max: 4, applicationName: 'voice' });
-      responder = new HolderResponder({ bus: own, service: 'system.voice', pool, holder: new Calls(pool), onError: () => undefined });
+      const calls = new Calls(pool);
+      responder = new HolderResponder({ bus: own, service: 'system.voice', holder: calls, orders: new Orders(pool, calls), onError: () => undefined });
       await responder.start();
     }, 60_000);
     afterAll(async () => {

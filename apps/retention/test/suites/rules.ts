@@ -51,10 +51,10 @@ export function policySuite(open: () => Stand): void {
       expect(outcome).toMatchObject({ verdict: 'unruled' });
     });
 
-    it('that an installation starts with speak of sessions, and of nothing in a ledger', async () => {
+    it('that an installation starts with speak of sessions and backups, and of nothing in a ledger', async () => {
       const { policies } = wanted(await admin.get('/v1/retention/policies'), 200).json as { policies: { policyId: string; setBy: string; rule: { type: string; dispose: unknown } }[] };
       const first = policies.filter(({ setBy }) => setBy === 'installation');
-      expect(first.map(({ rule }) => rule.type)).toEqual(['api-key', 'invitation', 'session', 'sign-in-device']);
+      expect(first.map(({ rule }) => rule.type)).toEqual(['api-key', 'system.backup', 'invitation', 'session', 'sign-in-device']);
       expect(first.find(({ policyId }) => policyId === 'default-session')?.rule.dispose).toEqual({ after: { days: 30 }, action: 'delete' });
       const ended = '/v1/retention/explain?type=session&id=s1&class=security&created=2026-01-01T12:00:00Z&closed=2026-01-02T12:00:00Z&clock=closed&actions=delete';
       expect(wanted(await admin.get(`${ended}&at=2026-02-01T12:00:00Z`), 200).json).toMatchObject({ verdict: 'due', action: 'delete' });
