@@ -7,6 +7,8 @@ import type { RetentionOperationContract } from './retention.js';
 
 /** In force, of one organisation, or of the installation. */
 export const HOLDS_MAX = 1_000;
+/** Of a scope, as JSON: it lies in one event, with its reasons. */
+export const HOLD_SCOPE_BYTES_MAX = 48 * 1024;
 /** Whoever is to agree to a release has so long. */
 export const RELEASE_ASKED_MS = 7 * 86_400_000;
 const NAMED_MAX = 1_000;
@@ -69,10 +71,10 @@ export const HOLD_OPERATIONS = {
       /** Orders that could not be called back, because nobody answers: what they name may have gone before, and goes no more after `voidAt`. */
       undecided: z.array(recalledOrderSchema.extend({ voidAt: time })).optional(),
     }),
-    faults: ['ORGANIZATION_UNKNOWN', 'HOLDS_TOO_MANY', 'QUERY_MALFORMED'],
+    faults: ['ORGANIZATION_UNKNOWN', 'HOLDS_TOO_MANY', 'HOLD_TOO_LARGE', 'QUERY_MALFORMED'],
     emits: ['retention.hold.placed'],
   },
-  /** In the order of their ids; released ones only if asked for. */
+  /** In the order of their ids; released ones only if asked for. Fewer than `limit` with a `next` where they name much. */
   'hold-list': {
     asker: 'edge',
     args: z.strictObject({ ...ofSet, releasedToo: z.boolean().default(false), after: opaqueId.optional(), limit: z.number().int().min(1).max(PAGE_MAX).default(50) }),

@@ -27,7 +27,7 @@ export const retentionSubject = (operation: string, asker: RetentionAsker): stri
  * - POLICY_UNKNOWN, POLICY_CONTRADICTS: it would destroy what it keeps; POLICIES_TOO_MANY
  * - PROPOSAL_UNKNOWN: it was decided, or never was; PROPOSAL_EXPIRED; PROPOSALS_TOO_MANY
  * - SECOND_PERSON_REQUIRED: whoever asked for it cannot also agree to it
- * - HOLD_UNKNOWN, HOLD_RELEASED, HOLDS_TOO_MANY, QUERY_MALFORMED
+ * - HOLD_UNKNOWN, HOLD_RELEASED, HOLDS_TOO_MANY, QUERY_MALFORMED; HOLD_TOO_LARGE: what it names, for one event
  * - RELEASE_NOT_ASKED: nobody has asked for it, or too long ago
  * - INCIDENTS_TOO_MANY: are open; INCIDENT_UNKNOWN, INCIDENT_CLOSED, INCIDENT_NOT_CLOSED, INCIDENT_STAGES_OPEN: what is owed must be done or waived first; INCIDENT_TOO_LARGE: more than one holds
  * - STAGE_NOT_OPEN: it is not owed, or settled; STAGE_REASON_MISSING: it is late, or waived; DRAFT_UNKNOWN
@@ -75,6 +75,7 @@ export const RETENTION_FAULT_CODES = [
   'HOLD_UNKNOWN',
   'HOLD_RELEASED',
   'HOLDS_TOO_MANY',
+  'HOLD_TOO_LARGE',
   'QUERY_MALFORMED',
   'RELEASE_NOT_ASKED',
   'INCIDENTS_TOO_MANY',

@@ -9,7 +9,7 @@ export { coverageOf, covers, isInForce, mayCover, type Hold, type HoldScope, typ
 export type { Outcome, Reason, ReasonCode, Verdict } from './outcome.js';
 export { endOfPeriod, isAtLeast, isSamePeriod, type Period } from './period.js';
 export { appliesTo, explicitness, type Disposal, type Policy } from './policy.js';
-export { parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, type Query } from './query.js';
+export { parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, QUERY_VALUES_MAX, type Query } from './query.js';
 export { clockStartOf, type Action, type ClockStart, type Resource, type ResourceType } from './resource.js';
 export { shortens } from './shortens.js';
 export { isRestricted, restricts, type Restriction } from './restriction.js';

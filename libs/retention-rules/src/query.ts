@@ -10,7 +10,7 @@ import type { Resource } from './resource.js';
  */
 export const QUERY_CHARS_MAX = 2_000;
 export const QUERY_TERMS_MAX = 20;
-const VALUES_MAX = 200;
+export const QUERY_VALUES_MAX = 200;
 const TEXT_TERM = /^(-?)(type|class|subject|id):(\S+)$/;
 const TIME_TERM = /^(created|closed|last-used)(<|>=)(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z)?)$/;
 
@@ -101,7 +101,8 @@ function partOf(term: string, at: number): Part {
 type Values = Pick<Anchor, 'whole' | 'prefixes'>;
 
 function valuesOf(values: readonly string[], at: number): Values {
-  if (values.length > VALUES_MAX || values.some((value) => value === '' || value.slice(0, -1).includes('*'))) throw malformed(`term ${at}: values are parted by |, and * stands at the end alone`);
+  if (values.length > QUERY_VALUES_MAX) throw malformed(`term ${at}: at most ${QUERY_VALUES_MAX} values`);
+  if (values.some((value) => value === '' || value.slice(0, -1).includes('*'))) throw malformed(`term ${at}: values are parted by |, and * stands at the end alone`);
   const prefixes = [...new Set(values.filter((value) => value.endsWith('*')).map((value) => value.slice(0, -1)))];
   const outermost = prefixes.filter((prefix) => !prefixes.some((other) => other !== prefix && prefix.startsWith(other)));
   const whole = values.filter((value) => !value.endsWith('*') && !outermost.some((prefix) => value.startsWith(prefix)));

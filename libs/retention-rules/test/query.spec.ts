@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { covers, parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, type Resource } from '../src/index.js';
+import { covers, parseQuery, QUERY_CHARS_MAX, QUERY_TERMS_MAX, QUERY_VALUES_MAX, type Resource } from '../src/index.js';
 
 const RESOURCE: Resource = { organization: 'acme', type: 'identity.session', id: 's-1', dataClass: 'security', subject: 'user-7', createdMs: Date.parse('2026-01-15T10:00:00Z'), lastUsedMs: Date.parse('2026-02-01T00:00:00Z') };
+const numbers = (length: number): string[] => Array.from({ length }, (_, at) => String(at));
 
 describe('a query', () => {
   it.each([
@@ -42,11 +43,16 @@ describe('a query', () => {
     ['created<2026-13-01', 'term 1'],
     ['created<today', 'term 1'],
     ['-created<2026-01-01', 'term 1'],
-    [`id:${'x'.repeat(QUERY_CHARS_MAX)}`, 'characters'],
-    [Array.from({ length: QUERY_TERMS_MAX + 1 }, () => 'type:a').join(' '), 'terms'],
-    [`id:${Array.from({ length: 201 }, (_, at) => at).join('|')}`, 'term 1'],
+    [`id:${'x'.repeat(QUERY_CHARS_MAX)}`, `a query has at most ${QUERY_CHARS_MAX} characters`],
+    [Array.from({ length: QUERY_TERMS_MAX + 1 }, () => 'type:a').join(' '), `a query has at most ${QUERY_TERMS_MAX} terms`],
+    [`type:a id:${numbers(QUERY_VALUES_MAX + 1).join('|')}`, `term 2: at most ${QUERY_VALUES_MAX} values`],
   ])('is refused as %s', (query, why) => {
     expect(() => parseQuery(query)).toThrow(expect.objectContaining({ code: 'QUERY_MALFORMED', message: expect.stringContaining(why) }));
+  });
+
+  it('finds each of as many values as it may have', () => {
+    const scope = { query: `id:${numbers(QUERY_VALUES_MAX).join('|')}` };
+    expect(numbers(QUERY_VALUES_MAX + 1).filter((id) => !covers({ scope }, { ...RESOURCE, id }))).toEqual([String(QUERY_VALUES_MAX)]);
   });
 
   it('about nobody is not met by what is about nobody, and its opposite is', () => {

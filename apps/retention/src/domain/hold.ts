@@ -1,5 +1,5 @@
 import type { JsonObject } from '@countersign/chain';
-import { RELEASE_ASKED_MS, type HoldScopeView } from '@countersign/contracts';
+import { HOLD_SCOPE_BYTES_MAX, RELEASE_ASKED_MS, type HoldScopeView } from '@countersign/contracts';
 import { defineAggregate, from, type AskedFrom, type DomainEvent } from '@countersign/event-store';
 import { parseQuery, RetentionRulesFault, type HoldScope } from '@countersign/retention-rules';
 import { jsonOf } from './json-of.js';
@@ -54,6 +54,7 @@ function decide(command: HoldCommand, hold: LegalHold | undefined): readonly Hol
     if (hold !== undefined) throw new RetentionFault('CONFLICT', 'there is such a hold already');
     const { matter, scope, custodian, reason } = command;
     scopeOf(scope);
+    if (Buffer.byteLength(JSON.stringify(scope)) > HOLD_SCOPE_BYTES_MAX) throw new RetentionFault('HOLD_TOO_LARGE', `what a hold names is at most ${HOLD_SCOPE_BYTES_MAX} bytes of JSON: place several`, { field: 'scope' });
     return [{ type: 'retention.hold.placed', data: jsonOf({ by, matter, scope, reason, custodian }) }];
   }
   if (hold === undefined) throw new RetentionFault('HOLD_UNKNOWN', 'there is no such hold', { field: 'holdId' });

@@ -12,6 +12,8 @@ import { askRelease, insertHold, releaseHold } from '../store/hold-rows.js';
 
 /** Two people who answer one question at once. */
 const TRIES_MAX = 3;
+/** Of a list of holds: half of what a message on the bus may be. */
+const LIST_BYTES_MAX = 512 * 1024;
 
 type Names = 'hold-place' | 'hold-list' | 'hold-show' | 'hold-ask-release' | 'hold-release' | 'hold-refuse-release';
 
@@ -21,13 +23,21 @@ export function holdHandlers(flows: Flows): Pick<Handlers, Names> {
     'hold-list': async ({ organization, releasedToo, after, limit }, asker) => {
       authorise(asker, 'retention.read', { organization });
       const holds = await flows.holds.list(organization, { after, limit, releasedToo }, asker.now);
-      return { holds, ...(holds.length < limit ? {} : { next: holds.at(-1)!.holdId }) };
+      const page = fitting(holds);
+      return { holds: page, ...(page.length < limit && page.length === holds.length ? {} : { next: page.at(-1)!.holdId }) };
     },
     'hold-show': (args, asker) => show(flows, args, asker),
     'hold-ask-release': ({ reason, ...args }, asker) => release(flows, args, { type: 'ask-release', reason }, asker, (client) => askRelease(client, args.holdId, asker.view.userId, asker.now)),
     'hold-release': (args, asker) => release(flows, args, { type: 'release' }, asker, (client) => releaseHold(client, args.holdId, asker.view.userId, asker.now)),
     'hold-refuse-release': ({ reason, ...args }, asker) => release(flows, args, { type: 'refuse-release', reason }, asker, (client) => askRelease(client, args.holdId, undefined, asker.now)),
   };
+}
+
+/** As many from the first on as one answer has room for; each fits alone. */
+function fitting(holds: readonly HoldView[]): HoldView[] {
+  let bytes = 0;
+  const over = holds.findIndex((hold) => (bytes += Buffer.byteLength(JSON.stringify(hold))) > LIST_BYTES_MAX);
+  return holds.slice(0, over === -1 ? holds.length : over);
 }
 
 async function place({ store, tenant, newId, recall }: Flows, { organization, matter, scope, custodian, reason }: RetentionArgs<'hold-place'>, asker: Asker): Promise<RetentionResult<'hold-place'>> {

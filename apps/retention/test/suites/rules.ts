@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { RetentionOutcome } from '@countersign/contracts';
+import { HOLD_SCOPE_BYTES_MAX, type RetentionOutcome } from '@countersign/contracts';
 import { wanted, type Browser } from '@countersign/devstack';
 import { found, type Person, type Stand } from '../fixture/stand.js';
 
@@ -87,6 +87,32 @@ export function holdSuite(open: () => Stand): void {
   }, 60_000);
 
   describe('a hold', () => {
+    it('names as many as it may, each of which it keeps; of more it says how many it may', async () => {
+      const ids = Array.from({ length: 1_001 }, (_, at) => `named-${at}`);
+      const place = (subjects: readonly string[]) => admin.post(`${HERE}/holds`, { matter: 'many', scope: { types: ['parcel'], subjects }, reason: 'r' });
+      wanted(await place(ids.slice(0, 1_000)), 201);
+      const verdictOf = async (subject: string): Promise<string> => (wanted(await admin.get(`${HERE}/explain?${CONTRACT.replace('contract', 'parcel').replace('user-7', subject)}`), 200).json as unknown as RetentionOutcome).verdict;
+      expect([await verdictOf('named-0'), await verdictOf('named-999'), await verdictOf('named-1000')]).toEqual(['held', 'held', 'waiting']);
+      const tooMany = await place(ids);
+      expect([tooMany.status, tooMany.json]).toEqual([400, expect.objectContaining({ code: 'REQUEST_INVALID', field: 'scope.subjects', detail: expect.stringContaining('1000') })]);
+      const tooLarge = await place(ids.slice(0, 200).map((id) => id.padEnd(256, 'x')));
+      expect([tooLarge.status, tooLarge.json]).toEqual([400, expect.objectContaining({ code: 'HOLD_TOO_LARGE', field: 'scope', detail: expect.stringContaining(String(HOLD_SCOPE_BYTES_MAX)) })]);
+    });
+
+    it('is listed, also where all together name more than one answer has room for', async () => {
+      const subjects = Array.from({ length: 180 }, (_, at) => `long-${at}`.padEnd(256, 'x'));
+      const placed = new Set<string>();
+      for (let count = 0; count < 25; count++) placed.add(wanted(await admin.post('/v1/retention/holds', { matter: 'long', scope: { types: ['parcel'], subjects }, reason: 'r' }), 201).json['holdId'] as string);
+      const listed: string[] = [];
+      for (let after: string | undefined = ''; after !== undefined; ) {
+        const page = wanted(await admin.get(`/v1/retention/holds?limit=50${after === '' ? '' : `&after=${after}`}`), 200).json as { holds: { holdId: string }[]; next?: string };
+        listed.push(...page.holds.map(({ holdId }) => holdId));
+        after = page.next;
+      }
+      expect(listed).toEqual([...new Set(listed)].sort());
+      expect(listed.filter((holdId) => placed.has(holdId))).toHaveLength(placed.size);
+    });
+
     it('is in force when placed, let go by two people, and announced; the ledger proves when it was in force', async () => {
       const { holdId, inForceSince } = wanted(await officer.browser.post(`${HERE}/holds`, { matter: 'Audit 2026', scope: { subjects: ['user-7'], query: 'type:cont*' }, reason: 'letter of 2 November' }), 201).json as Record<string, string>;
       const now = () => admin.get(`${HERE}/explain?${CONTRACT}`).then((answer) => wanted(answer, 200).json as unknown as RetentionOutcome);
