@@ -2,9 +2,11 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { writeArchive } from '@countersign/certificates';
 import type { HeldType } from '@countersign/contracts';
 import { planErasure, type Hold, type HoldScope, type PersonsKind } from '@countersign/retention-rules';
 import { subjectRequestAggregate, type SubjectRequest, type SubjectRequestCommand } from '../src/domain/subject-request.js';
+import { exportByHand } from '../src/requests/export.js';
 import { isFreed, isStopped, keptOf, remainderOf, toldTypes } from '../src/requests/erasure-plan.js';
 import { Tombstones } from '../src/requests/tombstones.js';
 
@@ -31,6 +33,21 @@ describe('a request of a data subject', () => {
     expect(state).toMatchObject({ state: 'working', dueAtMs: DUE, isExtended: false });
     expect(JSON.stringify(events[0]!.data)).not.toContain('secret');
     expect(events[0]!.personal).toEqual([{ subject: 'user-1', data: { details: 'a secret of mine' } }]);
+  });
+
+  it('for more than one archive holds waits for somebody to hand it out, and is tried no more', async () => {
+    const none = async function* (): AsyncGenerator<never> { /* Nothing is held. */ };
+    const services = Array.from({ length: 1_001 }, (_, at) => ({ name: `service${at}`, records: none }));
+    const about = { archive: 'a1', request: 'r1', tenant: 'system', subject: 'user-1', receivedAt: '2026-03-05T10:00:00.000Z', madeAt: '2026-03-05T10:00:01.000Z' };
+    const written = async (): Promise<void> => {
+      for await (const part of writeArchive({ about, holds: [], services, page: () => '', sign: async () => '' })) void part;
+    };
+    const failed = await written().catch((error: unknown) => error);
+    const reason = exportByHand(failed);
+    expect([failed, reason, exportByHand(new Error('away'))]).toEqual([expect.objectContaining({ code: 'ARCHIVE_TOO_LARGE' }), expect.stringContaining('more than one archive holds'), undefined]);
+    const wait: Change = { type: 'wait', reason: reason!, isHeld: false };
+    expect(after([OPEN, RECEIVED], [wait, RECEIVED]).state.state).toBe('waiting');
+    expect(after([OPEN, RECEIVED], [wait, RECEIVED], [{ type: 'complete', outcome: { outcome: 'on a disk' } }, RECEIVED]).state.state).toBe('completed');
   });
 
   it('waits for somebody to be sure who asked when it came in by another way', () => {

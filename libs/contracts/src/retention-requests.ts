@@ -143,7 +143,7 @@ export const RETENTION_REQUEST_OPERATIONS = {
     faults: ['SUBJECT_REQUEST_UNKNOWN', 'SUBJECT_REQUEST_CLOSED', 'EXTENSION_NOT_POSSIBLE'],
     emits: ['retention.subject-request.extended'],
   },
-  /** What a person had to do is done: a correction was made. */
+  /** What a person had to do is done: a correction was made, or an export handed out that is too large for an archive. */
   'request-complete': {
     asker: 'edge',
     args: z.strictObject({ requestId: opaqueId, outcome: reason }),

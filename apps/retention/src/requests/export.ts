@@ -1,4 +1,4 @@
-import { verifyCertificate, writeArchive, type ArchiveRecord } from '@countersign/certificates';
+import { ArchiveFault, verifyCertificate, writeArchive, type ArchiveRecord } from '@countersign/certificates';
 import { parseVkey } from '@countersign/chain';
 import type { HeldRecord } from '@countersign/contracts';
 import type { KeyClient } from '@countersign/key-client';
@@ -11,6 +11,11 @@ import { changeRequest } from './request-store.js';
 const DAY_MS = 86_400_000;
 /** How long an export lies there to be fetched. */
 export const EXPORT_DAYS = 7;
+
+const TOO_LARGE_REASON = 'it is more than one archive holds: somebody has to hand it out in another way';
+
+/** Why somebody has to see to an export that failed so, as trying again would end the same; undefined: it is tried again. */
+export const exportByHand = (error: unknown): string | undefined => (error instanceof ArchiveFault && error.code === 'ARCHIVE_TOO_LARGE' ? TOO_LARGE_REASON : undefined);
 
 /**
  * Everything that every service holds on somebody, in an archive that is made, encrypted and stored while it is read: machine-readable lines of

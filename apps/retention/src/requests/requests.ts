@@ -24,8 +24,8 @@ type Names = 'privacy-show' | 'request-open' | 'request-own-list' | 'request-wit
 /** What takes a fresh proof of who asks takes it here too: the permission is a sensitive one. */
 const PERMISSION: Readonly<Record<Kind, PermissionId>> = { export: 'personal.export', delete: 'erasure.order', correct: 'user.update', restrict: 'user.update' };
 
-/** What people have to see to, and then say that it is done. */
-const BY_HAND: ReadonlySet<Kind> = new Set(['correct', 'restrict']);
+/** What people may have to see to, and then say that it is done: of exports one that is too large for an archive. */
+const BY_HAND: ReadonlySet<Kind> = new Set(['correct', 'restrict', 'export']);
 
 export function requestHandlers(flows: Flows): Pick<Handlers, Names> {
   return {

@@ -5,7 +5,7 @@ import type { Flows } from '../parts.js';
 import { RulesMoved } from '../sweep/rule-gate.js';
 import { RENEW_MS, type RequestRow } from '../store/request-rows.js';
 import { erase, ERASED_REASON, ErasureOutstanding, isClosedMeanwhile } from './erase.js';
-import { prepareExport } from './export.js';
+import { exportByHand, prepareExport } from './export.js';
 import { bySelf } from './because.js';
 import { changeRequest } from './request-store.js';
 import { placeRestriction } from './restrictions.js';
@@ -92,6 +92,11 @@ export class RequestWorker {
       if (row.kind === 'export' && error instanceof FilesFault && error.code === 'FILE_MISSING') {
         // No key of the person is there to write it under.
         await changeRequest(this.flows, row, { type: 'refuse', reason: ERASED_REASON }, bySelf(requestId, this.flows.now()));
+        return;
+      }
+      const byHand = row.kind === 'export' ? exportByHand(error) : undefined;
+      if (byHand !== undefined) {
+        await changeRequest(this.flows, row, { type: 'wait', reason: byHand, isHeld: false }, bySelf(requestId, this.flows.now()));
         return;
       }
       // Withdrawn, or its subject erased, while it was carried out.
