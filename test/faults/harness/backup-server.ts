@@ -19,8 +19,8 @@ export class Backups {
   #port = 0;
 
   constructor(
-    readonly stand: Stand,
-    readonly ledger: ServiceProcess,
+    readonly stand: Pick<Stand, 'folder' | 'nats' | 'databaseUrl'> & { readonly keys: { readonly publicKeyFile: string } | undefined },
+    readonly ledger: Pick<ServiceProcess, 'url'>,
   ) {
     this.archive = join(stand.folder, 'archive');
     this.keyFile = join(stand.folder, 'archive.key');
@@ -62,8 +62,14 @@ export class Backups {
     return spawn(process.execPath, [CLI_MAIN, 'backup', ...args, '--archive', this.archive], { env: { PATH: process.env['PATH'], HOME: home, ...this.#env }, cwd: home, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
+  /** Where its metrics are, from the first time on. */
+  async port(): Promise<number> {
+    if (this.#port === 0) this.#port = await choosePort();
+    return this.#port;
+  }
+
   async serve(walSeconds: number): Promise<void> {
-    this.#port = await choosePort();
+    await this.port();
     this.#serving = this.launch('serve', '--wal-seconds', String(walSeconds), '--port', String(this.#port));
     await until('the backups are served', LIMIT_MS, async () => (await this.metric('last_timestamp_seconds')) > 0);
   }
@@ -77,6 +83,11 @@ export class Backups {
     const timer = setTimeout(() => serving.kill('SIGKILL'), 30_000);
     await gone;
     clearTimeout(timer);
+  }
+
+  async killServing(): Promise<void> {
+    this.#serving?.kill('SIGKILL');
+    await this.stopServing();
   }
 
   async metric(name: string): Promise<number> {

@@ -59,6 +59,12 @@ export class Monitoring {
     return this.delivered.filter((alert) => alert.status === status).map(({ labels }) => labels['alertname'] ?? '');
   }
 
+  /** Names of alerts that are firing, as far as somebody was told. */
+  firing(): string[] {
+    const last = new Map(this.delivered.map(({ status, labels }) => [JSON.stringify(labels), { status, name: labels['alertname'] ?? '' }]));
+    return [...last.values()].filter(({ status }) => status === 'firing').map(({ name }) => name);
+  }
+
   async stop(): Promise<void> {
     for (const child of this.#children) {
       const gone = once(child, 'exit');

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { ALERT_GROUPS } from '@countersign/alerts';
+
+const FAULTS = ['alerts-fired.faults.ts', 'alerts-by-fault.faults.ts'].map((file) => join(import.meta.dirname, 'faults', file));
+
+/** Which no fault of `npm run test:faults` brings about yet, and what it would take. Each has its firing and its silent case for promtool all the same. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  CountersignServiceAbsent: 'Prometheus forgets a target',
+  CountersignVerdictAbsent: 'a ledger that verification has not reached for a quarter of an hour',
+  CountersignFullVerificationLate: 'no whole pass for a day',
+  CountersignFullVerificationNever: 'no whole pass of a new ledger for a day',
+  CountersignLedgerShrank: 'an older database under a ledger that is running',
+  CountersignProducerGap: 'a gap that is there at two checks, a minute apart',
+  CountersignProducerSilent: 'a producer that is killed and not started again',
+  CountersignMessagesStuck: 'a message that cannot be settled, again and again',
+  CountersignIndexLag: 'fifty thousand events while the indexer is held up',
+  CountersignEntriesUnreadable: 'an entry that is no JSON',
+  CountersignWaitingNearlyFull: 'a key service away under load, until the waiting room fills',
+  CountersignKeysEpochLate: 'an epoch that does not roll for two days',
+  CountersignKeysEpochStuck: 'an epoch whose rows are not rewrapped',
+  CountersignRotationDue: 'a policy of rotation that nobody carries out',
+  CountersignRowsUnreadable: 'a row under a key that is gone',
+  CountersignRotationStuck: 'a rotation that is held up',
+  CountersignVersionsUnattended: 'an old version of a key with no service that would rewrap it',
+  CountersignSecretFailing: 'a provider of secrets that is away',
+  CountersignSecretStale: 'a provider of secrets that is away for half a day',
+  CountersignCertificateEndsSoon: 'an edge with a certificate of some days',
+  CountersignCertificateEnds: 'an edge with a certificate of one day',
+  CountersignBusCertificateEndsSoon: 'a bus with a certificate of some days',
+  CountersignBusCertificateEnds: 'a bus with a certificate of one day',
+  CountersignBusForbidden: 'a bus that knows less rights than the service needs',
+  CountersignDiskFills: 'a volume of its own that is being filled',
+  CountersignDiskNearlyFull: 'a volume of its own that is full',
+  CountersignIncidentNewsWaiting: 'an incident while the bus is away',
+  CountersignDeletionStuck: 'a holder that answers and carries nothing out',
+  CountersignOrdersUnfetched: 'a service over HTTP that does not fetch its orders for a day',
+  CountersignLedgerOverheld: 'a ledger with more held things than an order has room for',
+  CountersignHolderFails: 'a holder that is away for an hour',
+  CountersignLeaseLost: 'an edge whose lease somebody else has taken',
+  CountersignMailWaiting: 'a mail server that is away for a quarter of an hour',
+};
+
+/** But those that say that something is not told. */
+const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter((line) => !line.includes('.not.'));
+
+describe('alerts', () => {
+  it('are each brought about by a real fault, but for those that are listed', () => {
+    const brought = new Set(FAULTS.flatMap((file) => linesOf(file).flatMap((line) => line.match(/Countersign[A-Z]\w+/g) ?? [])));
+    const all = ALERT_GROUPS.flatMap(({ alerts }) => alerts.map(({ name }) => name));
+    expect(all.filter((name) => !brought.has(name)).toSorted()).toEqual(Object.keys(NOT_YET).toSorted());
+  });
+});

@@ -1,0 +1,271 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ALERT_GROUPS, ruleFile } from '@countersign/alerts';
+import { archiveKey, EMPTY_CATALOGUE, writeCatalogue } from '@countersign/backup';
+import { connectBus, publishIntake, type BusConnection } from '@countersign/bus';
+import { wanted } from '@countersign/devstack';
+import { FolderStore } from '@countersign/files';
+import pg from 'pg';
+import { Backups } from './harness/backup-server.js';
+import { Deployment, type Person } from './harness/deployment.js';
+import { Monitoring } from './harness/monitoring.js';
+import { soonerGroups, type Sooner } from './harness/sooner.js';
+import { until } from './harness/waiting.js';
+
+const LIMIT_MS = 90_000;
+const HOUR_MS = 3_600_000;
+
+let deployment: Deployment;
+let monitoring: Monitoring | undefined;
+let services: BusConnection;
+let bob: Person;
+let folder: string;
+let backups: Backups;
+/** Ends what a fault keeps doing. */
+let ending = new AbortController();
+
+interface Fault {
+  /** What is done to a real process, and done until it is mended. */
+  readonly what: string;
+  readonly alerts: Readonly<Record<string, Sooner>>;
+  readonly happens: () => Promise<unknown>;
+  readonly mend: () => Promise<unknown>;
+  readonly isThere?: () => boolean;
+}
+
+/** Again and again, until the fault is mended. */
+function keepOn(work: () => Promise<unknown>, pauseMs = 250): void {
+  const { signal } = ending;
+  const again = async (): Promise<void> => {
+    for (; !signal.aborted; await sleep(pauseMs)) await work().catch(() => undefined);
+  };
+  again().catch(() => undefined);
+}
+
+async function onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: deployment.stack.databaseUrl(name) });
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  return client;
+}
+
+const event = (): object => ({ id: randomUUID(), type: 'noise.thing.happened', source: 'noise', tenant: 'acme', time: new Date().toISOString(), severity: 'info', outcome: 'success', actor: { type: 'service', id: 'noise' } });
+const emit = (events: readonly object[]): Promise<unknown> => publishIntake(services, 'intake.noise.acme', JSON.stringify(events), { timeoutMs: 5_000 });
+const signIn = (): Promise<unknown> => deployment.signIn(bob.account);
+const verify = (tenant: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(LIMIT_MS) });
+
+async function incidentKnownSince(hours: number): Promise<string> {
+  const facts = { kind: 'unauthorised-access', severity: 'high', summary: 'found by a test', awareAt: new Date(Date.now() - hours * HOUR_MS).toISOString(), assessment: { significant: 'yes', personalData: 'no' } };
+  return (wanted(await deployment.admin.browser.post('/v1/incidents', facts), 201).json as unknown as { incident: { incidentId: string } }).incident.incidentId;
+}
+const notSignificant = async (incidentId: string): Promise<unknown> => wanted(await deployment.admin.browser.post(`/v1/incidents/${incidentId}/assess`, { assessment: { significant: 'no' }, reason: 'a test' }), 200);
+
+/** By letter, as somebody on the staff enters it. */
+async function askedFor(daysAgo: number): Promise<string> {
+  const asked = { kind: 'correct', tenant: 'home', subject: bob.account.userId, receivedAt: new Date(Date.now() - daysAgo * 24 * HOUR_MS).toISOString(), details: 'another name' };
+  return (wanted(await deployment.admin.browser.post('/v1/privacy/requests', asked), 201).json as { requestId: string }).requestId;
+}
+const refused = async (requestId: string): Promise<unknown> => wanted(await deployment.admin.browser.post(`/v1/privacy/requests/${requestId}/refuse`, { reason: 'a test' }), 204);
+
+let held: pg.Client;
+let openId: string;
+
+const FAULTS: readonly Fault[] = [
+  {
+    what: 'backups are taken, and nobody restores one',
+    alerts: { CountersignRestoreDrillLate: { times: 4_000 } },
+    happens: () => backups.serve(2),
+    mend: () => backups.told(0, 'drill', '--catalogued'),
+  },
+  {
+    what: 'the key service is killed while events come',
+    alerts: { CountersignServiceDown: { times: 40 }, CountersignInstanceDown: { times: 100 }, CountersignKeysAway: { times: 40 }, CountersignCheckpointLate: { times: 15 } },
+    happens: async () => {
+      await deployment.platform.keys.kill();
+      keepOn(() => emit([event()]));
+    },
+    mend: () => deployment.platform.keys.start(),
+  },
+  {
+    what: 'the ledger is killed while people sign in and look',
+    alerts: { CountersignEventsUnreceipted: { times: 100 }, CountersignEdgeErrorBudget1h: { times: 7_200 }, CountersignEdgeErrorBudget6h: { times: 7_200 }, CountersignEdgeErrorBudget1d: { times: 7_200 }, CountersignEdgeErrorBudget3d: { times: 7_200 } },
+    happens: async () => {
+      await deployment.platform.ledger.kill();
+      keepOn(signIn, 1_000);
+      keepOn(() => deployment.admin.browser.get('/v1/ledgers/system/events'));
+    },
+    mend: async () => {
+      await deployment.platform.ledger.start();
+      keepOn(() => deployment.admin.browser.get('/v1/account'));
+    },
+  },
+  {
+    what: 'an event is sent that breaks the rules',
+    alerts: { CountersignEventsRefused: { times: 60 } },
+    happens: () => emit([{ ...event(), severity: 'deafening' }]),
+    mend: () => Promise.resolve(),
+  },
+  {
+    what: 'an entry is changed in the database',
+    alerts: { CountersignLedgerBroken: {}, CountersignVerificationLate: { times: 60, ages: 3 }, CountersignVerificationStopped: { ages: 20 } },
+    happens: async () => {
+      await emit([event()]);
+      await verify('acme');
+      await alter('"severity":"', '"severitY":"');
+      await verify('acme');
+      keepOn(() => emit([event()]));
+    },
+    mend: async () => {
+      await alter('"severitY":"', '"severity":"');
+      await verify('acme');
+    },
+  },
+  {
+    what: 'Redis is killed',
+    alerts: { CountersignRedisAway: { times: 40 } },
+    happens: async () => {
+      await deployment.redis!.kill();
+      keepOn(signIn);
+    },
+    mend: async () => {
+      await deployment.redis!.start();
+      keepOn(signIn);
+    },
+    isThere: () => deployment.redis !== undefined,
+  },
+  {
+    what: 'somebody locks a table of identity, and everybody waits',
+    alerts: { CountersignDatabaseConnectionsShort: { times: 40 }, CountersignReceiptsUnknown: { times: 60 } },
+    happens: async () => {
+      held = await onDatabase('identity', 'BEGIN', 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
+      for (let one = 0; one < 40; one += 1) keepOn(signIn);
+    },
+    mend: () => held.end(),
+  },
+  {
+    what: 'identity stands still',
+    alerts: { CountersignBusTimeouts: { times: 40 } },
+    happens: async () => {
+      deployment.platform.identity.signal('SIGSTOP');
+      for (let one = 0; one < 10; one += 1) keepOn(signIn);
+    },
+    mend: async () => deployment.platform.identity.signal('SIGCONT'),
+  },
+  {
+    what: 'the ledger stands still, and the sweep waits for it',
+    alerts: { CountersignSweepLate: { times: 60, ages: 1_500 } },
+    happens: async () => deployment.platform.ledger.signal('SIGSTOP'),
+    mend: async () => deployment.platform.ledger.signal('SIGCONT'),
+  },
+  {
+    what: 'what takes backups is killed',
+    alerts: { CountersignBackupLate: { times: 600 } },
+    happens: () => backups.killServing(),
+    mend: () => backups.serve(2),
+  },
+  {
+    what: 'the archive of backups is away',
+    alerts: { CountersignLogArchiveLate: { times: 60, ages: 20 } },
+    happens: async () => renameSync(backups.archive, `${backups.archive}-away`),
+    mend: async () => {
+      rmSync(backups.archive, { recursive: true, force: true });
+      renameSync(`${backups.archive}-away`, backups.archive);
+    },
+  },
+  {
+    what: 'nobody answers somebody who asked for something four weeks ago',
+    alerts: { CountersignSubjectRequestDue: { times: 120 } },
+    happens: async () => (openId = await askedFor(29)),
+    mend: () => refused(openId),
+  },
+  {
+    what: 'nobody has answered in time',
+    alerts: { CountersignSubjectRequestOverdue: {} },
+    happens: async () => (openId = await askedFor(40)),
+    mend: () => refused(openId),
+  },
+  {
+    what: 'nobody reports an incident that is known since half a day',
+    alerts: { CountersignIncidentStageDue: { times: 300 } },
+    happens: async () => (openId = await incidentKnownSince(13)),
+    mend: () => notSignificant(openId),
+  },
+  {
+    what: 'nobody has reported an incident in time',
+    alerts: { CountersignIncidentStageLate: {} },
+    happens: async () => (openId = await incidentKnownSince(25)),
+    mend: () => notSignificant(openId),
+  },
+];
+
+/** As superuser, past every trigger. */
+async function alter(from: string, to: string): Promise<void> {
+  const client = await onDatabase('ledger', 'SET session_replication_role = replica');
+  const { rowCount } = await client.query("UPDATE entries SET entry = convert_to(replace(convert_from(entry, 'UTF8'), $1, $2), 'UTF8') WHERE leaf_index = 0 AND ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = 'acme')", [from, to]);
+  await client.end();
+  expect(rowCount).toBe(1);
+}
+
+/** Labels of what was told of an alert, each as often as it was. */
+const toldOf = (name: string, status: 'firing' | 'resolved', from: number): string[] => monitoring!.delivered.slice(from).filter((alert) => alert.status === status && alert.labels['alertname'] === name).map(({ labels }) => JSON.stringify(labels));
+
+describe('each alert, by a fault that it is for', () => {
+  beforeAll(async () => {
+    deployment = await Deployment.open({ EDGE_LIMITS_FACTOR: '1000' }, async () => ({ retention: { RETENTION_SWEEP_SECONDS: '1', RETENTION_LOOK_SECONDS: '1' }, ledger: { LEDGER_TAIL_VERIFY_SECONDS: '1' } }));
+    const { platform, admin, edges, stack } = deployment;
+    services = await connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.services, name: 'noise' });
+    bob = await deployment.person('bob');
+    backups = new Backups({ folder: deployment.folder, nats: stack.nats, databaseUrl: (name) => stack.databaseUrl(name), keys: { publicKeyFile: stack.nats.publicKeys.keys } }, platform.ledger);
+    // Without an operator of keys, who would wrap it.
+    const secret = randomBytes(32);
+    writeFileSync(backups.keyFile, secret.toString('base64'), { mode: 0o600 });
+    mkdirSync(backups.archive);
+    await writeCatalogue([new FolderStore(backups.archive)], archiveKey(secret), EMPTY_CATALOGUE);
+    folder = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
+    const named = new Map(FAULTS.flatMap(({ alerts }) => Object.entries(alerts)));
+    for (const group of soonerGroups(ALERT_GROUPS, named)) writeFileSync(join(folder, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
+    const { key } = wanted(await admin.browser.post('/v1/account/api-keys', { name: 'alertmanager', grants: [{ permission: 'incident.report', scope: 'global' }] }), 201).json as unknown as { key: string };
+    const hostOf = (url: string): string => new URL(url).host;
+    const targets = Object.fromEntries((['ledger', 'keys', 'identity', 'retention'] as const).map((service) => [`countersign-${service}`, [hostOf(platform[service].url)]]));
+    monitoring = await Monitoring.start({
+      rules: join(folder, '*.yml'),
+      targets: { ...targets, 'countersign-edge': edges.map(({ process }) => hostOf(process.url)), 'countersign-backup': [`127.0.0.1:${String(await backups.port())}`] },
+      incidents: { url: `${edges[0].origin}/v1/incidents/alerts`, apiKey: key, ca: platform.ca },
+    });
+  }, 240_000);
+  afterAll(async () => {
+    ending.abort();
+    await monitoring?.stop();
+    await backups.stopServing();
+    await services.close();
+    await deployment.close();
+    rmSync(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  it.each(FAULTS)('$what', async ({ alerts, happens, mend, isThere }) => {
+    if (monitoring === undefined || isThere?.() === false) return;
+    const names = Object.keys(alerts);
+    await until('everything is quiet', LIMIT_MS, async () => monitoring!.firing().every((name) => !names.includes(name)));
+    const from = monitoring.delivered.length;
+    ending = new AbortController();
+    const startMs = performance.now();
+    try {
+      await happens();
+      for (const name of names) await until(`${name} is told`, LIMIT_MS, () => toldOf(name, 'firing', from).length > 0);
+    } finally {
+      ending.abort();
+      ending = new AbortController();
+      await mend();
+    }
+    const toldMs = performance.now();
+    for (const name of names) await until(`${name} is over`, LIMIT_MS, () => new Set(toldOf(name, 'resolved', from)).size >= new Set(toldOf(name, 'firing', from)).size);
+    ending.abort();
+    process.stderr.write(`${names.join(', ')}: told after ${((toldMs - startMs) / 1_000).toFixed(0)} s, over ${((performance.now() - toldMs) / 1_000).toFixed(0)} s after it was mended\n`);
+    // Whoever is on call hears of each once.
+    for (const name of names) expect(toldOf(name, 'firing', from)).toEqual([...new Set(toldOf(name, 'firing', from))]);
+  }, LIMIT_MS * 8);
+});
