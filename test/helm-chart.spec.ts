@@ -13,6 +13,7 @@ import { restrictedFaults } from './helm/pod-security.js';
 import { HOME, placesOf, roadsOf, type Place } from './helm/roads.js';
 
 const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
+const STORING = OWN.filter((name) => name !== 'edge');
 const BASIC = { publicOrigin: 'https://audit.example.com', ledgerOrigin: 'audit.example.com', deployment: 'production-7f3a9c21' };
 const EVERYTHING = {
   ...BASIC,
@@ -217,6 +218,21 @@ describe('the chart for Kubernetes', () => {
     ['an origin that browsers would not have', { publicOrigin: 'http://audit.example.com' }, /publicOrigin/],
   ])('refuses %s', (_what, values, reason) => {
     expect(template({ ...BASIC, ...values }).refusal).toMatch(reason);
+  });
+
+  it('writes what an upgrade would migrate by Jobs of the owner that are no part of it', async () => {
+    const jobs = (values: object): Manifest[] => template({ ...BASIC, ...values }).manifests.filter(({ metadata }) => metadata.name?.startsWith('cs-migrate-dry-run-') === true);
+    expect(jobs({})).toEqual([]);
+    const manifests = jobs({ provision: { dryRun: true } });
+    const pods = podsOf(manifests);
+    expect(manifests.map(({ metadata }) => metadata.annotations)).toEqual(STORING.map(() => undefined));
+    // The roads of provisioning are theirs too.
+    expect(pods.map(({ component }) => component).toSorted()).toEqual(STORING.map((name) => `provision-${name}`));
+    expect(pods.map(({ spec }) => spec.containers[0]!.args)).toEqual(STORING.map(() => ['/app/migrate.mjs', '--dry-run']));
+    expect(pods.flatMap(({ owner, spec }) => restrictedFaults(spec).map((fault) => `${owner}: ${fault}`))).toEqual([]);
+    expect(pods.map((pod) => ({ ...pod, component: pod.component.replace('provision', 'migrate') })).flatMap(variableFaults)).toEqual([]);
+    expect(JSON.stringify(manifests)).not.toMatch(/ADMIN_DATABASE_URL/);
+    expect(await kubernetesFaults(manifests)).toEqual([]);
   });
 
   it('refuses every secret of the services in values', () => {

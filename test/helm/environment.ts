@@ -16,6 +16,7 @@ const TITLES: Readonly<Record<string, readonly string[]>> = {
   'bus-provision': ['Provisioning of the bus'],
   'bus-keeper': ['Provisioning of the bus'],
   ...Object.fromEntries(['ledger', 'keys', 'identity', 'retention'].map((name) => [`provision-${name}`, [`Provisioning of ${name}`]])),
+  ...Object.fromEntries(['ledger', 'keys', 'identity', 'retention'].map((name) => [`migrate-${name}`, [`Migrations of ${name}`]])),
 };
 const programs = readPrograms(ROOT);
 
