@@ -40,7 +40,7 @@ export class ArchiveHolder implements Pick<Holder, 'types' | 'list'>, Pick<Order
   }
 
   /** What the order names and no rule keeps is destroyed, in every store, before this resolves. Rejects with HolderFault. */
-  execute(order: HeldOrder): Promise<OrderOutcome> {
+  async execute(order: HeldOrder): Promise<OrderOutcome> {
     if (order.type !== this.#type) throw new HolderFault('TYPE_UNKNOWN', 'nothing of this type is held here', 'type');
     if (order.action !== 'delete') throw new HolderFault('ACTION_UNKNOWN', 'this is not done with this type', 'action');
     return this.#settle(async (catalogue) => {

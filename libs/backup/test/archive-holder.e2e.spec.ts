@@ -81,7 +81,7 @@ describe('an archive that retention decides on', () => {
     ['another type', { type: 'system.other' }, 'TYPE_UNKNOWN'],
     ['another action', { action: 'shred' as const }, 'ACTION_UNKNOWN'],
   ])('refuses %s', async (_what, changes, code) => {
-    await expect((async () => holder.execute(order('four', ['day-0'], changes)))()).rejects.toMatchObject({ code });
+    await expect(holder.execute(order('four', ['day-0'], changes))).rejects.toMatchObject({ code });
   });
 
   it('finishes what a crash has interrupted: what is decided is gone, and was done once', async () => {
