@@ -17,6 +17,7 @@ const NOT_YET: Readonly<Record<string, string>> = {
   CountersignMessagesStuck: 'a message that cannot be settled, again and again',
   CountersignIndexLag: 'fifty thousand events while the indexer is held up',
   CountersignEntriesUnreadable: 'an entry that is no JSON',
+  CountersignReceiptsUnknown: 'a database that answers everything but what is still to be receipted',
   CountersignWaitingNearlyFull: 'a key service away under load, until the waiting room fills',
   CountersignKeysEpochLate: 'an epoch that does not roll for two days',
   CountersignKeysEpochStuck: 'an epoch whose rows are not rewrapped',

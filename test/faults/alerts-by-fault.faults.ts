@@ -139,7 +139,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: 'somebody locks a table of identity, and everybody waits',
-    alerts: { CountersignDatabaseConnectionsShort: { times: 40 }, CountersignReceiptsUnknown: { times: 60 } },
+    alerts: { CountersignDatabaseConnectionsShort: { times: 40 } },
     happens: async () => {
       held = await onDatabase('identity', 'BEGIN', 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
       for (let one = 0; one < 40; one += 1) keepOn(signIn);
@@ -148,7 +148,7 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: 'identity stands still',
-    alerts: { CountersignBusTimeouts: { times: 40 } },
+    alerts: { CountersignBusTimeouts: { times: 20 } },
     happens: async () => {
       deployment.platform.identity.signal('SIGSTOP');
       for (let one = 0; one < 10; one += 1) keepOn(signIn);
@@ -168,11 +168,14 @@ const FAULTS: readonly Fault[] = [
     mend: () => backups.serve(2),
   },
   {
-    what: 'the archive of backups is away',
+    what: 'nothing can be written where the archive of backups was',
     alerts: { CountersignLogArchiveLate: { times: 60, ages: 20 } },
-    happens: async () => renameSync(backups.archive, `${backups.archive}-away`),
+    happens: async () => {
+      renameSync(backups.archive, `${backups.archive}-away`);
+      writeFileSync(backups.archive, '');
+    },
     mend: async () => {
-      rmSync(backups.archive, { recursive: true, force: true });
+      rmSync(backups.archive);
       renameSync(`${backups.archive}-away`, backups.archive);
     },
   },
