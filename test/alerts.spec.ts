@@ -44,7 +44,7 @@ const NOT_YET: Readonly<Record<string, string>> = {
 };
 
 /** But those that say that something is not told. */
-const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter((line) => !line.includes('.not.'));
+const linesOf = (file: string): string[] => readFileSync(file, 'utf8').split('\n').filter((line) => !/\.not\.|NOT_DONE_YET|BY_TREND/.test(line));
 
 describe('alerts', () => {
   it('are each brought about by a real fault, but for those that are listed', () => {

@@ -19,6 +19,13 @@ import { until } from './harness/waiting.js';
 const LIMIT_MS = 90_000;
 const HOUR_MS = 3_600_000;
 
+/** Whatever an alert waits for. */
+const AT_ONCE: Sooner = { times: 1_000_000 };
+const REST_MS = 20_000;
+const NOT_DONE_YET = new Set(['CountersignBackupLate', 'CountersignFullVerificationNever']);
+/** Some seconds tell nothing of four days. */
+const BY_TREND = 'CountersignDiskFills';
+
 let deployment: Deployment;
 let monitoring: Monitoring | undefined;
 let services: BusConnection;
@@ -248,6 +255,23 @@ describe('each alert, by a fault that it is for', () => {
     await deployment.close();
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
+
+  it('say nothing at rest, not even for an instant, but what an installation of some minutes has not done yet', async () => {
+    if (monitoring === undefined) return;
+    const all = new Map(ALERT_GROUPS.flatMap(({ alerts }) => alerts.map(({ name }) => [name, AT_ONCE] as const)).filter(([name]) => name !== BY_TREND));
+    const rules = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
+    for (const group of soonerGroups(ALERT_GROUPS, all)) writeFileSync(join(rules, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
+    const { platform, edges } = deployment;
+    const hostOf = (url: string): string => new URL(url).host;
+    const targets = Object.fromEntries((['ledger', 'keys', 'identity', 'retention'] as const).map((service) => [`countersign-${service}`, [hostOf(platform[service].url)]]));
+    const other = await Monitoring.start({ rules: join(rules, '*.yml'), targets: { ...targets, 'countersign-edge': edges.map(({ process }) => hostOf(process.url)) }, incidents: { url: 'http://127.0.0.1:9/', apiKey: 'none', ca: platform.ca } });
+    await until('the watchdog is heard', LIMIT_MS, () => other!.firing().includes('CountersignWatchdog'));
+    await sleep(REST_MS);
+    const told = other!.firing().filter((name) => !NOT_DONE_YET.has(name));
+    await other!.stop();
+    rmSync(rules, { recursive: true, force: true });
+    expect(told).toEqual(['CountersignWatchdog']);
+  }, LIMIT_MS * 2);
 
   it.each(FAULTS)('$what', async ({ alerts, happens, mend, isThere }) => {
     if (monitoring === undefined || isThere?.() === false) return;

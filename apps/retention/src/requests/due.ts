@@ -28,7 +28,8 @@ export class DueWatch {
     const registers = [registry];
     this.#open = new Gauge({ name: 'countersign_retention_subject_requests_open', help: 'Requests of data subjects that are not answered', labelNames: ['kind'], registers });
     this.#overdue = new Gauge({ name: 'countersign_retention_subject_requests_overdue', help: 'Requests of data subjects that should have been answered', registers });
-    this.#next = new Gauge({ name: 'countersign_retention_subject_request_due_seconds', help: 'Until the next request of a data subject is due; negative: since it was', registers });
+    this.#next = new Gauge({ name: 'countersign_retention_subject_request_due_seconds', help: 'Until the next request of a data subject is due; negative: since it was; NaN: none is open', registers });
+    this.#next.set(NaN);
   }
 
   start(): void {
@@ -56,8 +57,8 @@ export class DueWatch {
     this.#open.reset();
     for (const { kind } of rows) this.#open.inc({ kind });
     this.#overdue.set(rows.filter(({ due_at }) => now >= due_at).length);
-    if (rows[0] === undefined) this.#next.reset();
-    else this.#next.set((rows[0].due_at.getTime() - now.getTime()) / 1_000);
+    // Not 0, which would be due now.
+    this.#next.set(rows[0] === undefined ? NaN : (rows[0].due_at.getTime() - now.getTime()) / 1_000);
     for (const row of await requests.held(LOOKED_AT_MAX)) {
       if ((await restrictionAgainst(this.flows, [row], row.received_at)) === undefined) await changeRequest(this.flows, row, { type: 'resume' }, bySelf(row.request_id, now));
     }
