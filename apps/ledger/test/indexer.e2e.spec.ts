@@ -122,10 +122,39 @@ describe('the gap report', () => {
     expect(await gauge('missing_sequences', 'gaps')).toBe('0');
   });
 
+  it('of a producer that numbers across ledgers names what none of them has', async () => {
+    const [one, two] = [await ledgers.ledger('across-one'), await ledgers.ledger('across-two')];
+    const append = (ledger: typeof one, tenant: string, ...sequences: readonly number[]) => ledger.append(sequences.map((sequence) => makeEvent(tenant, numbered('p-across', sequence))));
+    await append(one, 'across-one', 1, 4, 7);
+    await append(two, 'across-two', 2, 3, 6);
+    await http.index();
+    await http.indexer.pass();
+    const five = [{ producerId: 'p-across', missingCount: 1, missing: [{ first: 5, last: 5 }] }];
+    expect([(await report('across-one')).producers, (await report('across-two')).producers]).toMatchObject([five, five]);
+    expect(await gauge('missing_sequences', 'across-one')).toBe('1');
+    await append(two, 'across-two', 5);
+    await http.index();
+    expect([(await report('across-one')).producers, (await report('across-two')).producers]).toEqual([[], []]);
+    expect(await gauge('missing_sequences', 'across-one')).toBe('0');
+  });
+
+  it('does not call a producer silent that sends to another ledger', async () => {
+    const [one, two] = [await ledgers.ledger('heard-one'), await ledgers.ledger('heard-two')];
+    await one.append([makeEvent('heard-one', numbered('p-heard', 1))]);
+    await two.append([makeEvent('heard-two', numbered('p-heard', 2))]);
+    await http.index();
+    const seenTwoHoursAgo = (ledger: typeof one): Promise<unknown> => ledgers.admin.query(`UPDATE producers SET last_seen_at = now() - interval '2 hours' WHERE ledger_id = ${ledger.ledgerId}`);
+    await seenTwoHoursAgo(one);
+    expect((await report('heard-one')).producers).toEqual([]);
+    expect(await gauge('silent', 'heard-one')).toBe('0');
+    await seenTwoHoursAgo(two);
+    expect((await report('heard-one')).producers).toMatchObject([{ producerId: 'p-heard', silent: true }]);
+  });
+
   it('does not name a number that is merely late', async () => {
     const ledger = await ledgers.ledger('late');
     const hourly = indexer();
-    await ledger.append([1, 3].map((sequence) => makeEvent('late', numbered('p', sequence))));
+    await ledger.append([1, 3].map((sequence) => makeEvent('late', numbered('p-late', sequence))));
     await hourly.pass();
     await hourly.pass();
     expect((await report('late')).producers).toEqual([]);
@@ -133,9 +162,9 @@ describe('the gap report', () => {
 
   it('counts what arrived and was refused, or arrived twice', async () => {
     const ledger = await ledgers.ledger('twice');
-    const first = makeEvent('twice', numbered('p', 1));
+    const first = makeEvent('twice', numbered('p-twice', 1));
     await ledger.append([first]);
-    await ledger.append([{ ...first, ...numbered('p', 2) }, { ...first, outcome: 'denied', ...numbered('p', 3) }, makeEvent('twice', numbered('p', 4))]);
+    await ledger.append([{ ...first, ...numbered('p-twice', 2) }, { ...first, outcome: 'denied', ...numbered('p-twice', 3) }, makeEvent('twice', numbered('p-twice', 4))]);
     await http.index();
     await http.indexer.pass();
     expect((await report('twice')).producers).toEqual([]);
@@ -143,12 +172,12 @@ describe('the gap report', () => {
 
   it('names a producer that fell silent, until it is taken for retired', async () => {
     const ledger = await ledgers.ledger('silent');
-    await ledger.append([makeEvent('silent', numbered('p', 1))]);
+    await ledger.append([makeEvent('silent', numbered('p-silent', 1))]);
     await http.index();
     const lastSeen = (ago: string): Promise<unknown> => ledgers.admin.query(`UPDATE producers SET last_seen_at = now() - interval '${ago}' WHERE ledger_id = ${ledger.ledgerId}`);
     expect((await report('silent')).producers).toEqual([]);
     await lastSeen('2 hours');
-    expect((await report('silent')).producers).toMatchObject([{ producerId: 'p', silent: true, missingCount: 0, missing: [] }]);
+    expect((await report('silent')).producers).toMatchObject([{ producerId: 'p-silent', silent: true, missingCount: 0, missing: [] }]);
     expect(await gauge('silent', 'silent')).toBe('1');
     await lastSeen('31 days');
     expect((await report('silent')).producers).toEqual([]);
@@ -157,7 +186,7 @@ describe('the gap report', () => {
 
   it('remembers a bounded number of runs of a producer that numbers at random', async () => {
     const ledger = await ledgers.ledger('random');
-    await ledger.append(Array.from({ length: 40 }, (_, n) => makeEvent('random', numbered('p', (n + 1) * 10))));
+    await ledger.append(Array.from({ length: 40 }, (_, n) => makeEvent('random', numbered('p-random', (n + 1) * 10))));
     await http.index();
     await http.indexer.pass();
     const [{ runs, highest } = {}] = await rowsOf(

@@ -24,12 +24,15 @@ export interface OmissionCount {
   readonly silent: number;
 }
 
-// Numbers start at 1; what lies below the highest seen and was not seen is missing.
-const MISSING = 'int8multirange(int8range(1, upper(p.seen))) - p.seen';
-// What was overdue may have arrived since the last check.
-const STILL_OVERDUE = 'p.overdue - p.seen';
+// A producer numbers through all ledgers that it writes in: what one has not seen, another may have. Who may send as a source may do so in each of them.
+const ANYWHERE = '(SELECT range_agg(e.seen) FROM producers e WHERE e.source = p.source AND e.producer_id = p.producer_id)';
+// Numbers start at 1; what lies below the highest seen here and was seen nowhere is missing.
+const MISSING = `int8multirange(int8range(1, upper(p.seen))) - ${ANYWHERE}`;
+// What was overdue may have arrived since the last check. Mostly nothing is, and nothing else is looked at.
+const STILL_OVERDUE = `CASE WHEN isempty(p.overdue) THEN p.overdue ELSE p.overdue - ${ANYWHERE} END`;
 const COUNT = (ranges: string): string => `(SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(${ranges}) AS r)`;
-const SILENT = 'p.last_seen_at < now() - make_interval(secs => $1) AND p.last_seen_at >= now() - make_interval(secs => $2)';
+const SILENT = `p.last_seen_at < now() - make_interval(secs => $1) AND p.last_seen_at >= now() - make_interval(secs => $2)
+  AND NOT EXISTS (SELECT FROM producers e WHERE e.source = p.source AND e.producer_id = p.producer_id AND e.last_seen_at >= now() - make_interval(secs => $1))`;
 
 /** What producers sent and did not send. `reader` may select only; `writer` is of the role `ledger_runtime`. */
 export class PgProducers {
@@ -48,12 +51,14 @@ export class PgProducers {
       `WITH checked AS (
          UPDATE index_cursors SET gaps_checked_at = now()
           WHERE ledger_id = $1 AND coalesce(gaps_checked_at <= now() - make_interval(secs => $2), true) RETURNING ledger_id
+       ), found AS (
+         SELECT p.source, p.producer_id, ${MISSING} AS missing FROM producers p JOIN checked USING (ledger_id)
        )
        UPDATE producers p
-          SET overdue = p.missing_before * (${MISSING}), missing_before = ${MISSING}
-         FROM checked
-        WHERE p.ledger_id = checked.ledger_id
-          AND (p.missing_before <> ${MISSING} OR p.overdue <> p.missing_before * (${MISSING}))`,
+          SET overdue = p.missing_before * found.missing, missing_before = found.missing
+         FROM found
+        WHERE p.ledger_id = $1 AND p.source = found.source AND p.producer_id = found.producer_id
+          AND (p.missing_before <> found.missing OR p.overdue <> p.missing_before * found.missing)`,
       [ledger.ledgerId, graceMs / 1000],
     );
     await this.writer.query(
