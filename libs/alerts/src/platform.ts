@@ -112,6 +112,15 @@ export const PLATFORM: AlertGroup = {
       silent: { at: '5m', series: { [failures('FORBIDDEN')]: '2x10', [failures('NO_RESPONDERS')]: '0+5x10' } },
     },
     {
+      name: 'CountersignBusNotProvisioned',
+      expr: 'sum by (job) (increase(countersign_bus_failures_total{code="NOT_PROVISIONED"}[2m])) > 0',
+      // A service that starts before its streams are made waits for them.
+      for: '3m', severity: 'critical', owner: 'platform', runbook: 'bus-not-provisioned.md',
+      summary: 'The bus has not the streams that {{ $labels.job }} reads: nothing arrives, and whoever sends is refused.',
+      fires: { at: '8m', series: { [failures('NOT_PROVISIONED')]: '0 0 30+30x20' }, alerts: [{ job: 'countersign-ledger' }], notYet: '4m' },
+      silent: { at: '8m', series: { [failures('NOT_PROVISIONED')]: '0 20 20x20' } },
+    },
+    {
       name: 'CountersignDatabaseConnectionsShort',
       expr: 'max by (job, instance, pool) (min_over_time(countersign_postgres_waiting[2m])) > 0',
       for: '3m', severity: 'warning', owner: 'platform', runbook: 'database-connections.md',

@@ -65,6 +65,8 @@ export interface BusConnection {
   readonly reconnects: number;
   /** Requests that failed, and messages and subscriptions that the server refused, by code; codes that an alert asks for are there from the beginning. */
   readonly failures: ReadonlyMap<BusErrorCode, number>;
+  /** Counts one that was found without `request`. */
+  failed(code: BusErrorCode): void;
   /** The largest message that the server takes, bytes. */
   readonly maxPayloadBytes: number;
   /** When what the next connection shows or trusts ends, 0 if that cannot be read; undefined without certificates in a folder. */
@@ -180,7 +182,7 @@ class NatsBus implements BusConnection {
   #connected = true;
   #reconnects = 0;
   // A counter that first appears with 1 has risen by nothing, as Prometheus sees it.
-  readonly failures = new Map<BusErrorCode, number>([['TIMEOUT', 0], ['NO_RESPONDERS', 0], ['DISCONNECTED', 0], ['FORBIDDEN', 0]]);
+  readonly failures = new Map<BusErrorCode, number>([['TIMEOUT', 0], ['NO_RESPONDERS', 0], ['DISCONNECTED', 0], ['FORBIDDEN', 0], ['NOT_PROVISIONED', 0]]);
   readonly #listeners = new Set<(event: BusStatus) => void>();
   readonly #waiting = new Set<(error: BusError) => void>();
 
@@ -209,7 +211,7 @@ class NatsBus implements BusConnection {
 
   async #follow(): Promise<void> {
     for await (const status of this.nats.status()) {
-      if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) this.#failed('FORBIDDEN');
+      if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) this.failed('FORBIDDEN');
       const type = STATUS_TYPES[status.type];
       if (type !== undefined) this.#tell({ type, detail: detailOf(status) });
     }
@@ -229,7 +231,7 @@ class NatsBus implements BusConnection {
     for (const listener of [...this.#listeners]) listener(event);
   }
 
-  #failed(code: BusErrorCode): void {
+  failed(code: BusErrorCode): void {
     this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
   }
 
@@ -267,7 +269,7 @@ class NatsBus implements BusConnection {
     } catch (cause) {
       const error = busError(cause, subject);
       // The server tells of those by itself, whatever was tried.
-      if (error.code !== 'FORBIDDEN') this.#failed(error.code);
+      if (error.code !== 'FORBIDDEN') this.failed(error.code);
       throw error;
     } finally {
       this.#waiting.delete(giveUp);

@@ -141,7 +141,9 @@ export class PullLoop {
         this.#options.onEvent?.({ type: 'pulling' });
         return;
       } catch (error) {
-        this.#options.onEvent?.({ type: 'recovery-failed', error: busError(error, 'intake') });
+        const known = busError(error, 'intake');
+        if (known.code === 'NOT_PROVISIONED') this.#bus.failed(known.code);
+        this.#options.onEvent?.({ type: 'recovery-failed', error: known });
       }
     }
   }
