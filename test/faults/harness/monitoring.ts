@@ -33,6 +33,7 @@ export class Monitoring {
   readonly delivered: DeliveredAlert[] = [];
   readonly #children: ChildProcess[] = [];
   #hook: Server | undefined;
+  #watch: (jobs: (job: string) => boolean) => Promise<void> = () => Promise.resolve();
 
   private constructor(private readonly folder: string) {}
 
@@ -65,6 +66,16 @@ export class Monitoring {
     return [...last.values()].filter(({ status }) => status === 'firing').map(({ name }) => name);
   }
 
+  /** Prometheus finds no instance of `job` from now on. */
+  forget(job: string): Promise<void> {
+    return this.#watch((one) => one !== job);
+  }
+
+  /** And all of every job again. */
+  rememberAll(): Promise<void> {
+    return this.#watch(() => true);
+  }
+
   async stop(): Promise<void> {
     for (const child of this.#children) {
       const gone = once(child, 'exit');
@@ -91,13 +102,20 @@ export class Monitoring {
     }));
     await this.#run('alertmanager', alertmanager, [`--config.file=${alerts}`, `--storage.path=${join(this.folder, 'alertmanager')}`, `--web.listen-address=${alertmanagerAddress}`, '--cluster.listen-address='], `http://${alertmanagerAddress}/-/ready`);
     const prometheusAddress = `127.0.0.1:${String(await choosePort())}`;
-    const config = await this.#file('prometheus.yml', JSON.stringify({
+    const configured = (jobs: (job: string) => boolean): Promise<string> => this.#file('prometheus.yml', JSON.stringify({
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: [rules],
       alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanagerAddress] }] }] },
-      scrape_configs: Object.entries(targets).map(([job, addresses]) => ({ job_name: job, static_configs: [{ targets: addresses }] })),
+      // Not without the job: whatever it knew of a job that is gone it would go on believing for five minutes.
+      scrape_configs: Object.entries(targets).map(([job, addresses]) => ({ job_name: job, static_configs: [{ targets: jobs(job) ? addresses : [] }] })),
     }));
+    const config = await configured(() => true);
     await this.#run('prometheus', prometheus, [`--config.file=${config}`, `--storage.tsdb.path=${join(this.folder, 'tsdb')}`, `--web.listen-address=${prometheusAddress}`], `http://${prometheusAddress}/-/ready`);
+    const running = this.#children.at(-1)!;
+    this.#watch = async (jobs) => {
+      await configured(jobs);
+      running.kill('SIGHUP');
+    };
   }
 
   async #run(name: string, program: string, args: readonly string[], readyUrl: string): Promise<void> {

@@ -7,11 +7,11 @@ export class Postbox {
 
   private constructor(private readonly server: Server) {}
 
-  static async start(): Promise<Postbox> {
+  static async start(port = 0): Promise<Postbox> {
     const server = createServer();
     const box = new Postbox(server);
     server.on('connection', (socket) => box.#serve(socket));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
+    await once(server.listen(port, '127.0.0.1'), 'listening');
     return box;
   }
 
