@@ -70,7 +70,9 @@ describe('checkpoint keys of a ledger that signed for itself', () => {
     const codeOf = (args: Parameters<typeof client.ask<'import-signing-key'>>[1]): Promise<string> => client.ask('import-signing-key', args).then(() => 'none', (error: { code: string }) => error.code);
     expect(await codeOf({ origin, transport, sealed: sealFor('ledger.example/another', 64) })).toBe('WRAPPED_KEY_INVALID');
     expect(await codeOf({ origin, transport, sealed: sealFor(origin, 63) })).toBe('WRAPPED_KEY_INVALID');
-    expect(await codeOf({ origin, transport, sealed: `${sealFor(origin, 64).slice(0, -2)}AA` })).toBe('WRAPPED_KEY_INVALID');
+    const whole = sealFor(origin, 64);
+    // One ciphertext in 256 ends so by itself.
+    expect(await codeOf({ origin, transport, sealed: `${whole.slice(0, -2)}${whole.endsWith('AA') ? 'EA' : 'AA'}` })).toBe('WRAPPED_KEY_INVALID');
     const { checkpoint } = await view();
     expect(await codeOf({ origin, transport, sealed: sealFor(origin, 64), checkpoint: checkpoint!.note })).toBe('CHECKPOINT_INCONSISTENT');
     expect(await codeOf({ origin, transport, sealed: sealFor(origin, 64) })).toBe('none');
