@@ -53,9 +53,9 @@ export function busBackupsSuite(open: () => Stand): void {
       await registerType(bus, BACKUP_HOLDER.tenant, BACKUP_HOLDER.service, BACKUP_TYPE);
       await found('the backup is gone', async () => ((await listed()).includes(due.id) ? undefined : true));
       expect((await listed()).toSorted()).toEqual([held.id, newest.id].toSorted());
-      expect([due, held].map(({ data, manifest }) => [data, manifest].map(({ name }) => existsSync(join(folder, name))))).toEqual([[false, false], [true, true]]);
       const row = await found('the order is settled', async () => (await withClient(stand.stack.databaseUrl('retention'), (client) => client.query<{ certificate: string }>(`SELECT certificate FROM deletion_orders WHERE type = $1 AND state = 'executed'`, [BACKUP_TYPE.type]))).rows[0]);
       expect(deletionStatementSchema.parse(JSON.parse(row.certificate.split('\n')[2]!))).toMatchObject({ holder: NAME, type: BACKUP_TYPE.type, resources: 1 });
+      expect([due, held].map(({ data, manifest }) => [data, manifest].map(({ name }) => existsSync(join(folder, name))))).toEqual([[false, false], [true, true]]);
       await expect(pruneBackups({ ...archive, rules: KEEP_RULES_DEFAULT, isDryRun: false })).rejects.toMatchObject({ code: 'BACKUP_GOVERNED' });
       expect((await pruneBackups({ ...archive, rules: KEEP_RULES_DEFAULT, isDryRun: true })).removed).toEqual([held.id]);
     });
