@@ -20,17 +20,22 @@ type PrunePlace = ArchivePlace & { readonly serverUrl: string; readonly rules: K
  */
 export async function pruneBackups(place: PrunePlace & { readonly isDryRun: boolean }): Promise<Pruned> {
   const { stores, key, rules, isDryRun } = place;
-  return locked(place.serverUrl, async () => {
+  const plan = async () => {
     const catalogue = await readCatalogue(stores[0]!, key);
-    const { kept, staying, going, cuts } = planPrune(catalogue.backups, rules);
-    const removed = going.map(({ id }) => id);
-    if (isDryRun) return { kept, removed, removedPieces: 0 };
     // A hold may cover one of them.
-    if (catalogue.isGoverned) throw new BackupFault('BACKUP_GOVERNED', 'retention decides what becomes of the backups of this archive');
-    if (going.length === 0 && cuts.length === 0) return { kept, removed, removedPieces: 0 };
+    if (catalogue.isGoverned && !isDryRun) throw new BackupFault('BACKUP_GOVERNED', 'retention decides what becomes of the backups of this archive');
+    const planned = planPrune(catalogue.backups, rules);
+    return { ...planned, catalogue, removed: planned.going.map(({ id }) => id) };
+  };
+  // Whoever may not, or only asks, does not wait for a backup that is under way.
+  const { kept, removed } = await plan();
+  if (isDryRun) return { kept, removed, removedPieces: 0 };
+  return locked(place.serverUrl, async () => {
+    const { catalogue, staying, going, cuts, ...told } = await plan();
+    if (going.length === 0 && cuts.length === 0) return { ...told, removedPieces: 0 };
     await writeCatalogue(stores, key, { ...catalogue, backups: staying });
     await removeObjects(stores, going);
-    return { kept, removed, removedPieces: await cutLog(place, cuts) };
+    return { ...told, removedPieces: await cutLog(place, cuts) };
   });
 }
 

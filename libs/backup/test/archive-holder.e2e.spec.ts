@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ArchiveHolder, archiveKey, backupType, closeBackups, EMPTY_CATALOGUE, KEEP_RULES_DEFAULT, readCatalogue, writeCatalogue, writeObject, type Backup, type Catalogue } from '@countersign/backup';
+import { ArchiveHolder, archiveKey, backupType, closeBackups, EMPTY_CATALOGUE, KEEP_RULES_DEFAULT, pruneBackups, readCatalogue, writeCatalogue, writeObject, type Backup, type Catalogue } from '@countersign/backup';
 import type { HeldOrder } from '@countersign/contracts';
 import { startTestStack, type Devstack } from '@countersign/devstack';
 import { FolderStore } from '@countersign/files';
@@ -100,6 +100,22 @@ describe('an archive that retention decides on', () => {
     await withClient(archive.serverUrl, async (client) => {
       await client.query('SELECT pg_advisory_lock(7310582046)');
       await expect(holder.execute(order('six', ['day-0']))).rejects.toMatchObject({ code: 'HOLDER_UNAVAILABLE' });
+    });
+  });
+
+  it('tells who prunes that he may not, and who only asks what would go, also while a backup is under way', async () => {
+    const place = { ...archive, rules: { ...KEEP_RULES_DEFAULT, weekly: 0, monthly: 0 } };
+    const asked = () => pruneBackups({ ...place, isDryRun: true });
+    await withClient(archive.serverUrl, async (client) => {
+      await client.query('SELECT pg_advisory_lock(7310582046)');
+      await expect(pruneBackups({ ...place, isDryRun: false })).rejects.toMatchObject({ code: 'BACKUP_BUSY' });
+      expect((await asked()).removed.toSorted()).toEqual(['day-0', 'day-1', 'day-2']);
+    });
+    await close();
+    await withClient(archive.serverUrl, async (client) => {
+      await client.query('SELECT pg_advisory_lock(7310582046)');
+      await expect(pruneBackups({ ...place, isDryRun: false })).rejects.toMatchObject({ code: 'BACKUP_GOVERNED' });
+      expect((await asked()).removed.toSorted()).toEqual(['day-0', 'day-1', 'day-2']);
     });
   });
 });
