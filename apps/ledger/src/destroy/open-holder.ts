@@ -50,6 +50,7 @@ export async function openHolder({ config, stores, archive, bus, log, registry }
   };
   const reclaim = every(RECLAIM_PAUSE_MS, round, (error) => log.warn({ err: error }, 'space of destroyed parts not given back, it is tried again'));
   const stop = async (): Promise<void> => {
+    records.endSoon();
     reclaiming.stop();
     await Promise.all([responder.stop(), loop.stop(), reclaim.stop()]);
   };

@@ -14,6 +14,8 @@ const LOOK_MS = 50;
 /** Sent again when it is not on record by then: a PubAck is not a receipt. */
 const RESEND_MS = 5_000;
 const WAIT_MS_MAX = 20_000;
+/** While the service ends. */
+const LAST_WAIT_MS_MAX = 3_000;
 
 /** The ledger's own entries about destruction. */
 export interface DestructionRecords {
@@ -29,13 +31,20 @@ export interface RecordsOptions {
 
 /** Through the intake, like everybody's events. */
 export class BusDestructionRecords implements DestructionRecords {
+  #lastMs = Infinity;
+
   constructor(private readonly options: RecordsOptions) {}
+
+  /** The service ends: what a stopped ledger, or one without its keys, does not record is not waited for. The order comes again. */
+  endSoon(): void {
+    this.#lastMs = performance.now() + LAST_WAIT_MS_MAX;
+  }
 
   async record(ledger: Ledger, event: Event): Promise<void> {
     const { bus, read } = this.options;
     const endMs = performance.now() + WAIT_MS_MAX;
     let resendMs = 0;
-    while (performance.now() < endMs) {
+    while (performance.now() < Math.min(endMs, this.#lastMs)) {
       const leaf = await read.leafByEventId(ledger, event.id);
       if (leaf !== undefined && !isOwn(leaf.entry, event)) throw new HolderFault('HOLDER_INTERNAL', 'somebody else has recorded an event of this id');
       if (leaf !== undefined && (await this.#isSigned(ledger, leaf.leafIndex))) return;

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectBus } from '@countersign/bus';
 import { verifyTlogProof } from '@countersign/chain';
 import { retentionOrdersMigrationSql } from '@countersign/holder';
+import { FileArchive } from '../../src/checkpoint/archive.js';
 import { ENTRIES_LOCK } from '../../src/destroy/reclaiming.js';
+import { BusDestructionRecords, orderedEvent } from '../../src/destroy/statements.js';
 import { Prover } from '../../src/prove/prover.js';
 import { SignedHeads } from '../../src/prove/signed-head.js';
 import { PgReadStore } from '../../src/store/pg-read-store.js';
@@ -219,6 +223,21 @@ describe('a crash between a statement and its order', () => {
     expect(await changed.destroy(anew)).toMatchObject({ state: 'executed', items: 150 });
     expect(await other.verify()).toMatchObject({ verdict: 'intact' });
     expect(other.failures).toEqual([]);
+  });
+});
+
+describe('a statement that nobody records', () => {
+  it('is not waited for while the service ends', async () => {
+    const { stack, reader } = stand.fixture;
+    const bus = await connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.ledger, name: 'ending' });
+    const records = new BusDestructionRecords({ bus, read: new PgReadStore(reader), archive: new FileArchive(join(stack.stateDir, 'nothing-signed')) });
+    const startMs = performance.now();
+    const waiting = records.record(stand.ledger, orderedEvent({ orderId: 'ending', tenant: 'acme', type: 'audit-parts', action: 'delete', resources: [], except: [], policyVersion: 1, orderedAt: '2026-01-01T00:00:00.000Z', expiresAt: '2026-01-02T00:00:00.000Z' }, { parts: ['data'], types: [], ranges: [] }));
+    records.endSoon();
+    await expect(waiting).rejects.toMatchObject({ code: 'HOLDER_UNAVAILABLE' });
+    // Otherwise it is waited for 20 seconds.
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    await bus.close();
   });
 });
 
