@@ -1,22 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ALERT_GROUPS, ruleFile } from '@countersign/alerts';
+import { ALERT_GROUPS } from '@countersign/alerts';
 import { archiveKey, EMPTY_CATALOGUE, writeCatalogue } from '@countersign/backup';
 import { connectBus, publishIntake, type BusConnection } from '@countersign/bus';
 import { wanted } from '@countersign/devstack';
 import { FolderStore } from '@countersign/files';
 import pg from 'pg';
+import { ALERT_LIMIT_MS, AlertBench, type Fault } from './harness/alert-bench.js';
 import { Backups } from './harness/backup-server.js';
 import { Deployment, type Person } from './harness/deployment.js';
-import { Monitoring } from './harness/monitoring.js';
-import { soonerGroups, type Sooner } from './harness/sooner.js';
+import type { Sooner } from './harness/sooner.js';
 import { until } from './harness/waiting.js';
 
-const LIMIT_MS = 90_000;
 const HOUR_MS = 3_600_000;
 
 /** Whatever an alert waits for. */
@@ -27,31 +24,10 @@ const NOT_DONE_YET = new Set(['CountersignBackupLate', 'CountersignFullVerificat
 const BY_TREND = 'CountersignDiskFills';
 
 let deployment: Deployment;
-let monitoring: Monitoring | undefined;
+let bench: AlertBench;
 let services: BusConnection;
 let bob: Person;
-let folder: string;
 let backups: Backups;
-/** Ends what a fault keeps doing. */
-let ending = new AbortController();
-
-interface Fault {
-  /** What is done to a real process, and done until it is mended. */
-  readonly what: string;
-  readonly alerts: Readonly<Record<string, Sooner>>;
-  readonly happens: () => Promise<unknown>;
-  readonly mend: () => Promise<unknown>;
-  readonly isThere?: () => boolean;
-}
-
-/** Again and again, until the fault is mended. */
-function keepOn(work: () => Promise<unknown>, pauseMs = 250): void {
-  const { signal } = ending;
-  const again = async (): Promise<void> => {
-    for (; !signal.aborted; await sleep(pauseMs)) await work().catch(() => undefined);
-  };
-  again().catch(() => undefined);
-}
 
 async function onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: deployment.stack.databaseUrl(name) });
@@ -63,7 +39,7 @@ async function onDatabase(name: string, ...statements: readonly string[]): Promi
 const event = (): object => ({ id: randomUUID(), type: 'noise.thing.happened', source: 'noise', tenant: 'acme', time: new Date().toISOString(), severity: 'info', outcome: 'success', actor: { type: 'service', id: 'noise' } });
 const emit = (events: readonly object[]): Promise<unknown> => publishIntake(services, 'intake.noise.acme', JSON.stringify(events), { timeoutMs: 5_000 });
 const signIn = (): Promise<unknown> => deployment.signIn(bob.account);
-const verify = (tenant: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(LIMIT_MS) });
+const verify = (tenant: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(ALERT_LIMIT_MS) });
 
 async function incidentKnownSince(hours: number): Promise<string> {
   const facts = { kind: 'unauthorised-access', severity: 'high', summary: 'found by a test', awareAt: new Date(Date.now() - hours * HOUR_MS).toISOString(), assessment: { significant: 'yes', personalData: 'no' } };
@@ -93,7 +69,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignServiceDown: { times: 40 }, CountersignInstanceDown: { times: 100 }, CountersignKeysAway: { times: 40 }, CountersignCheckpointLate: { times: 15 } },
     happens: async () => {
       await deployment.platform.keys.kill();
-      keepOn(() => emit([event()]));
+      bench.keepOn(() => emit([event()]));
     },
     mend: () => deployment.platform.keys.start(),
   },
@@ -102,12 +78,12 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignEventsUnreceipted: { times: 100 }, CountersignEdgeErrorBudget1h: { times: 7_200 }, CountersignEdgeErrorBudget6h: { times: 7_200 }, CountersignEdgeErrorBudget1d: { times: 7_200 }, CountersignEdgeErrorBudget3d: { times: 7_200 } },
     happens: async () => {
       await deployment.platform.ledger.kill();
-      keepOn(signIn, 1_000);
-      keepOn(() => deployment.admin.browser.get('/v1/ledgers/system/events'));
+      bench.keepOn(signIn, 1_000);
+      bench.keepOn(() => deployment.admin.browser.get('/v1/ledgers/system/events'));
     },
     mend: async () => {
       await deployment.platform.ledger.start();
-      keepOn(() => deployment.admin.browser.get('/v1/account'));
+      bench.keepOn(() => deployment.admin.browser.get('/v1/account'));
     },
   },
   {
@@ -124,7 +100,7 @@ const FAULTS: readonly Fault[] = [
       await verify('acme');
       await alter('"severity":"', '"severitY":"');
       await verify('acme');
-      keepOn(() => emit([event()]));
+      bench.keepOn(() => emit([event()]));
     },
     mend: async () => {
       await alter('"severitY":"', '"severity":"');
@@ -136,11 +112,11 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignRedisAway: { times: 40 } },
     happens: async () => {
       await deployment.redis!.kill();
-      keepOn(signIn);
+      bench.keepOn(signIn);
     },
     mend: async () => {
       await deployment.redis!.start();
-      keepOn(signIn);
+      bench.keepOn(signIn);
     },
     isThere: () => deployment.redis !== undefined,
   },
@@ -149,7 +125,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignDatabaseConnectionsShort: { times: 40 } },
     happens: async () => {
       held = await onDatabase('identity', 'BEGIN', 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
-      for (let one = 0; one < 40; one += 1) keepOn(signIn);
+      for (let one = 0; one < 40; one += 1) bench.keepOn(signIn);
     },
     mend: () => held.end(),
   },
@@ -158,7 +134,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignBusTimeouts: { times: 20 } },
     happens: async () => {
       deployment.platform.identity.signal('SIGSTOP');
-      for (let one = 0; one < 10; one += 1) keepOn(signIn);
+      for (let one = 0; one < 10; one += 1) bench.keepOn(signIn);
     },
     mend: async () => deployment.platform.identity.signal('SIGCONT'),
   },
@@ -220,13 +196,10 @@ async function alter(from: string, to: string): Promise<void> {
   expect(rowCount).toBe(1);
 }
 
-/** Labels of what was told of an alert, each as often as it was. */
-const toldOf = (name: string, status: 'firing' | 'resolved', from: number): string[] => monitoring!.delivered.slice(from).filter((alert) => alert.status === status && alert.labels['alertname'] === name).map(({ labels }) => JSON.stringify(labels));
-
 describe('each alert, by a fault that it is for', () => {
   beforeAll(async () => {
     deployment = await Deployment.open({ EDGE_LIMITS_FACTOR: '1000' }, async () => ({ retention: { RETENTION_SWEEP_SECONDS: '1', RETENTION_LOOK_SECONDS: '1' }, ledger: { LEDGER_TAIL_VERIFY_SECONDS: '1' } }));
-    const { platform, admin, edges, stack } = deployment;
+    const { platform, stack } = deployment;
     services = await connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.services, name: 'noise' });
     bob = await deployment.person('bob');
     backups = new Backups({ folder: deployment.folder, nats: stack.nats, databaseUrl: (name) => stack.databaseUrl(name), keys: { publicKeyFile: stack.nats.publicKeys.keys } }, platform.ledger);
@@ -235,64 +208,26 @@ describe('each alert, by a fault that it is for', () => {
     writeFileSync(backups.keyFile, secret.toString('base64'), { mode: 0o600 });
     mkdirSync(backups.archive);
     await writeCatalogue([new FolderStore(backups.archive)], archiveKey(secret), EMPTY_CATALOGUE);
-    folder = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
-    const named = new Map(FAULTS.flatMap(({ alerts }) => Object.entries(alerts)));
-    for (const group of soonerGroups(ALERT_GROUPS, named)) writeFileSync(join(folder, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
-    const { key } = wanted(await admin.browser.post('/v1/account/api-keys', { name: 'alertmanager', grants: [{ permission: 'incident.report', scope: 'global' }] }), 201).json as unknown as { key: string };
-    const hostOf = (url: string): string => new URL(url).host;
-    const targets = Object.fromEntries((['ledger', 'keys', 'identity', 'retention'] as const).map((service) => [`countersign-${service}`, [hostOf(platform[service].url)]]));
-    monitoring = await Monitoring.start({
-      rules: join(folder, '*.yml'),
-      targets: { ...targets, 'countersign-edge': edges.map(({ process }) => hostOf(process.url)), 'countersign-backup': [`127.0.0.1:${String(await backups.port())}`] },
-      incidents: { url: `${edges[0].origin}/v1/incidents/alerts`, apiKey: key, ca: platform.ca },
-    });
+    bench = await AlertBench.open(deployment, FAULTS, { 'countersign-backup': [`127.0.0.1:${String(await backups.port())}`] });
   }, 240_000);
   afterAll(async () => {
-    ending.abort();
-    await monitoring?.stop();
+    await bench.close();
     await backups.stopServing();
     await services.close();
     await deployment.close();
-    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
   it('say nothing at rest, not even for an instant, but what an installation of some minutes has not done yet', async () => {
-    if (monitoring === undefined) return;
+    if (bench.monitoring === undefined) return;
     const all = new Map(ALERT_GROUPS.flatMap(({ alerts }) => alerts.map(({ name }) => [name, AT_ONCE] as const)).filter(([name]) => name !== BY_TREND));
-    const rules = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
-    for (const group of soonerGroups(ALERT_GROUPS, all)) writeFileSync(join(rules, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
-    const { platform, edges } = deployment;
-    const hostOf = (url: string): string => new URL(url).host;
-    const targets = Object.fromEntries((['ledger', 'keys', 'identity', 'retention'] as const).map((service) => [`countersign-${service}`, [hostOf(platform[service].url)]]));
-    const other = await Monitoring.start({ rules: join(rules, '*.yml'), targets: { ...targets, 'countersign-edge': edges.map(({ process }) => hostOf(process.url)) }, incidents: { url: 'http://127.0.0.1:9/', apiKey: 'none', ca: platform.ca } });
-    await until('the watchdog is heard', LIMIT_MS, () => other!.firing().includes('CountersignWatchdog'));
+    const resting = await AlertBench.openWith(deployment, all);
+    const other = resting.monitoring!;
+    await until('the watchdog is heard', ALERT_LIMIT_MS, () => other.firing().includes('CountersignWatchdog'));
     await sleep(REST_MS);
-    const told = other!.firing().filter((name) => !NOT_DONE_YET.has(name));
-    await other!.stop();
-    rmSync(rules, { recursive: true, force: true });
+    const told = other.firing().filter((name) => !NOT_DONE_YET.has(name));
+    await resting.close();
     expect(told).toEqual(['CountersignWatchdog']);
-  }, LIMIT_MS * 2);
+  }, ALERT_LIMIT_MS * 2);
 
-  it.each(FAULTS)('$what', async ({ alerts, happens, mend, isThere }) => {
-    if (monitoring === undefined || isThere?.() === false) return;
-    const names = Object.keys(alerts);
-    await until('everything is quiet', LIMIT_MS, async () => monitoring!.firing().every((name) => !names.includes(name)));
-    const from = monitoring.delivered.length;
-    ending = new AbortController();
-    const startMs = performance.now();
-    try {
-      await happens();
-      for (const name of names) await until(`${name} is told`, LIMIT_MS, () => toldOf(name, 'firing', from).length > 0);
-    } finally {
-      ending.abort();
-      ending = new AbortController();
-      await mend();
-    }
-    const toldMs = performance.now();
-    for (const name of names) await until(`${name} is over`, LIMIT_MS, () => new Set(toldOf(name, 'resolved', from)).size >= new Set(toldOf(name, 'firing', from)).size);
-    ending.abort();
-    process.stderr.write(`${names.join(', ')}: told after ${((toldMs - startMs) / 1_000).toFixed(0)} s, over ${((performance.now() - toldMs) / 1_000).toFixed(0)} s after it was mended\n`);
-    // Whoever is on call hears of each once.
-    for (const name of names) expect(toldOf(name, 'firing', from)).toEqual([...new Set(toldOf(name, 'firing', from))]);
-  }, LIMIT_MS * 8);
+  it.each(FAULTS)('$what', (fault) => bench.show(fault), ALERT_LIMIT_MS * 8);
 });

@@ -36,9 +36,13 @@ export class AlertBench {
   ) {}
 
   /** `more`: addresses of what is watched besides the deployment's services, by job. */
-  static async open({ platform, edges, admin }: Deployment, faults: readonly Fault[], more: Readonly<Record<string, readonly string[]>> = {}): Promise<AlertBench> {
+  static open(deployment: Deployment, faults: readonly Fault[], more: Readonly<Record<string, readonly string[]>> = {}): Promise<AlertBench> {
+    return AlertBench.openWith(deployment, new Map(faults.flatMap(({ alerts }) => Object.entries(alerts))), more);
+  }
+
+  /** The same with these alerts. */
+  static async openWith({ platform, edges, admin }: Deployment, named: ReadonlyMap<string, Sooner>, more: Readonly<Record<string, readonly string[]>> = {}): Promise<AlertBench> {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
-    const named = new Map(faults.flatMap(({ alerts }) => Object.entries(alerts)));
     for (const group of soonerGroups(ALERT_GROUPS, named)) writeFileSync(join(folder, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
     const { key } = wanted(await admin.browser.post('/v1/account/api-keys', { name: 'alertmanager', grants: [{ permission: 'incident.report', scope: 'global' }] }), 201).json as unknown as { key: string };
     const hostOf = (url: string): string => new URL(url).host;

@@ -16,7 +16,7 @@ const shortened = (duration: string, times: number, least: number): string => `$
 
 function expression(expr: string, { times = 1, ages = 1 }: Sooner): string {
   const windows = expr.replaceAll(/(\[|offset )(\d+[smhd])/g, (_all, before: string, duration: string) => before + shortened(duration, times, WINDOW_SECONDS_MIN));
-  return windows.replaceAll(/([<>]) (\d+(?: \* \d+)*)/g, (_all, sign: string, number: string) => `${sign} ${ages === 1 ? number : `(${number}) / ${String(ages)}`}`);
+  return windows.replaceAll(/([<>]) (\d+(?:\.\d+)?(?: \* \d+)*)/g, (_all, sign: string, number: string) => `${sign} ${ages === 1 ? number : `(${number}) / ${String(ages)}`}`);
 }
 
 const sooner = (alert: Alert, how: Sooner): Alert => ({ ...alert, expr: expression(alert.expr, how), ...(alert.for === undefined ? {} : { for: shortened(alert.for, how.times ?? 1, 1) as Alert['for'] & string }) });
