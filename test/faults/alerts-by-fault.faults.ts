@@ -1,16 +1,16 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ALERT_GROUPS } from '@countersign/alerts';
 import { archiveKey, EMPTY_CATALOGUE, writeCatalogue } from '@countersign/backup';
-import { connectBus, publishIntake, type BusConnection } from '@countersign/bus';
 import { wanted } from '@countersign/devstack';
 import { FolderStore } from '@countersign/files';
 import pg from 'pg';
 import { ALERT_LIMIT_MS, AlertBench, type Fault } from './harness/alert-bench.js';
 import { Backups } from './harness/backup-server.js';
 import { Deployment, type Person } from './harness/deployment.js';
+import { Noise } from './harness/noise.js';
 import type { Sooner } from './harness/sooner.js';
 import { until } from './harness/waiting.js';
 
@@ -25,21 +25,11 @@ const BY_TREND = 'CountersignDiskFills';
 
 let deployment: Deployment;
 let bench: AlertBench;
-let services: BusConnection;
+let noise: Noise;
 let bob: Person;
 let backups: Backups;
 
-async function onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: deployment.stack.databaseUrl(name) });
-  await client.connect();
-  for (const statement of statements) await client.query(statement);
-  return client;
-}
-
-const event = (): object => ({ id: randomUUID(), type: 'noise.thing.happened', source: 'noise', tenant: 'acme', time: new Date().toISOString(), severity: 'info', outcome: 'success', actor: { type: 'service', id: 'noise' } });
-const emit = (events: readonly object[]): Promise<unknown> => publishIntake(services, 'intake.noise.acme', JSON.stringify(events), { timeoutMs: 5_000 });
 const signIn = (): Promise<unknown> => deployment.signIn(bob.account);
-const verify = (tenant: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${tenant}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(ALERT_LIMIT_MS) });
 
 async function incidentKnownSince(hours: number): Promise<string> {
   const facts = { kind: 'unauthorised-access', severity: 'high', summary: 'found by a test', awareAt: new Date(Date.now() - hours * HOUR_MS).toISOString(), assessment: { significant: 'yes', personalData: 'no' } };
@@ -69,7 +59,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignServiceDown: { times: 40 }, CountersignInstanceDown: { times: 100 }, CountersignKeysAway: { times: 40 }, CountersignCheckpointLate: { times: 15 } },
     happens: async () => {
       await deployment.platform.keys.kill();
-      bench.keepOn(() => emit([event()]));
+      bench.keepOn(() => noise.emit('acme'));
     },
     mend: () => deployment.platform.keys.start(),
   },
@@ -89,22 +79,22 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'an event is sent that breaks the rules',
     alerts: { CountersignEventsRefused: { times: 60 } },
-    happens: () => emit([{ ...event(), severity: 'deafening' }]),
+    happens: () => noise.emit('acme', { severity: 'deafening' }),
     mend: () => Promise.resolve(),
   },
   {
     what: 'an entry is changed in the database',
     alerts: { CountersignLedgerBroken: {}, CountersignVerificationLate: { times: 60, ages: 3 }, CountersignVerificationStopped: { ages: 20 } },
     happens: async () => {
-      await emit([event()]);
-      await verify('acme');
+      await noise.emit('acme');
+      await deployment.verify('acme');
       await alter('"severity":"', '"severitY":"');
-      await verify('acme');
-      bench.keepOn(() => emit([event()]));
+      await deployment.verify('acme');
+      bench.keepOn(() => noise.emit('acme'));
     },
     mend: async () => {
       await alter('"severitY":"', '"severity":"');
-      await verify('acme');
+      await deployment.verify('acme');
     },
   },
   {
@@ -124,7 +114,7 @@ const FAULTS: readonly Fault[] = [
     what: 'somebody locks a table of identity, and everybody waits',
     alerts: { CountersignDatabaseConnectionsShort: { times: 40 } },
     happens: async () => {
-      held = await onDatabase('identity', 'BEGIN', 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
+      held = await deployment.onDatabase('identity', 'BEGIN', 'LOCK TABLE events IN ACCESS EXCLUSIVE MODE');
       for (let one = 0; one < 40; one += 1) bench.keepOn(signIn);
     },
     mend: () => held.end(),
@@ -190,7 +180,7 @@ const FAULTS: readonly Fault[] = [
 
 /** As superuser, past every trigger. */
 async function alter(from: string, to: string): Promise<void> {
-  const client = await onDatabase('ledger', 'SET session_replication_role = replica');
+  const client = await deployment.onDatabase('ledger', 'SET session_replication_role = replica');
   const { rowCount } = await client.query("UPDATE entries SET entry = convert_to(replace(convert_from(entry, 'UTF8'), $1, $2), 'UTF8') WHERE leaf_index = 0 AND ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = 'acme')", [from, to]);
   await client.end();
   expect(rowCount).toBe(1);
@@ -200,7 +190,7 @@ describe('each alert, by a fault that it is for', () => {
   beforeAll(async () => {
     deployment = await Deployment.open({ EDGE_LIMITS_FACTOR: '1000' }, async () => ({ retention: { RETENTION_SWEEP_SECONDS: '1', RETENTION_LOOK_SECONDS: '1' }, ledger: { LEDGER_TAIL_VERIFY_SECONDS: '1' } }));
     const { platform, stack } = deployment;
-    services = await connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.services, name: 'noise' });
+    noise = await Noise.open(deployment.stack.nats);
     bob = await deployment.person('bob');
     backups = new Backups({ folder: deployment.folder, nats: stack.nats, databaseUrl: (name) => stack.databaseUrl(name), keys: { publicKeyFile: stack.nats.publicKeys.keys } }, platform.ledger);
     // Without an operator of keys, who would wrap it.
@@ -213,7 +203,7 @@ describe('each alert, by a fault that it is for', () => {
   afterAll(async () => {
     await bench.close();
     await backups.stopServing();
-    await services.close();
+    await noise.close();
     await deployment.close();
   }, 60_000);
 

@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { connectBus, connectProvisioner, provisionBus, publishIntake, type BusConnection } from '@countersign/bus';
+import { connectProvisioner, provisionBus } from '@countersign/bus';
 import { localCertificate, wanted, type Edge } from '@countersign/devstack';
 import pg from 'pg';
 import { ALERT_LIMIT_MS, AlertBench, type Fault } from './harness/alert-bench.js';
 import { Deployment, type Person } from './harness/deployment.js';
+import { Noise } from './harness/noise.js';
 import { Postbox } from './harness/postbox.js';
 import { until } from './harness/waiting.js';
 
@@ -17,7 +17,7 @@ const CERTIFICATE_DAYS = 365;
 
 let deployment: Deployment;
 let bench: AlertBench;
-let services: BusConnection;
+let noise: Noise;
 let bob: Person;
 let postbox: Postbox;
 let mailPort: number;
@@ -26,17 +26,7 @@ let third: Edge;
 let tls: string;
 let held: pg.Client;
 
-async function onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: deployment.stack.databaseUrl(name) });
-  await client.connect();
-  for (const statement of statements) await client.query(statement);
-  return client;
-}
-
-const event = (of: string, more: object = {}): object => ({ id: randomUUID(), type: 'noise.thing.happened', source: 'noise', tenant: of, time: new Date().toISOString(), severity: 'info', outcome: 'success', actor: { type: 'service', id: 'noise' }, ...more });
-const emit = (of: string, ...more: readonly object[]): Promise<unknown> => publishIntake(services, `intake.noise.${of}`, JSON.stringify((more.length === 0 ? [{}] : more).map((one) => event(of, one))), { timeoutMs: 5_000 });
-const numbered = (...numbers: readonly number[]): Promise<unknown> => emit('numbered', ...numbers.map((one) => ({ producer: { id: 'p-1', sequence: one } })));
-const verify = (of: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${of}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(ALERT_LIMIT_MS) });
+const numbered = (...numbers: readonly number[]): Promise<unknown> => noise.emit('numbered', ...numbers.map((one) => ({ producer: { id: 'p-1', sequence: one } })));
 
 const natsConfig = (): string => join(deployment.folder, 'nats', 'nats.conf');
 /** The server reads its configuration again, as it does when an operator has written another. */
@@ -61,7 +51,7 @@ async function renewed(daysOld: number): Promise<void> {
 const NEWEST = "WHERE (ledger_id, leaf_index) IN (SELECT ledger_id, max(leaf_index) FROM entries JOIN ledgers USING (ledger_id) WHERE tenant = 'acme' GROUP BY 1)";
 /** As superuser, past every trigger: the newest entry of a ledger begins otherwise. */
 async function newestBecomes(entry: string): Promise<void> {
-  const client = await onDatabase('ledger', 'SET session_replication_role = replica');
+  const client = await deployment.onDatabase('ledger', 'SET session_replication_role = replica');
   const { rowCount } = await client.query(`UPDATE entries SET entry = ${entry} ${NEWEST}`);
   await client.end();
   expect(rowCount).toBe(1);
@@ -74,8 +64,8 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignFullVerificationLate: { times: 300, ages: 1_000 } },
     happens: async () => undefined,
     mend: async () => {
-      await verify('system');
-      await verify('home');
+      await deployment.verify('system');
+      await deployment.verify('home');
     },
     limitMs: 150_000,
   },
@@ -97,8 +87,8 @@ const FAULTS: readonly Fault[] = [
     what: 'somebody locks what the indexer writes while events come',
     alerts: { CountersignIndexLag: { times: 180, ages: 10_000 } },
     happens: async () => {
-      held = await onDatabase('ledger', 'BEGIN', 'LOCK TABLE index_cursors IN EXCLUSIVE MODE');
-      for (let one = 0; one < 10; one += 1) await emit('acme');
+      held = await deployment.onDatabase('ledger', 'BEGIN', 'LOCK TABLE index_cursors IN EXCLUSIVE MODE');
+      for (let one = 0; one < 10; one += 1) await noise.emit('acme');
     },
     mend: () => held.end(),
   },
@@ -106,9 +96,9 @@ const FAULTS: readonly Fault[] = [
     what: 'an entry that is not indexed yet is made unreadable',
     alerts: { CountersignEntriesUnreadable: { times: 600 } },
     happens: async () => {
-      const locked = await onDatabase('ledger', 'BEGIN', 'LOCK TABLE index_cursors IN EXCLUSIVE MODE');
+      const locked = await deployment.onDatabase('ledger', 'BEGIN', 'LOCK TABLE index_cursors IN EXCLUSIVE MODE');
       const before = await recorded(locked);
-      await emit('acme');
+      await noise.emit('acme');
       await until('it is recorded', ALERT_LIMIT_MS, async () => (await recorded(locked)) !== before);
       await newestBecomes("'x' || entry");
       await locked.end();
@@ -172,8 +162,8 @@ describe('each alert, by what is lacking', () => {
     mailPort = postbox.port;
     const mail = { IDENTITY_SMTP_HOST: '127.0.0.1', IDENTITY_SMTP_PORT: String(mailPort), IDENTITY_SMTP_SECURITY: 'none', IDENTITY_MAIL_FROM: 'countersign@example.com' };
     deployment = await Deployment.open({ EDGE_LIMITS_FACTOR: '1000' }, async () => ({ identity: mail, ledger: { LEDGER_TAIL_VERIFY_SECONDS: '60' } }));
-    const { platform, stack } = deployment;
-    services = await connectBus({ url: stack.nats.url, nkeySeedFile: stack.nats.users.services, name: 'noise' });
+    const { platform } = deployment;
+    noise = await Noise.open(deployment.stack.nats);
     bob = await deployment.person('bob');
     tls = join(deployment.folder, 'tls-of-third');
     await mkdir(tls);
@@ -183,7 +173,7 @@ describe('each alert, by what is lacking', () => {
   }, 240_000);
   afterAll(async () => {
     await bench.close();
-    await services.close();
+    await noise.close();
     await deployment.close();
     await postbox.stop();
   }, 60_000);

@@ -1,16 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
-import { connectBus, publishIntake, type BusConnection } from '@countersign/bus';
 import type { FetchedOrder } from '@countersign/contracts';
 import { wanted } from '@countersign/devstack';
 import pg from 'pg';
 import { ALERT_LIMIT_MS, AlertBench, type Fault } from './harness/alert-bench.js';
 import { Deployment, type Person } from './harness/deployment.js';
+import { Noise } from './harness/noise.js';
 import { until } from './harness/waiting.js';
 
 const HOUR_MS = 3_600_000;
@@ -32,7 +31,7 @@ const SUBJECTS_A_HOLD = 400;
 
 let deployment: Deployment;
 let bench: AlertBench;
-let services: BusConnection;
+let noise: Noise;
 let officer: Person;
 let room: string;
 let volume: string;
@@ -40,27 +39,16 @@ let held: pg.Client;
 let orders: FetchedOrder[] = [];
 let holds: string[] = [];
 
-async function onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: deployment.stack.databaseUrl(name) });
-  await client.connect();
-  for (const statement of statements) await client.query(statement);
-  return client;
-}
-const once = async (name: string, ...statements: readonly string[]): Promise<void> => (await onDatabase(name, ...statements)).end();
-
-const event = (of: string, more: object = {}): object => ({ id: randomUUID(), type: 'noise.thing.happened', source: 'noise', tenant: of, time: new Date().toISOString(), severity: 'info', outcome: 'success', actor: { type: 'service', id: 'noise' }, data: { what: 'noise' }, ...more });
-const emit = (of: string, more: object = {}): Promise<unknown> => publishIntake(services, `intake.noise.${of}`, JSON.stringify([event(of, more)]), { timeoutMs: 5_000 });
-const numbered = (sequence: number): Promise<unknown> => emit('numbered', { producer: { id: 'p-1', sequence } });
-const verify = (of: string): Promise<unknown> => fetch(`${deployment.platform.ledger.url}/ledgers/${of}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(ALERT_LIMIT_MS) });
+const numbered = (sequence: number): Promise<unknown> => noise.emit('numbered', { producer: { id: 'p-1', sequence } });
 
 async function sizeOf(ledger: string): Promise<number> {
-  const client = await onDatabase('ledger');
+  const client = await deployment.onDatabase('ledger');
   const { rows } = await client.query<{ size: string }>('SELECT tree_size AS size FROM heads JOIN ledgers USING (ledger_id) WHERE tenant = $1', [ledger]);
   await client.end();
   return Number(rows[0]?.size ?? 0);
 }
 async function recorded(of: string, count: number): Promise<void> {
-  for (let n = 0; n < count; n += 1) await emit(of);
+  for (let n = 0; n < count; n += 1) await noise.emit(of);
   await until(`${of} holds them`, ALERT_LIMIT_MS, async () => (await sizeOf(of)) >= count);
 }
 
@@ -91,7 +79,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignVerdictAbsent: { times: 300 }, CountersignFullVerificationNever: { times: 10_000 } },
     happens: async () => {
       await deployment.platform.keys.kill();
-      await emit('unread');
+      await noise.emit('unread');
     },
     mend: () => deployment.platform.keys.start(),
   },
@@ -101,7 +89,7 @@ const FAULTS: readonly Fault[] = [
     happens: async () => {
       await numbered(1);
       await until('the ledger knows it', ALERT_LIMIT_MS, async () => {
-        const client = await onDatabase('ledger');
+        const client = await deployment.onDatabase('ledger');
         const { rowCount } = await client.query("UPDATE producers SET last_seen_at = last_seen_at - interval '2 hours' WHERE producer_id = 'p-1'");
         await client.end();
         return rowCount === 1;
@@ -112,18 +100,18 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'identity is no longer let read what waits for receipts',
     alerts: { CountersignReceiptsUnknown: { times: 60 } },
-    happens: () => once('identity', 'REVOKE SELECT ON event_relay FROM identity_runtime'),
-    mend: () => once('identity', 'GRANT SELECT ON event_relay TO identity_runtime'),
+    happens: () => deployment.sql('identity', 'REVOKE SELECT ON event_relay FROM identity_runtime'),
+    mend: () => deployment.sql('identity', 'GRANT SELECT ON event_relay TO identity_runtime'),
   },
   {
     what: 'retention is no longer let strike out what it has told of an incident',
     alerts: { CountersignIncidentNewsWaiting: { times: 300 } },
     happens: async () => {
-      await once('retention', 'REVOKE DELETE ON incident_news FROM retention_runtime');
+      await deployment.sql('retention', 'REVOKE DELETE ON incident_news FROM retention_runtime');
       const facts = { kind: 'unauthorised-access', severity: 'low', summary: 'found by a test', detectedAt: new Date(Date.now() - HOUR_MS).toISOString(), tenants: ['home'] };
       wanted(await deployment.admin.browser.post('/v1/incidents', facts), 201);
     },
-    mend: () => once('retention', 'GRANT DELETE ON incident_news TO retention_runtime'),
+    mend: () => deployment.sql('retention', 'GRANT DELETE ON incident_news TO retention_runtime'),
   },
   {
     what: 'a service does not fetch its orders',
@@ -140,7 +128,7 @@ const FAULTS: readonly Fault[] = [
     alerts: { CountersignDeletionStuck: { times: 300, ages: 100 } },
     happens: async () => {
       await recorded('acme', 20);
-      held = await onDatabase('ledger', 'BEGIN', 'LOCK TABLE entries IN SHARE ROW EXCLUSIVE MODE');
+      held = await deployment.onDatabase('ledger', 'BEGIN', 'LOCK TABLE entries IN SHARE ROW EXCLUSIVE MODE');
       await dispose({ name: 'Audit', type: 'audit-parts', class: 'operational' });
     },
     mend: () => held.end(),
@@ -151,7 +139,7 @@ const FAULTS: readonly Fault[] = [
     happens: async () => {
       holds = [];
       for (let n = 0; n < HOLDS; n += 1) holds.push(await hold(n));
-      bench.keepOn(() => emit('acme'), 1_000);
+      bench.keepOn(() => noise.emit('acme'), 1_000);
     },
     mend: async () => {
       for (const holdId of holds) {
@@ -190,12 +178,12 @@ const FAULTS: readonly Fault[] = [
     happens: async () => {
       await recorded('shrunk', 3);
       const of = "WHERE ledger_id = (SELECT ledger_id FROM ledgers WHERE tenant = 'shrunk')";
-      const older = await onDatabase('ledger', 'SET session_replication_role = replica', `CREATE TEMP TABLE older AS SELECT * FROM heads ${of}`);
+      const older = await deployment.onDatabase('ledger', 'SET session_replication_role = replica', `CREATE TEMP TABLE older AS SELECT * FROM heads ${of}`);
       await recorded('shrunk', 8);
       await sleep(SCRAPED_MS);
       await older.query(`BEGIN; DELETE FROM entries ${of} AND leaf_index >= 3; DELETE FROM heads ${of}; INSERT INTO heads SELECT * FROM older; COMMIT`);
       await older.end();
-      await emit('shrunk');
+      await noise.emit('shrunk');
     },
     // What is gone is gone: it is told for as long as somebody remembers the size. Nothing is appended there any more, and nothing destroyed: this is the last.
     mend: () => Promise.resolve(),
@@ -213,17 +201,17 @@ describe('each alert of what is kept, and of what is to go', () => {
       mount(volume, VOLUME_MIB, '700');
       return { ledger: { LEDGER_STATE_DIR: volume, LEDGER_TAIL_VERIFY_SECONDS: '1', LEDGER_STRETCH_MAX_AGE_SECONDS: '0' }, retention: { RETENTION_SWEEP_SECONDS: '1', RETENTION_LOOK_SECONDS: '1', RETENTION_ANNOUNCE_DAYS: '0' } };
     });
-    services = await connectBus({ url: deployment.stack.nats.url, nkeySeedFile: deployment.stack.nats.users.services, name: 'noise' });
+    noise = await Noise.open(deployment.stack.nats);
     officer = await deployment.person('officer');
     await officer.account.enrol(officer.browser);
     wanted(await deployment.admin.browser.post(`/v1/admin/users/${officer.account.userId}/roles`, { role: 'privacy-officer' }), 204);
     // A pass of the whole is a day away.
-    for (const ledger of ['system', 'home']) await verify(ledger);
+    for (const ledger of ['system', 'home']) await deployment.verify(ledger);
     bench = await AlertBench.open(deployment, FAULTS);
   }, 240_000);
   afterAll(async () => {
     await bench.close();
-    await services.close();
+    await noise.close();
     await deployment.platform.stop();
     unmount(volume);
     await deployment.close();

@@ -8,6 +8,7 @@ import { until } from './waiting.js';
 
 const ARRIVAL_LIMIT_MS = 180_000;
 const PAGE = 200;
+const VERIFY_MS_MAX = 90_000;
 
 /** Somebody with an account, in front of a browser. */
 export interface Person {
@@ -101,6 +102,24 @@ export class Deployment {
     const correlated = new Set((await this.#recorded()).values());
     const missing = this.#acknowledged.filter((id) => !correlated.has(id));
     if (missing.length > 0) throw new Error(`done and not on record: ${missing.join(', ')}`);
+  }
+
+  /** A session as superuser, past every right of ours, after these statements. */
+  async onDatabase(name: string, ...statements: readonly string[]): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.stack.databaseUrl(name) });
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    return client;
+  }
+
+  /** The same, and over. */
+  async sql(name: string, ...statements: readonly string[]): Promise<void> {
+    await (await this.onDatabase(name, ...statements)).end();
+  }
+
+  /** Has a ledger verified from its beginning. */
+  async verify(ledger: string): Promise<void> {
+    await fetch(`${this.platform.ledger.url}/ledgers/${ledger}/verifications`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(VERIFY_MS_MAX) });
   }
 
   get acknowledged(): number {
