@@ -7,6 +7,7 @@ import pg from 'pg';
 import { ALERT_LIMIT_MS, AlertBench, type Fault } from './harness/alert-bench.js';
 import { Deployment } from './harness/deployment.js';
 import { Noise } from './harness/noise.js';
+import { until } from './harness/waiting.js';
 
 /** Identity looks after its rows twice a minute. */
 const ROUND_LIMIT_MS = 200_000;
@@ -14,12 +15,15 @@ const ROUND_LIMIT_MS = 200_000;
 const SECRET_LIMIT_MS = 420_000;
 const WAITING_BYTES_MAX = 1024 * 1024;
 const PART_CHARS = 50_000;
+const NEWER = { tenant: 'system', purpose: 'identity.newer' };
 const FORGOTTEN = 'forgotten';
 const MFA = { tenant: 'system', purpose: 'identity.mfa' };
 
 let deployment: Deployment;
 let bench: AlertBench;
-let bus: BusConnection;
+let buses: BusConnection[];
+/** As identity. */
+let newer: Keys;
 let noise: Noise;
 let knownFile: string;
 let operator: Keys;
@@ -87,6 +91,21 @@ const FAULTS: readonly Fault[] = [
     limitMs: ROUND_LIMIT_MS,
   },
   {
+    what: 'identity goes back to a version that does not know what a newer one has encrypted, and that key rotates',
+    alerts: { CountersignVersionsUnattended: { times: 300 } },
+    happens: async () => {
+      await newer.fields.seal(NEWER.tenant, NEWER.purpose, { table: 'later', column: 'secret', row: '1' }, Buffer.from('x'));
+      await operator.client.ask('rotate', NEWER);
+    },
+    mend: () => until('nothing is left under the old version', ROUND_LIMIT_MS, async () => {
+      await newer.client.ask('report-remaining', { ...NEWER, scanMs: 1, counts: [{ version: 1, remaining: 0 }] }).catch(() => undefined);
+      await operator.client.ask('retire-version', { ...NEWER, version: 1 }).catch(() => undefined);
+      const { versions } = (await operator.client.ask('show', NEWER)).result;
+      return versions.every(({ state }) => state !== 'decrypt-only');
+    }),
+    limitMs: ROUND_LIMIT_MS,
+  },
+  {
     what: 'somebody confines the ledger to tenants, and forgets one',
     alerts: { CountersignMessagesStuck: { times: 10 } },
     happens: () => noise.emit(FORGOTTEN, personal('somebody', 'new')),
@@ -124,19 +143,19 @@ describe('each alert of keys and secrets', () => {
       know(['system', 'home', 'acme'], nats.publicKeys);
       seed = join(stateDir, 'nats-seed-of-retention');
       writeFileSync(seed, readFileSync(nats.users.retention), { mode: 0o600 });
-      return { keys: { KEYS_SERVICES_FILE: knownFile, KEYS_EPOCH_HOURS: '720' }, retention: { RETENTION_NATS_SEED_FILE: seed } };
+      return { keys: { KEYS_SERVICES_FILE: knownFile, KEYS_EPOCH_HOURS: '720', KEYS_LEASE_SECONDS: '10', KEYS_RETIRE_SETTLE_SECONDS: '1' }, retention: { RETENTION_NATS_SEED_FILE: seed } };
     });
     const { nats } = deployment.stack;
     noise = await Noise.open(nats);
-    bus = await connectBus({ url: nats.url, nkeySeedFile: nats.users.operator, name: 'operator' });
-    operator = openKeys({ bus, service: 'operator', nkeySeedFile: nats.users.operator, keysPublicKey: nats.publicKeys.keys });
+    buses = await Promise.all((['operator', 'identity'] as const).map((user) => connectBus({ url: nats.url, nkeySeedFile: nats.users[user], name: user })));
+    [operator, newer] = (['operator', 'identity'] as const).map((service, at) => openKeys({ bus: buses[at]!, service, nkeySeedFile: nats.users[service], keysPublicKey: nats.publicKeys.keys })) as [Keys, Keys];
     bench = await AlertBench.open(deployment, FAULTS);
   }, 240_000);
   afterAll(async () => {
     await bench.close();
     await noise.close();
-    await operator.close();
-    await bus.close();
+    await Promise.all([operator.close(), newer.close()]);
+    await Promise.all(buses.map((bus) => bus.close()));
     await deployment.close();
   }, 60_000);
 
