@@ -6,6 +6,9 @@ import type { IdentityClient } from './identity-client.js';
 /** Nobody's address: a lease is not asked for on anybody's behalf. */
 const SELF: Omit<RequestContext, 'correlationId'> = { ip: '127.0.0.1', userAgent: 'edge' };
 
+/** Of the seconds that a service has to end. */
+const GIVING_BACK_MS_MAX = 2_000;
+
 export interface LeaseOptions {
   readonly client: Pick<IdentityClient, 'ask'>;
   readonly edgeId: string;
@@ -36,9 +39,14 @@ export class Lease {
     this.#beating = this.#beat();
   }
 
-  /** Gives the lease back, so that no revocation waits for its end. */
+  /** Gives the lease back, so that no revocation waits for its end. Identity may not answer: then it waits for that. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#endsAtMs = Number.NEGATIVE_INFINITY;
+    await Promise.race([this.#giveBack(), sleep(GIVING_BACK_MS_MAX, undefined, { ref: false })]);
+  }
+
+  async #giveBack(): Promise<void> {
     await this.#beating;
     this.#endsAtMs = Number.NEGATIVE_INFINITY;
     const { client, edgeId, onError } = this.options;

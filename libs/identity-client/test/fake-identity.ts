@@ -14,6 +14,8 @@ export class FakeIdentity {
   /** The edge hears no revocation. */
   isDeaf = false;
   isAway = false;
+  /** It stands still: nothing is answered, and nothing refused. */
+  isStill = false;
   /** Answers wait for this, after they were read. */
   held: Promise<void> = Promise.resolve();
   lease: string | undefined;
@@ -31,6 +33,7 @@ export class FakeIdentity {
 
   readonly client = {
     ask: async (operation: string, context: RequestContext, args: object): Promise<never> => {
+      if (this.isStill) return new Promise<never>(() => undefined);
       if (this.isAway) throw new IdentityClientError('IDENTITY_UNAVAILABLE', 'away');
       if (operation === 'edge-lease') return this.#lease((args as { readonly lease?: string }).lease) as never;
       if (operation === 'edge-release') this.lease = undefined;

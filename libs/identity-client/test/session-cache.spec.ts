@@ -122,6 +122,14 @@ describe('a session cache', () => {
     expect([identity.checks, identity.acked]).toEqual([1, []]);
   });
 
+  it('ends in time while identity stands still: the lease ends by itself', async () => {
+    identity.isStill = true;
+    const startMs = performance.now();
+    await cache.close();
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(cache.isTrusted()).toBe(false);
+  });
+
   it('gives its lease back when it ends, and believes nothing afterwards', async () => {
     await cache.check(context('t1'));
     await cache.close();
