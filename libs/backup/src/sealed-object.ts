@@ -7,6 +7,8 @@ import { BackupFault } from './fault.js';
 
 const MAGIC = Buffer.from('CSBAK01\n');
 const HEADER_BYTES = MAGIC.length + KEY_ID_BYTES + SALT_BYTES;
+/** Times in a row that an object is written anew while it is read. */
+const WRITTEN_ANEW_MAX = 100;
 
 export interface StoredObject {
   readonly name: string;
@@ -100,9 +102,22 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 /** A small object, whole. Throws as {@link readObject}; BACKUP_NOT_AUTHENTIC when it is over the limit. */
 export async function readWhole(store: FileStore, key: ArchiveKey, name: string, bytesMax: number, listed?: StoredObject): Promise<Buffer> {
+  for (let triesLeft = WRITTEN_ANEW_MAX; ; triesLeft -= 1) {
+    const header = await readPart(store, name, 0, HEADER_BYTES);
+    try {
+      return await readParts(readObject(store, key, name, listed), name, bytesMax);
+    } catch (error) {
+      // Between two reads of it somebody may have put another in its place: then its parts were those of two.
+      const isAltered = error instanceof BackupFault && error.code === 'BACKUP_NOT_AUTHENTIC';
+      if (!isAltered || triesLeft === 0 || (await readPart(store, name, 0, HEADER_BYTES)).equals(header)) throw error;
+    }
+  }
+}
+
+async function readParts(object: AsyncIterable<Buffer>, name: string, bytesMax: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of readObject(store, key, name, listed)) {
+  for await (const part of object) {
     length += part.length;
     if (length > bytesMax) throw altered(name);
     parts.push(part);

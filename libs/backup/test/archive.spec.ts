@@ -97,6 +97,20 @@ describe('the catalogue', () => {
     expect([findBackup(listed, 'latest').id, findBackup(listed, 'a').id]).toEqual(['b', 'a']);
     await expect(readCatalogue(place, OTHER)).rejects.toMatchObject({ code: 'BACKUP_KEY_WRONG' });
   });
+
+  it('is read whole while somebody writes it anew', async () => {
+    await writeCatalogue([store], KEY, { ...EMPTY_CATALOGUE, orders: { first: { outcome: { state: 'recalled', at: 'now' } } } });
+    let isOver = false;
+    const writing = (async () => {
+      for (let n = 0; !isOver; n += 1) await writeCatalogue([store], KEY, { ...EMPTY_CATALOGUE, orders: { [`order-${String(n)}`]: { outcome: { state: 'recalled', at: 'now' } } } });
+    })();
+    try {
+      for (let n = 0; n < 500; n += 1) expect(Object.keys((await readCatalogue(store, KEY)).orders)).toHaveLength(1);
+    } finally {
+      isOver = true;
+      await writing;
+    }
+  });
 });
 
 function tarHeader(path: string, bytes: number, type = '0'): Buffer {
