@@ -30,9 +30,11 @@ interface Compose {
   readonly secrets: Readonly<Record<string, { readonly file: string }>>;
 }
 
-const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
+const SERVICES = ['edge', 'identity', 'keys', 'ledger', 'retention'];
+/** Backups are the command line's. */
+const OWN = ['backup', ...SERVICES];
 /** In the order of the file. */
-const OWN_FIRST = ['edge', 'ledger', 'keys', 'identity', 'retention'];
+const OWN_FIRST = ['edge', 'ledger', 'keys', 'identity', 'retention', 'backup'];
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const compose = parse(read('deploy/compose/docker-compose.yml'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
@@ -49,7 +51,7 @@ describe('the deployment by Compose', () => {
   it('has every service, what they stand on, and what watches them', () => {
     expect(Object.keys(compose.services)).toEqual(expect.arrayContaining([...OWN, 'postgres', 'nats', 'redis', 'prometheus', 'alertmanager', 'grafana', 'loki', 'log-shipper']));
     const apps = readdirSync(join(ROOT, 'apps')).filter((name) => name !== 'cli');
-    expect(apps.toSorted()).toEqual(OWN);
+    expect(apps.toSorted()).toEqual(SERVICES);
   });
 
   it.each(services)('%s has no rights, no root file system to write to, and limits', (_name, service) => {
@@ -60,10 +62,12 @@ describe('the deployment by Compose', () => {
     expect(service.volumes?.join(' ') ?? '').not.toMatch(/docker\.sock|\/var\/lib\/docker/);
   });
 
-  it('runs nothing as root but what gives secrets to their readers, without a network', () => {
+  it('runs nothing as root but what gives files to others, without a network', () => {
     const isRoot = ({ user }: Service): boolean => user === undefined || !/^[1-9]\d*:[1-9]\d*$/.test(user);
-    expect(services.filter(([, service]) => isRoot(service) || service.cap_add !== undefined).map(([name]) => name)).toEqual(['prepare']);
-    expect(compose.services['prepare']).toMatchObject({ network_mode: 'none', cap_add: ['CHOWN', 'DAC_OVERRIDE'], profiles: ['tools'] });
+    expect(services.filter(([, service]) => isRoot(service) || service.cap_add !== undefined).map(([name]) => name)).toEqual(['restore', 'prepare']);
+    const tool = { network_mode: 'none', profiles: ['tools'] };
+    expect(compose.services['prepare']).toMatchObject({ ...tool, cap_add: ['CHOWN', 'DAC_OVERRIDE'] });
+    expect(compose.services['restore']).toMatchObject({ ...tool, cap_add: ['CHOWN', 'DAC_OVERRIDE', 'KILL', 'SETGID', 'SETUID'] });
   });
 
   it('opens one port beyond this machine: that of the edge', () => {
@@ -77,10 +81,11 @@ describe('the deployment by Compose', () => {
   it('lets a service share a network only with those that it asks or that ask it', () => {
     const seen = Object.fromEntries(OWN.map((name) => [name, neighbours(name)]));
     expect(seen).toEqual({
-      edge: ['alertmanager', 'ledger', 'nats', 'prometheus', 'redis'],
+      backup: ['backup-provision', 'edge', 'ledger', 'nats', 'postgres', 'prometheus'],
+      edge: ['alertmanager', 'backup', 'ledger', 'nats', 'prometheus', 'redis'],
       identity: ['identity-provision', 'nats', 'postgres', 'prometheus', 'redis'],
       keys: ['keys-provision', 'nats', 'postgres', 'prometheus'],
-      ledger: ['edge', 'ledger-provision', 'nats', 'postgres', 'prometheus'],
+      ledger: ['backup', 'edge', 'ledger-provision', 'nats', 'postgres', 'prometheus'],
       retention: ['nats', 'postgres', 'prometheus', 'retention-provision'],
     });
   });
@@ -90,14 +95,16 @@ describe('the deployment by Compose', () => {
     expect([...named].toSorted()).toEqual(Object.keys(compose.secrets).toSorted());
     expect(Object.values(compose.secrets).filter(({ file }) => !file.startsWith('${COUNTERSIGN_SECRETS:-./secrets}/'))).toEqual([]);
     expect(read('deploy/compose/.gitignore').split('\n')).toContain('secrets/');
+    // What the archive's key is called is in no folder of secrets: it is made when the system first runs.
+    const made = 'COUNTERSIGN_BACKUP_KEY_FILE';
     const secret = /PASSWORD(?!S$|S_DIR)|PASSPHRASE|SECRET|SEED|TOKEN|KEY_FILE|DATABASE_URL|REDIS_URL/;
-    const plain = services.flatMap(([name, { environment = {} }]) => Object.entries(environment).filter(([variable, value]) => secret.test(variable) && !String(value).startsWith('/run/secrets')).map(([variable]) => `${name}: ${variable}`));
+    const plain = services.flatMap(([name, { environment = {} }]) => Object.entries(environment).filter(([variable, value]) => variable !== made && secret.test(variable) && !String(value).startsWith('/run/secrets')).map(([variable]) => `${name}: ${variable}`));
     expect(plain).toEqual([]);
   });
 
   it('speaks TLS to PostgreSQL, to Redis and to the bus, and shows the bus a certificate of its own', () => {
     const onBus = services.filter(([, { environment = {} }]) => Object.keys(environment).some((name) => name.endsWith('_NATS_URL')));
-    expect(onBus.map(([name]) => name)).toEqual([...OWN_FIRST, 'bus-provision', 'operator']);
+    expect(onBus.map(([name]) => name)).toEqual([...OWN_FIRST, 'backup-provision', 'bus-provision', 'operator']);
     for (const [, { environment = {} }] of onBus) {
       const values = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name.replace(/^[A-Z]+_/, ''), value]));
       expect(values).toMatchObject({ NATS_URL: 'tls://nats:4222', NATS_TLS_DIR: '/etc/countersign/nats' });
@@ -124,13 +131,13 @@ describe('the deployment by Compose', () => {
 
   it('has a PostgreSQL that lets nobody in over a network without TLS', () => {
     const lines = read('deploy/compose/pg_hba.conf').split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split(/\s+/));
-    expect(lines).toEqual([['local', 'all', 'all', 'scram-sha-256'], ['hostssl', 'all', 'all', 'all', 'scram-sha-256']]);
+    expect(lines).toEqual([['local', 'all', 'all', 'scram-sha-256'], ['hostssl', 'all', 'all', 'all', 'scram-sha-256'], ['hostssl', 'replication', 'countersign_backup', 'all', 'scram-sha-256']]);
     expect(compose.services['postgres']!.command).toEqual(expect.arrayContaining(['ssl=on', 'ssl_min_protocol_version=TLSv1.3', 'hba_file=/etc/countersign/pg_hba.conf']));
   });
 
   it('sends spans of every service, if it is asked to, to a collector in a network that is not part of this', () => {
     const traces = parse(read('deploy/compose/traces.yml'), { merge: true }) as Compose & { readonly networks: Readonly<Record<string, { readonly external?: boolean }>> };
-    expect(Object.keys(traces.services).toSorted()).toEqual(OWN);
+    expect(Object.keys(traces.services).toSorted()).toEqual(SERVICES);
     for (const { environment, ...rest } of Object.values(traces.services)) {
       expect(Object.keys(environment!).toSorted()).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER_ARG']);
       expect(rest).toEqual({ networks: { traces: {} } });

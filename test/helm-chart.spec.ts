@@ -44,8 +44,8 @@ const OTHERS: readonly Place[] = [
   { name: 'stranger', labels: { ...by('countersign'), 'app.kubernetes.io/instance': 'cs', 'app.kubernetes.io/component': 'edge' }, namespace: { 'kubernetes.io/metadata.name': 'other' }, ports: [{ port: 8443 }] },
   { name: 'internet', labels: {}, ports: [{ port: 443 }] },
 ];
-const BUS = ['edge', 'identity', 'keys', 'ledger', 'retention', 'bus-keeper', 'bus-provision', 'operator'];
-const DATABASE = ['identity', 'keys', 'ledger', 'retention', 'provision-identity', 'provision-keys', 'provision-ledger', 'provision-retention'];
+const BUS = ['backup', 'edge', 'identity', 'keys', 'ledger', 'retention', 'bus-keeper', 'bus-provision', 'operator'];
+const DATABASE = ['backup', 'identity', 'keys', 'ledger', 'retention', 'provision-backup', 'provision-identity', 'provision-keys', 'provision-ledger', 'provision-retention'];
 
 /** Roads of a variant, without those to the cluster's names, which all have. */
 function roadsIn(variant: Variant): string[] {
@@ -59,13 +59,14 @@ function roadsIn(variant: Variant): string[] {
 
 const expectedRoads = ({ redis, clients, monitors, operator, traces = false }: { redis: boolean; clients: readonly string[]; monitors: boolean; operator: boolean; traces?: boolean }): string[] =>
   [
+    'backup → ledger:8080',
     'edge → ledger:8080',
     ...BUS.filter((name) => operator || name !== 'operator').map((name) => `${name} → nats:4222`),
     ...DATABASE.map((name) => `${name} → postgres:5432`),
     ...(redis ? ['edge → redis:6379', 'identity → redis:6379'] : []),
     ...(traces ? OWN.map((name) => `${name} → collector:4318`) : []),
     ...clients.map((name) => `${name} → edge:8443`),
-    ...(monitors ? ['prometheus → edge:8084', 'prometheus → identity:8082', 'prometheus → keys:8081', 'prometheus → ledger:8080', 'prometheus → retention:8084'] : []),
+    ...(monitors ? ['prometheus → backup:9095', 'prometheus → edge:8084', 'prometheus → identity:8082', 'prometheus → keys:8081', 'prometheus → ledger:8080', 'prometheus → retention:8084'] : []),
   ].toSorted();
 const ALL_OTHERS = OTHERS.map(({ name }) => name);
 
@@ -101,7 +102,7 @@ describe('the chart for Kubernetes', () => {
 
   it.each(Object.keys(VARIANTS) as Variant[])('%s: has all services, and every pod is "restricted"', (variant) => {
     const pods = podsOf(rendered.get(variant)!);
-    expect(pods.map(({ component }) => component)).toEqual(expect.arrayContaining([...OWN, 'bus-provision', 'bus-keeper', ...OWN.filter((name) => name !== 'edge').map((name) => `provision-${name}`)]));
+    expect(pods.map(({ component }) => component)).toEqual(expect.arrayContaining([...OWN, 'backup', 'provision-backup', 'bus-provision', 'bus-keeper', ...OWN.filter((name) => name !== 'edge').map((name) => `provision-${name}`)]));
     expect(pods.flatMap(({ owner, spec }) => restrictedFaults(spec).map((fault) => `${owner}: ${fault}`))).toEqual([]);
   });
 
@@ -144,16 +145,17 @@ describe('the chart for Kubernetes', () => {
   it('lets those talk that Compose gives a network, and those alone', () => {
     const { services } = parse(readFileSync(join(ROOT, 'deploy/compose/docker-compose.yml'), 'utf8'), { merge: true }) as { services: Readonly<Record<string, { networks?: readonly string[] | Readonly<Record<string, unknown>> }>> };
     // What watches has a network with what it watches there; a keeper of streams is the provisioner here that stays.
-    const members = Object.entries(services).filter(([name]) => !['alertmanager', 'grafana', 'loki', 'log-shipper', 'prepare', 'nats-volume'].includes(name));
+    const members = Object.entries(services).filter(([name]) => !['alertmanager', 'grafana', 'loki', 'log-shipper', 'prepare', 'restore', 'nats-volume'].includes(name));
     const networksOf = ({ networks = [] }: (typeof services)[string]): readonly string[] => (Array.isArray(networks) ? (networks as readonly string[]) : Object.keys(networks));
     const servers = ['postgres', 'nats', 'redis'];
     const pairs = members.flatMap(([one, first]) => members.filter(([other, second]) => one < other && !(servers.includes(one) && servers.includes(other)) && networksOf(first).some((network) => networksOf(second).includes(network))).map(([other]) => `${one} ${other}`));
     const inCompose = (name: string): string => (name.startsWith('provision-') ? `${name.slice('provision-'.length)}-provision` : name);
     const here = roadsIn('everything').filter((road) => !/bus-keeper|internet|collector/.test(road)).map((road) => road.replace(/:\d+$/, '').split(' → ').map(inCompose).toSorted().join(' '));
     // There a service shares the network of its database with the step that makes it; policies keep the two apart.
-    const tighter = (pair: string): boolean => /^(\w+) \1-provision$/.test(pair);
+    // So do those that read the ledger; and what makes the archive is there on the operator's network, and a part of the pod here.
+    const tighter = (pair: string): boolean => /^(\w+) \1-provision$|^backup edge$|^backup-provision (nats|operator)$/.test(pair);
     expect(new Set(here)).toEqual(new Set(pairs.filter((pair) => !tighter(pair))));
-    expect(pairs.filter(tighter)).toHaveLength(4);
+    expect(pairs.filter(tighter)).toHaveLength(8);
   });
 
   it('has no road that a place without a policy would open', () => {
@@ -201,7 +203,8 @@ describe('the chart for Kubernetes', () => {
     const accounts = pods.filter(({ owner }) => !owner.startsWith('Job/cs-provision') && !owner.startsWith('Job/cs-bus')).map(({ spec }) => spec.serviceAccountName);
     expect(accounts.toSorted()).toEqual([...new Set(accounts)].toSorted());
     const values = podsOf(manifests).flatMap((pod) => Object.entries(environmentOf(pod)).filter(([name]) => /PASSWORD(?!S_DIR|S$)|PASSPHRASE|SEED|TOKEN|DATABASE_URL|REDIS_URL|KEY_FILE/.test(name)).map(([, value]) => value));
-    expect(values.filter((value) => !value.startsWith('/run/secrets/countersign/'))).toEqual([]);
+    // One is made when the archive is, and stays where that container writes.
+    expect(values.filter((value) => !value.startsWith('/run/secrets/countersign/'))).toEqual(['/var/lib/countersign/archive.key']);
   });
 
   it.each([
@@ -209,6 +212,7 @@ describe('the chart for Kubernetes', () => {
     ['URLs with credentials', { nats: { url: 'nats://user:secret@nats:4222' } }, /nats\/url/],
     ['values that nobody reads', { egde: {} }, /egde/],
     ['a second ledger', { ledger: { replicas: 2 } }, /ledger\/replicas/],
+    ['a second archive of the log', { backup: { replicas: 2 } }, /backup\/replicas/],
     ['peers that would be everybody', { nats: { peers: [] } }, /nats\/peers/],
     ['a collector with credentials', { tracing: { endpoint: 'http://user:secret@collector:4318' } }, /tracing\/endpoint/],
     ['certificates without TLS', { nats: { tls: { enabled: true } } }, /nats\/url/],
@@ -233,6 +237,20 @@ describe('the chart for Kubernetes', () => {
     expect(pods.map((pod) => ({ ...pod, component: pod.component.replace('provision', 'migrate') })).flatMap(variableFaults)).toEqual([]);
     expect(JSON.stringify(manifests)).not.toMatch(/ADMIN_DATABASE_URL/);
     expect(await kubernetesFaults(manifests)).toEqual([]);
+  });
+
+  it('serves backups once a container before has made their archive, and leaves them to others where it is told so', () => {
+    const { spec } = podsOf(rendered.get('everything')!).find(({ component }) => component === 'backup')!;
+    const [made] = spec.initContainers!;
+    const [served] = spec.containers;
+    expect([made!.args, served!.args]).toEqual([['/app/start.mjs', 'backup', 'provision'], ['/app/start.mjs', 'backup', 'serve', '--drill-days', '28', '--scratch', '/var/lib/countersign/scratch']]);
+    const archive = (container: Container): unknown => [container.env!.filter(({ name }) => /BACKUP_(ARCHIVE|KEY_FILE)$/.test(name)), container.volumeMounts!.filter(({ name }) => ['state', 'archive'].includes(name))];
+    expect(archive(made!)).toEqual(archive(served!));
+    // The operator's seed is that container's alone.
+    const mounted = (container: Container): readonly string[] => container.volumeMounts!.filter(({ readOnly }) => readOnly).map(({ name }) => name);
+    expect([mounted(made!), mounted(served!)]).toEqual([['init-secrets', 'init-bus-tls'], ['secrets', 'bus-tls']]);
+    const { manifests } = template({ ...BASIC, backup: { enabled: false } });
+    expect(manifests.filter((manifest) => JSON.stringify(manifest).includes('backup')).map(nameOf)).toEqual([]);
   });
 
   it('refuses every secret of the services in values', () => {

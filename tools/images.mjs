@@ -36,12 +36,13 @@ function bases(env) {
 }
 
 /** As docs/operations/install-with-compose.md says. */
-async function build({ BUILD_IMAGE: from, RUNTIME_IMAGE: on }) {
+async function build({ BUILD_IMAGE: from, RUNTIME_IMAGE, POSTGRES_IMAGE = 'postgres:18-trixie' }) {
   const git = (...args) => asked('git', ...args).stdout.trim();
-  const given = [`REVISION=${git('rev-parse', 'HEAD')}`, `SOURCE_DATE_EPOCH=${git('log', '-1', '--format=%ct')}`, ...(from === undefined ? [] : [`BUILD_IMAGE=${from}`]), ...(on === undefined ? [] : [`RUNTIME_IMAGE=${on}`])];
+  const given = [`REVISION=${git('rev-parse', 'HEAD')}`, `SOURCE_DATE_EPOCH=${git('log', '-1', '--format=%ct')}`, ...(from === undefined ? [] : [`BUILD_IMAGE=${from}`])];
   const network = from?.startsWith(`${STAND_INS}/`) === true ? ['--network', 'host'] : [];
   for (const service of IMAGES) {
-    const args = ['build', '--quiet', '-f', 'deploy/docker/Dockerfile', ...network, ...[`SERVICE=${service}`, ...given].flatMap((one) => ['--build-arg', one]), '-t', `${NAMES}/${service}`, '.'];
+    const on = service === 'backup' ? POSTGRES_IMAGE : RUNTIME_IMAGE;
+    const args = ['build', '--quiet', '-f', 'deploy/docker/Dockerfile', ...network, ...[`SERVICE=${service}`, ...given, ...(on === undefined ? [] : [`RUNTIME_IMAGE=${on}`])].flatMap((one) => ['--build-arg', one]), '-t', `${NAMES}/${service}`, '.'];
     const code = await runVisibly('docker', args, { cwd: ROOT, env: process.env });
     if (code !== 0) throw new Error(`the image of ${service} was not built: see above`);
   }

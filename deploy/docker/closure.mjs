@@ -2,7 +2,10 @@
 import { basename, dirname } from 'node:path';
 
 /** What an image can be made of. */
-export const IMAGES = ['ledger', 'keys', 'identity', 'retention', 'edge', 'cli'];
+export const IMAGES = ['ledger', 'keys', 'identity', 'retention', 'edge', 'backup', 'cli'];
+
+/** The workspace that an image starts. Backups are the command line's, in an image that has PostgreSQL's programs: a restore runs them. */
+export const workspaceOf = (image) => `apps/${image === 'backup' ? 'cli' : image}`;
 
 /**
  * Entries of the lock file that a workspace reaches at run time: itself, other workspaces by their links, and packages.

@@ -1,32 +1,36 @@
 // Runs in the image that builds: gathers under /out what one service needs at run time and nothing else, as it is to lie in its image.
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { closureOf } from './closure.mjs';
+import { closureOf, workspaceOf } from './closure.mjs';
 
 const SOURCES = process.cwd();
 const OUT = '/out';
 const APP = join(OUT, 'app');
-/** Whose files the service may write, if a volume is mounted over them. */
-const STATE = join(OUT, 'var/lib/countersign');
+/** Folders that the service may write, if a volume is mounted over them. */
+const STATES = { backup: ['var/lib/countersign', 'var/lib/countersign/archive', 'var/lib/countersign/scratch'] };
 const OWNER = 10001;
 const ALLOCATOR = 'libjemalloc.so.2';
 /** By service: beginning of the variables of host and port that health is asked at, and the port in the service's own defaults. */
-const HEALTH = { ledger: ['LEDGER_HTTP', 8080], keys: ['KEYS_HTTP', 8081], identity: ['IDENTITY_HTTP', 8082], retention: ['RETENTION_HTTP', 8084], edge: ['EDGE_OPERATIONS', 8084] };
+const HEALTH = { ledger: ['LEDGER_HTTP', 8080], keys: ['KEYS_HTTP', 8081], identity: ['IDENTITY_HTTP', 8082], retention: ['RETENTION_HTTP', 8084], edge: ['EDGE_OPERATIONS', 8084], backup: ['COUNTERSIGN_BACKUP', 9095] };
 const HEALTH_LIMIT_MS = 4_000;
 /** Parts of a workspace that only its build and its tests need. */
 const LEFT_OUT = new Set(['src', 'test', 'tsconfig.json']);
 const isForTools = (name) => /\.(d\.[cm]?ts|map|tsbuildinfo)$/.test(name);
 
 const service = process.env.SERVICE ?? '';
+const workspace = workspaceOf(service);
+const states = new Set((STATES[service] ?? ['var/lib/countersign']).map((folder) => join(OUT, folder)));
 const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? '0');
-if (service !== 'cli' && !Object.hasOwn(HEALTH, service)) throw new Error(`SERVICE is "${service}": give ledger, keys, identity, retention, edge or cli`);
+if (service !== 'cli' && !Object.hasOwn(HEALTH, service)) throw new Error(`SERVICE is "${service}": give ledger, keys, identity, retention, edge, backup or cli`);
 if (!Number.isSafeInteger(seconds) || seconds < 0) throw new Error('SOURCE_DATE_EPOCH must be whole seconds');
 
 mkdirSync(APP, { recursive: true });
 copyClosure();
 copyAllocator();
+// PostgreSQL's image has none.
+if (service === 'backup') cpSync(process.execPath, join(OUT, 'usr/local/bin/node'));
 writeStarts();
-mkdirSync(STATE, { recursive: true });
+for (const state of states) mkdirSync(state, { recursive: true });
 settle(OUT);
 
 /**
@@ -35,7 +39,7 @@ settle(OUT);
  */
 function copyClosure() {
   const { packages } = JSON.parse(readFileSync(join(SOURCES, 'package-lock.json'), 'utf8'));
-  for (const [at, asked] of closureOf(packages, `apps/${service}`, (place) => existsSync(join(SOURCES, place)))) {
+  for (const [at, asked] of closureOf(packages, workspace, (place) => existsSync(join(SOURCES, place)))) {
     if (packages[at].link === true) {
       mkdirSync(dirname(join(APP, at)), { recursive: true });
       symlinkSync(relative(dirname(at), asked[0]), join(APP, at));
@@ -62,9 +66,9 @@ function copyAllocator() {
 function writeStarts() {
   // Without it Node would take our modules for CommonJS until it has read them.
   writeFileSync(join(APP, 'package.json'), '{"private":true,"type":"module"}\n');
-  writeFileSync(join(APP, 'start.mjs'), `import './apps/${service}/dist/main.js';\n`);
+  writeFileSync(join(APP, 'start.mjs'), `import './${workspace}/dist/main.js';\n`);
   for (const step of ['provision', 'migrate']) {
-    if (existsSync(join(APP, `apps/${service}/dist/${step}-main.js`))) writeFileSync(join(APP, `${step}.mjs`), `import './apps/${service}/dist/${step}-main.js';\n`);
+    if (existsSync(join(APP, `${workspace}/dist/${step}-main.js`))) writeFileSync(join(APP, `${step}.mjs`), `import './${workspace}/dist/${step}-main.js';\n`);
   }
   if (service === 'cli') return;
   const [variable, port] = HEALTH[service];
@@ -78,11 +82,11 @@ function writeStarts() {
   writeFileSync(join(APP, 'health.mjs'), `${lines.join('\n')}\n`);
 }
 
-/** One time, rights that let nobody write, and an owner for the one folder that may be written. */
+/** One time, rights that let nobody write, and an owner for what may be written. */
 function settle(path) {
   const found = lstatSync(path);
   if (found.isDirectory()) for (const name of readdirSync(path)) settle(join(path, name));
-  if (path === STATE) {
+  if (states.has(path)) {
     chownSync(path, OWNER, OWNER);
     chmodSync(path, 0o700);
   } else if (!found.isSymbolicLink()) {

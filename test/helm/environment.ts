@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPrograms } from '../../tools/configuration/page.mjs';
@@ -19,6 +20,14 @@ const TITLES: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['ledger', 'keys', 'identity', 'retention'].map((name) => [`migrate-${name}`, [`Migrations of ${name}`]])),
 };
 const programs = readPrograms(ROOT);
+/** Commands of the command line that a component runs. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = { backup: ['serve', 'drill'], 'provision-backup': ['provision'], archive: ['provision'] };
+/** Read by all of them that use the bus. */
+const TLS_DIR = 'COUNTERSIGN_NATS_TLS_DIR';
+
+/** What the help of the component's commands names. */
+const variablesOf = (commands: readonly string[]): ReadonlySet<string> =>
+  new Set([TLS_DIR, ...commands.flatMap((command) => execFileSync(process.execPath, [join(ROOT, 'apps/cli/dist/main.js'), 'backup', command, '--help'], { encoding: 'utf8' }).match(/(?<=env\s+)[A-Z_0-9]+/g) ?? [])]);
 
 export function environmentOf({ spec }: Pod): Readonly<Record<string, string>> {
   return Object.fromEntries((spec.containers[0]?.env ?? []).map(({ name, value = '' }) => [name, value]));
@@ -26,6 +35,11 @@ export function environmentOf({ spec }: Pod): Readonly<Record<string, string>> {
 
 /** Variables that the component has and its program does not know, and those that it must have and has not. */
 export function variableFaults(pod: Pod): string[] {
+  const commands = COMMANDS[pod.component];
+  if (commands !== undefined) {
+    const known = variablesOf(commands);
+    return Object.keys(environmentOf(pod)).filter((name) => !known.has(name)).map((name) => `${pod.component}: ${name} is not known`);
+  }
   const shown = programs.filter(({ title }) => TITLES[pod.component]?.includes(title));
   if (shown.length === 0) return [`${pod.component}: its variables are not known`];
   const own = shown.filter(({ title }) => !['Where secrets are', 'Vault'].includes(title) && !title.startsWith('Root key'));

@@ -9,10 +9,11 @@ import { CLI_IMAGE, docker, ran, type Ran } from './harness/engine.js';
 import { places, processStatus, queried, reachedFrom, reachOf } from './harness/inside.js';
 import { Project, serviceOf } from './harness/project.js';
 
-const OWN = ['edge', 'identity', 'keys', 'ledger', 'retention'];
-const JOBS = ['bus-provision', 'identity-provision', 'keys-provision', 'ledger-provision', 'nats-volume', 'retention-provision'];
+const OWN = ['backup', 'edge', 'identity', 'keys', 'ledger', 'retention'];
+const JOBS = ['backup-provision', 'bus-provision', 'identity-provision', 'keys-provision', 'ledger-provision', 'nats-volume', 'retention-provision'];
 const PUBLISHED_MS_MAX = 60_000;
 const SCRAPED_MS_MAX = 60_000;
+const DRILLED_MS_MAX = 240_000;
 /** Of the accounts that belong to no other. */
 const ORGANIZATION = 'home';
 
@@ -22,13 +23,14 @@ const ORGANIZATION = 'home';
  */
 const REACH = (published: string): Readonly<Record<string, readonly string[]>> => ({
   alertmanager: ['edge:8443'],
+  backup: ['edge:8443', 'ledger:8080', 'nats:4222', 'postgres:5432'],
   edge: ['ledger:8080', published, 'nats:4222', 'redis:6379'],
   identity: ['nats:4222', 'postgres:5432', 'redis:6379'],
   keys: ['nats:4222', 'postgres:5432'],
   ledger: ['edge:8443', 'nats:4222', 'postgres:5432'],
   nats: ['edge:8443'],
   postgres: [],
-  prometheus: ['alertmanager:9093', 'edge:8084', 'edge:8443', 'identity:8082', 'keys:8081', 'ledger:8080', 'retention:8084'],
+  prometheus: ['alertmanager:9093', 'backup:9095', 'edge:8084', 'edge:8443', 'identity:8082', 'keys:8081', 'ledger:8080', 'retention:8084'],
   redis: ['edge:8443'],
   retention: ['nats:4222', 'postgres:5432'],
 });
@@ -157,7 +159,7 @@ describe('the system of deploy/compose, from built images', () => {
     const { Id: postgres } = await project.container('postgres');
     const connections = 'SELECT DISTINCT usename, ssl, version FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE client_addr IS NOT NULL ORDER BY 1';
     const seen = await docker('exec', postgres, 'sh', '-c', `PGPASSWORD=$(cat /run/secrets/postgres-password) psql -XAt -U postgres -c '${connections}'`);
-    expect(seen.trim().split('\n')).toEqual(['identity_runtime', 'keys_runtime', 'ledger_eraser', 'ledger_reader', 'ledger_runtime', 'retention_runtime'].map((role) => `${role}|t|TLSv1.3`));
+    expect(seen.trim().split('\n')).toEqual(['countersign_backup', 'identity_runtime', 'keys_runtime', 'ledger_eraser', 'ledger_reader', 'ledger_runtime', 'retention_runtime'].map((role) => `${role}|t|TLSv1.3`));
 
     const { Id: identity } = await project.container('identity');
     const heard = (host: string, port: number, said: string): Promise<string> =>
@@ -172,7 +174,16 @@ describe('the system of deploy/compose, from built images', () => {
     await until('every service was scraped', SCRAPED_MS_MAX, async () => (await queried(prometheus, 'up == 1')).length === jobs.length);
     expect(await queried(prometheus, 'up')).toEqual(jobs.map((job) => [job, 1]));
     const days = await queried(prometheus, 'floor((countersign_bus_certificate_end_timestamp_seconds - time()) / 86400)');
-    expect(days).toEqual(jobs.map((job) => [job, 364]));
+    expect(days).toEqual(jobs.filter((job) => job !== 'countersign-backup').map((job) => [job, 364]));
+  });
+
+  it('takes backups from its first minute on, and has restored one for practice', async () => {
+    const prometheus = await project.container('prometheus');
+    await until('a drill went well', DRILLED_MS_MAX, async () => (await queried(prometheus, 'countersign_backup_drill_timestamp_seconds > 0')).length === 1);
+    expect(await queried(prometheus, 'countersign_backup_failures_total')).toEqual([]);
+    const { Id } = await project.container('backup');
+    const { backups } = JSON.parse(await docker('exec', Id, 'node', '/app/start.mjs', 'backup', 'list', '--json')) as { backups: { databases: string[]; wal?: unknown }[] };
+    expect(backups).toEqual([expect.objectContaining({ databases: ['identity', 'keys', 'keys_subjects', 'ledger', 'postgres', 'retention'], wal: expect.anything() })]);
   });
 
   it('goes on after its certificates were looked at and its servers started again, as the page says', async () => {
@@ -181,6 +192,20 @@ describe('the system of deploy/compose, from built images', () => {
     await project.compose('restart', 'postgres', 'nats', 'redis', 'edge');
     await project.healthy();
     expect((await send()).index).toBeGreaterThan(index);
+  });
+
+  it('comes back, proved, after its database and the disk of that are lost', async () => {
+    const { ledger, index } = await send();
+    // What it signs last has to reach the archive: a disk that is lost sooner takes it along.
+    await project.compose('stop', 'ledger');
+    const [stoppedAt, prometheus] = [Date.now() / 1_000, await project.container('prometheus')];
+    await until('the log is archived', SCRAPED_MS_MAX, async () => ((await queried(prometheus, 'countersign_backup_log_archived_timestamp_seconds'))[0]?.[1] ?? 0) > stoppedAt);
+    await project.compose('stop');
+    await project.lose('postgres', 'postgres-data');
+    const { ledgers } = JSON.parse(await project.run('restore', '--json')) as { ledgers: { tenant: string; treeSize: number; provedSize: number }[] };
+    expect(ledgers.find(({ tenant }) => tenant === ledger)).toMatchObject({ treeSize: index + 1, provedSize: expect.any(Number) });
+    await project.up();
+    expect((await send()).index).toBe(index + 1);
   });
 
   it('ends well, and leaves nothing behind', async () => {

@@ -3,22 +3,22 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
-import { closureOf } from '../../deploy/docker/closure.mjs';
+import { closureOf, workspaceOf } from '../../deploy/docker/closure.mjs';
 
 /**
  * @param {string} root
- * @param {string} image ledger, keys, identity, retention, edge or cli
+ * @param {string} image one of IMAGES
  * @param {{ readonly seconds: number }} options time of the sources: the same sources make the same document
  * @returns {string} CycloneDX 1.6 as JSON
  */
 export function billOfMaterials(root, image, { seconds }) {
   const { packages, version } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  const closure = closureOf(packages, `apps/${image}`, (place) => existsSync(join(root, place)));
+  const closure = closureOf(packages, workspaceOf(image), (place) => existsSync(join(root, place)));
   const settled = (at) => (packages[at].link === true ? packages[at].resolved : at);
   const entries = [...closure.keys()].filter((at) => packages[at].link !== true).toSorted();
   const components = new Map(entries.map((at) => [at, componentOf(at, packages[at], version)]));
   for (const at of entries) for (const asked of closure.get(at)) components.get(at).dependencies.add(components.get(settled(asked)).bomRef);
-  const main = components.get(`apps/${image}`);
+  const main = components.get(workspaceOf(image));
   main.type = Enums.ComponentType.Container;
   const bom = new Models.Bom({
     serialNumber: serialOf(entries.map((at) => `${at} ${packages[at].version} ${packages[at].integrity ?? ''}`)),

@@ -1,5 +1,5 @@
 // Which licences the packages have that we use, and which we accept.
-import { closureOf, IMAGES } from '../../deploy/docker/closure.mjs';
+import { closureOf, IMAGES, workspaceOf } from '../../deploy/docker/closure.mjs';
 
 /** In images: permissive, and compatible with Apache-2.0 when both are given on together. */
 const SHIPPED = new Set(['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'BlueOak-1.0.0', 'MIT-0', 'Unlicense']);
@@ -16,7 +16,7 @@ const identifiersOf = (expression) => expression.split(/[\s()]+/).filter((word) 
  */
 export function licencesOf(packages, isInstalled) {
   const images = new Map();
-  for (const image of IMAGES) for (const at of closureOf(packages, `apps/${image}`, isInstalled).keys()) images.set(at, [...(images.get(at) ?? []), image]);
+  for (const image of IMAGES) for (const at of closureOf(packages, workspaceOf(image), isInstalled).keys()) images.set(at, [...(images.get(at) ?? []), image]);
   return Object.entries(packages)
     .filter(([at, { link }]) => at.includes('node_modules/') && link !== true)
     .map(([at, { name, version, license = 'none' }]) => ({ name: name ?? at.slice(at.lastIndexOf('node_modules/') + 'node_modules/'.length), version, licence: license, images: images.get(at) ?? [] }))

@@ -17,6 +17,8 @@ export interface LocalStack {
   readonly servicesSeedFile: string;
   /** nkey seed of the bus user `operator`, who manages keys. */
   readonly operatorSeedFile: string;
+  /** nkey seed of the bus user `backup`. */
+  readonly backupSeedFile: string;
   /** File with the public nkey of the key service, by which its answers are known. */
   readonly keysPublicKeyFile: string;
   /** File with the connection URL of the role `ledger_reader`. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus, type BusConnection } from '@countersign/bus';
 import { removePostgres } from '@countersign/devstack';
 import { KeyClient } from '@countersign/key-client';
+import { withClient } from '@countersign/postgres';
 import { startStack, type RunningStack } from '../src/stack/start-stack.js';
 import { countersign, temporaryFolder } from './terminal.js';
 import type { Ran } from './terminal.js';
@@ -257,6 +258,35 @@ describe('countersign backup', () => {
     expect(await json('backup', 'restore', '--catalogued', '--data-dir', join(folder, 'data'))).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_UNKNOWN' } });
   });
 
+  it('provides for a deployment what is missing, and nothing that was there and is gone', async () => {
+    const [archive, ownKey, password] = [join(folder, 'provided'), join(folder, 'provided.key'), join(folder, 'password')];
+    const provision = (...args: readonly string[]): Promise<Document> => json('backup', 'provision', '--archive', archive, '--key-file', ownKey, ...args);
+    expect(await provision()).toMatchObject({ exitCode: 0, ok: true, done: [expect.stringContaining(ownKey)] });
+    const kept = readFileSync(ownKey, 'utf8');
+    writeFileSync(password, 'of-the-role');
+    const secret = readFileSync(join(stateDir, 'postgres', 'superuser.password'), 'utf8').trim();
+    const adminUrl = Object.assign(new URL(readFileSync(join(stateDir, 'backup', 'database-url'), 'utf8').trim()), { username: 'postgres', password: secret }).href;
+    expect(await provision('--admin-url', adminUrl, '--password-file', password)).toEqual({ exitCode: 0, ok: true, done: ['the role countersign_backup is there', 'the archive is there, and opens with its key'] });
+    expect(readFileSync(ownKey, 'utf8')).toBe(kept);
+    const asRole = Object.assign(new URL(adminUrl), { username: 'countersign_backup', password: 'of-the-role' }).href;
+    const { rows } = await withClient(asRole, (client) => client.query('SELECT rolsuper, rolreplication, rolcreatedb FROM pg_roles WHERE rolname = current_user'));
+    expect(rows).toEqual([{ rolsuper: false, rolreplication: true, rolcreatedb: false }]);
+    // As the stack has it.
+    writeFileSync(password, readFileSync(join(stateDir, 'backup', 'password'), 'utf8'));
+    expect(await json('backup', 'provision', '--admin-url', adminUrl, '--password-file', password)).toEqual({ exitCode: 0, ok: true, done: ['the role countersign_backup is there'] });
+
+    expect(await json('backup', 'provision')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+    expect(await provision('--admin-url', adminUrl)).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+    const nobody = Object.assign(new URL(adminUrl), { username: 'nobody' }).href;
+    expect(await provision('--admin-url', nobody, '--password-file', password)).toMatchObject({ exitCode: 3, error: { code: 'BACKUP_SERVER_FAILED' } });
+    writeFileSync(ownKey, Buffer.alloc(32, 7).toString('base64'));
+    expect(await provision()).toMatchObject({ exitCode: 4, error: { code: 'BACKUP_KEY_WRONG' } });
+    writeFileSync(ownKey, kept);
+    rmSync(archive, { recursive: true });
+    expect(await provision()).toMatchObject({ exitCode: 2, error: { code: 'BACKUP_OBJECT_MISSING' } });
+    expect(existsSync(archive)).toBe(false);
+  });
+
   it('gets the key back from the key service, when the file is lost', async () => {
     const kept = readFileSync(keyFile, 'utf8');
     expect(await json('backup', 'key')).toMatchObject({ exitCode: 1, error: { code: 'BACKUP_ARCHIVE_EXISTS' } });
@@ -282,13 +312,21 @@ describe('countersign backup', () => {
     const [{ id: before }] = (await json('backup', 'list'))['backups'] as [{ id: string }];
     await json('backup', 'run', '--copy', copy);
     const serving = (...args: readonly string[]) => spawn(process.execPath, [MAIN, 'backup', 'serve', '--copy', copy, '--port', '0', ...args], { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] });
-    const served = serving('--nats-seed', seedOf('holder-system.backup'));
+    const scratch = join(folder, 'scratch');
+    mkdirSync(join(scratch, 'countersign-drill-killed', 'data'), { recursive: true });
+    const served = serving('--nats-seed', seedOf('backup'), '--wal-seconds', '1', '--drill-days', '28', '--scratch', scratch);
     let said = '';
     served.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const untilSaid = async (what: RegExp): Promise<void> => {
+      for (const endMs = performance.now() + 60_000; !what.test(said) && performance.now() < endMs; ) await sleep(100);
+      expect(said).toMatch(what);
+    };
     try {
       // It takes one of its own, whose log it has from the beginning.
-      for (const endMs = performance.now() + 60_000; !/^backup /m.test(said) && performance.now() < endMs; ) await sleep(100);
+      await untilSaid(/^backup /m);
       expect(said).toContain(`no rule keeps it any more: ${before}`);
+      await untilSaid(/^drill: recovery time .* on record in the ledger system$/m);
+      expect(readdirSync(scratch)).not.toContain('countersign-drill-killed');
       expect(await json('backup', 'prune')).toMatchObject({ exitCode: 4, error: { code: 'BACKUP_GOVERNED' } });
       expect((await json('backup', 'prune', '--dry-run'))['removed']).toContain(before);
       expect((await cli('backup', 'list')).out).toMatch(new RegExp(`${before} .* until retention orders otherwise`));
@@ -296,6 +334,8 @@ describe('countersign backup', () => {
       served.kill('SIGTERM');
     }
     expect(await once(served, 'exit')).toEqual([0, null]);
+    expect(await json('backup', 'serve', '--drill-days', '28')).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
+    expect(await json('backup', 'serve', '--drill-days', '36', '--scratch', scratch)).toMatchObject({ exitCode: 1, error: { code: 'USAGE' } });
     const alone = serving();
     let refused = '';
     alone.stderr.on('data', (chunk: Buffer) => (refused += chunk.toString()));

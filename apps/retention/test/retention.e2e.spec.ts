@@ -4,7 +4,7 @@ import { eventStoreMigrationSql, eventStoreTracesSql } from '@countersign/event-
 import { Stand } from './fixture/stand.js';
 import { dryRunSuite, lateHoldSuite } from './suites/before.js';
 import { busPersonSuite } from './suites/bus-persons.js';
-import { BACKUP_HOLDER, busBackupsSuite } from './suites/bus-backups.js';
+import { busBackupsSuite } from './suites/bus-backups.js';
 import { busTypeSuite, HOLDERS } from './suites/bus-types.js';
 import { callerSuite } from './suites/callers.js';
 import { commandLineSuite } from './suites/command-line.js';
@@ -16,7 +16,7 @@ import { lateSuite, reportSuite, typeSuite } from './suites/types.js';
 // One deployment for all suites: each makes people of its own.
 let stand: Stand;
 beforeAll(async () => {
-  stand = await Stand.open([...HOLDERS, BACKUP_HOLDER]);
+  stand = await Stand.open(HOLDERS);
 }, 120_000);
 afterAll(() => stand.close(), 60_000);
 

@@ -12,5 +12,5 @@ export { ArchiveHolder, backupType, type ArchiveHolderOptions } from './archive-
 export { closeBackups, planPrune, pruneBackups, type Pruned, type PrunePlan } from './prune.js';
 export { ScratchServer, type ScratchOptions } from './scratch-server.js';
 export { archiveWal, type ArchiveWalOptions } from './archive-wal.js';
-export { nextBackupMs } from './schedule.js';
+export { nextBackupMs, nextDrillMs } from './schedule.js';
 export { readDrills, recordDrill, type DrillResult } from './drills.js';

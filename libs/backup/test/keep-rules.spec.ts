@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { KEEP_RULES_DEFAULT, keptBackups, nextBackupMs, planPrune, type Backup, type KeepRules } from '@countersign/backup';
+import { KEEP_RULES_DEFAULT, keptBackups, nextBackupMs, nextDrillMs, planPrune, type Backup, type KeepRules } from '@countersign/backup';
 
 const RULES = (daily: number, weekly: number, monthly: number): KeepRules => ({ daily, weekly, monthly });
 const taken = (...times: readonly string[]) => times.map((takenAt) => ({ id: takenAt, takenAt: takenAt.length === 10 ? `${takenAt}T03:00:00.000Z` : takenAt }));
@@ -74,5 +74,16 @@ describe('nextBackupMs', () => {
     ['no log is archived', [base('2026-03-03', '0/5')], undefined, Date.parse('2026-03-04T03:00:00Z')],
   ] as const)('%s', (_name, backups, stream, expected) => {
     expect(nextBackupMs(backups, stream, 86_400_000)).toBe(expected);
+  });
+});
+
+describe('nextDrillMs', () => {
+  const drill = (at: string, outcome: 'success' | 'failure') => ({ at, backup: 'latest', outcome });
+  it.each([
+    ['none yet', [], 0],
+    ['the last went well', [drill('2026-03-03T03:00:00Z', 'success'), drill('2026-03-02T03:00:00Z', 'failure')], Date.parse('2026-03-31T03:00:00Z')],
+    ['the last went wrong', [drill('2026-03-03T03:00:00Z', 'failure'), drill('2026-03-02T03:00:00Z', 'success')], Date.parse('2026-03-03T09:00:00Z')],
+  ] as const)('%s', (_name, drills, expected) => {
+    expect(nextDrillMs(drills, 28 * 86_400_000, 6 * 3_600_000)).toBe(expected);
   });
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BUS_EXCEPTIONS, holderRights, holderUser, producerRights, producerUser } from '@countersign/contracts';
+import { BUS_EXCEPTIONS, BUS_RIGHTS, holderRights, holderUser, producerRights, producerUser } from '@countersign/contracts';
 import { deploymentConfig } from './configuration/deployment.js';
 import { rightsPage } from './configuration/table.js';
 
@@ -26,6 +26,7 @@ function named(option: string, given: string, words: number): { names: string[];
   if (names.length !== words || !names.every((name) => WORD.test(name)) || !NKEY.test(nkey)) throw new Error(`--${option} ${given}: give <name>=<public nkey of a user>`);
   // Sources of the platform are its own: a right to one would be a right to speak for it.
   if (option === 'producer' && BUS_EXCEPTIONS['services']!.includes(`intake.${names[0]!}.*`)) throw new Error(`--producer ${given}: the platform sends under this source`);
+  if (option === 'holder' && BUS_RIGHTS.some(({ subject }) => subject === `holder-types.${names.join('.')}`)) throw new Error(`--holder ${given}: this one is the platform's`);
   return { names, nkey };
 }
 

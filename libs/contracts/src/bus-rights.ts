@@ -11,6 +11,7 @@ export const BUS_ACCOUNTS = {
   identity: 'IDENTITY',
   retention: 'RETENTION',
   edge: 'EDGE',
+  backup: 'BACKUP',
   services: 'SERVICES',
   operator: 'OPERATORS',
   system: 'SYS',
@@ -45,10 +46,11 @@ export const BUS_RIGHTS: readonly BusRight[] = [
   store('intake.identity.*', 'identity'),
   store('intake.retention.*', 'retention'),
   store('intake.http.*', 'edge'),
+  store('intake.backup.*', 'backup'),
   store('intake.*.*', 'services'),
 
   // what the ledger says, and nobody else
-  ...['keys', 'identity', 'retention'].flatMap((name) => [tell(`ledger.receipt.${name}`, 'ledger', name), tell(`ledger.refused.${name}`, 'ledger', name)]),
+  ...['keys', 'identity', 'retention', 'backup'].flatMap((name) => [tell(`ledger.receipt.${name}`, 'ledger', name), tell(`ledger.refused.${name}`, 'ledger', name)]),
   tell('ledger.receipt.http', 'ledger', 'edge'),
   tell('ledger.refused.http', 'ledger', 'edge'),
   tell('ledger.receipt.*', 'ledger', 'services'),
@@ -79,6 +81,8 @@ export const BUS_RIGHTS: readonly BusRight[] = [
   ask('identity.*', 'retention', 'identity'),
   ask('ledger.*', 'retention', 'ledger'),
   ask('holders.*.*', 'retention', 'services'),
+  ask('holder-types.system.backup', 'backup', 'retention'),
+  ask('holders.system.backup.*', 'retention', 'backup'),
   hear('retention.*.*', 'retention'),
   hear('holder-types.*.*', 'retention'),
 
@@ -98,7 +102,7 @@ export const BUS_RIGHTS: readonly BusRight[] = [
 
 /** What a right over a family of subjects leaves out: nobody sends events in the name of one of these. */
 export const BUS_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
-  services: ['http', 'ledger', 'keys', 'identity', 'retention', '_probe'].map((source) => `intake.${source}.*`),
+  services: ['http', 'ledger', 'keys', 'identity', 'retention', 'backup', '_probe'].map((source) => `intake.${source}.*`),
 };
 
 /** A customers' service that holds data (docs/spec/holders.md): it registers its types and answers retention. */

@@ -31,7 +31,7 @@ export class Backups {
     return {
       COUNTERSIGN_LEDGER_URL: this.ledger.url,
       COUNTERSIGN_NATS_URL: stand.nats.url,
-      COUNTERSIGN_NATS_SEED_FILE: stand.nats.users.services,
+      COUNTERSIGN_NATS_SEED_FILE: stand.nats.users.backup,
       COUNTERSIGN_OPERATOR_SEED_FILE: stand.nats.users.operator,
       COUNTERSIGN_KEYS_PUBLIC_KEY: stand.keys?.publicKeyFile ?? '',
       COUNTERSIGN_BACKUP_ARCHIVE: this.archive,

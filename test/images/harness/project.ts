@@ -87,6 +87,12 @@ export class Project {
     await this.healthy();
   }
 
+  /** A container that is gone with its volume, as with the disk of its machine. */
+  async lose(service: string, volume: string): Promise<void> {
+    await this.compose('rm', '--force', '--stop', service);
+    await docker('volume', 'rm', `${this.name}_${volume}`);
+  }
+
   async healthy(): Promise<void> {
     for (const end = performance.now() + HEALTHY_MS_MAX; ; await sleep(POLL_MS)) {
       const states = (await this.containers()).map((one) => `${serviceOf(one)}: ${one.State.Health?.Status ?? `${one.State.Status} ${one.State.ExitCode}`}`);

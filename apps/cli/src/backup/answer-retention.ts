@@ -15,6 +15,8 @@ export interface RetentionOptions {
 
 /** Backups that retention decides on. */
 export interface AnsweredRetention {
+  /** Finishes orders that were being carried out when this ended last. Rejects with HolderFault. */
+  resume(): Promise<void>;
   /** Once retention knows the type it never has to be told again. Rejects with TypeRefused. */
   register(): Promise<void>;
   stop(): Promise<void>;
@@ -36,8 +38,8 @@ export async function answerRetention(options: RetentionOptions & { readonly nat
   const responder = new HolderResponder({ bus, service, holder, orders: holder, onError });
   await responder.start();
   return {
+    resume: () => holder.resume(),
     async register() {
-      await holder.resume();
       await registerType(bus, tenant, SERVICE, backupType(tenant));
     },
     async stop() {

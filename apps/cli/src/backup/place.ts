@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { archiveKey, BackupFault } from '@countersign/backup';
@@ -62,8 +62,14 @@ export async function openArchive(options: ArchiveOptions, io: Io): Promise<Open
   const file = keyFileOf(options, io);
   const stores = storesOf(options, io);
   if (!existsSync(file)) throw new CliError(EXIT.usage, 'BACKUP_KEY_MISSING', `${file} is not there: "countersign backup init" makes an archive, "countersign backup key" gets the key of one from the key service`);
-  await refuseOthers(file);
+  await refuseOthers(file, await keeperOf(file));
   return { stores, key: archiveKey(Buffer.from(await readFile(file, 'utf8'), 'base64')) };
+}
+
+/** Root restores what another user archives: who has the archive's key can make such an archive anyway. */
+async function keeperOf(file: string): Promise<number | undefined> {
+  const me = process.geteuid?.();
+  return me === 0 ? (await stat(file)).uid : me;
 }
 
 /** Writes the key for its owner alone, never over another. Throws BACKUP_ARCHIVE_EXISTS. */

@@ -46,7 +46,9 @@ export async function restoreData(options: RestoreOptions): Promise<Restored> {
   const making = `${dataDir}.restoring`;
   // What a restore left that was killed.
   await rm(making, { recursive: true, force: true });
-  await mkdir(making, { recursive: true, mode: 0o700 });
+  // PostgreSQL, which may be another user, passes through what lies above.
+  await mkdir(dirname(making), { recursive: true, mode: 0o755 });
+  await mkdir(making, { mode: 0o700 });
   if (owner !== undefined) await chown(making, owner.uid, owner.gid);
   await requireSpace(making, backup.clearBytes);
   try {

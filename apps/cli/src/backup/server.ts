@@ -20,9 +20,14 @@ export function serverUrlOf(options: ServerOptions, io: Io): string {
   const local = localBackupDir(options, io);
   const given = options.databaseUrl ?? io.env['COUNTERSIGN_BACKUP_DATABASE_URL_FILE'] ?? (local === undefined ? undefined : join(local, 'database-url'));
   if (given === undefined) throw usageError('name the database server with --database-url');
-  const path = resolve(io.cwd, given);
+  return connectionUrl(given, '--database-url', io);
+}
+
+/** What an option says, or the file that it names. Throws CliError unless it is the URL of an encrypted connection, or of one that stays on this machine. */
+export function connectionUrl(given: string, option: string, { cwd }: Pick<Io, 'cwd'>): string {
+  const path = resolve(cwd, given);
   const url = existsSync(path) ? readFileSync(path, 'utf8').trim() : given;
-  if (!URL.canParse(url)) throw usageError('--database-url must be a connection URL, or a file that holds one');
+  if (!URL.canParse(url)) throw usageError(`${option} must be a connection URL, or a file that holds one`);
   try {
     requireEncryption(url);
   } catch (error) {
@@ -43,7 +48,8 @@ export async function checkpointsOrNone(options: ServerOptions, io: Io, output: 
   }
 }
 
-async function currentCheckpoints(options: ServerOptions, io: Io): Promise<readonly LedgerCheckpoint[]> {
+/** What each ledger has signed by now. Throws CliError. */
+export async function currentCheckpoints(options: Pick<ServerOptions, 'ledgerUrl' | 'stateDir'>, io: Io): Promise<readonly LedgerCheckpoint[]> {
   const api = new LedgerApi(ledgerUrlOf(options, io.env, io.cwd));
   const found: LedgerCheckpoint[] = [];
   for (const { tenant, checkpointSize } of await api.ledgers()) {

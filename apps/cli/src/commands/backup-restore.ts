@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { postgresBinaries, postgresUser } from '@countersign/devstack';
 import type { Owner } from '@countersign/backup';
@@ -33,7 +33,7 @@ export function withRestore(command: Command): Command {
     .option('--ledger-state <dir>', "the ledger's LEDGER_STATE_DIR, which no backup holds: its last checkpoints are what the restored ledgers are held against (default: the local stack's)")
     .option('--catalogued', "the ledger's state folder is lost: be content with the checkpoints that the backup was catalogued with")
     .option('--key <vkey or file>', "public key of a ledger, or a file with some; repeatable (default: those catalogued with the backup)", (one: string, all: readonly string[] | undefined) => [...(all ?? []), one])
-    .option('--postgres <program>', 'the program "postgres" of the version that was backed up (default: that of the local stack)')
+    .option('--postgres <program>', 'the program "postgres" of the version that was backed up (env COUNTERSIGN_BACKUP_POSTGRES; default: that of the local stack)')
     .option('--superuser <name>', 'name of a superuser in the backup', 'postgres')
     .option('--ledger-database <name>', 'the database that holds the ledgers', 'ledger')
     .option('--no-wal', 'only to the instant of the backup, without the log that follows it');
@@ -42,21 +42,28 @@ export function withRestore(command: Command): Command {
 export function backupRestoreCommand(io: Io, ended: Ended): Command {
   return withRestore(new Command('restore'))
     .description('put a data folder back, recover it where nobody reaches it, prove its ledgers, and only then give it its name')
-    .requiredOption('--data-dir <dir>', 'where the data folder is to be; nothing may be there')
-    .action((options: RestoreCommandOptions & { readonly dataDir: string }) =>
+    .option('--data-dir <dir>', 'where the data folder is to be; nothing may be there (env PGDATA)')
+    .action((options: RestoreCommandOptions & { readonly dataDir?: string }) =>
       run(io, ended, options, (output) => withBackupFaults(async () => {
-        const restored = await restoreWith(options, resolve(io.cwd, options.dataDir), io, output);
-        output.result({ ok: true, ...documentOf(restored, new Date()) }, () => [...linesOf(restored), `${resolve(io.cwd, options.dataDir)} is ready to be served; start the key service, then retention, then the others: docs/operations/restore.md`]);
+        const dataDir = dataDirOf(options, io);
+        const restored = await restoreWith(options, await outsideOf(options, io), dataDir, io, output);
+        output.result({ ok: true, ...documentOf(restored, new Date()) }, () => [...linesOf(restored), `${dataDir} is ready to be served; start the key service, then retention, then the others: docs/operations/restore.md`]);
       })),
     );
 }
 
+function dataDirOf({ dataDir }: { readonly dataDir?: string }, { cwd, env }: Io): string {
+  const given = dataDir ?? env['PGDATA'];
+  if (given === undefined) throw usageError('say where the data folder is to be with --data-dir');
+  return resolve(cwd, given);
+}
+
 /** Throws CliError, BackupFault. */
-export async function restoreWith(options: RestoreCommandOptions, dataDir: string, io: Io, output: Output): Promise<Restored> {
+export async function restoreWith(options: RestoreCommandOptions, outside: readonly OutsideCheckpoint[], dataDir: string, io: Io, output: Output): Promise<Restored> {
   const archive = await openArchive(options, io);
-  const outside = await outsideOf(options, io);
   const owner = postgresUser();
-  const program = options.postgres ?? join((await postgresBinaries(owner, dirname(dataDir))).root, 'bin', 'postgres');
+  const given = options.postgres ?? io.env['COUNTERSIGN_BACKUP_POSTGRES'];
+  const program = given === undefined ? join((await postgresBinaries(owner, dirname(dataDir))).root, 'bin', 'postgres') : programOf(given, io);
   if (!existsSync(program) || !statSync(program).isFile()) throw usageError(`${program} is not there: name the program with --postgres`);
   let shown: { readonly what: string; readonly progress: ReturnType<typeof progressFor> } | undefined;
   const onProgress: RestoreOptions['onProgress'] = (what, unit, done, total) => {
@@ -74,7 +81,14 @@ export async function restoreWith(options: RestoreCommandOptions, dataDir: strin
   }
 }
 
-async function outsideOf(options: RestoreCommandOptions, io: Io): Promise<readonly OutsideCheckpoint[]> {
+/** A program by its path, or as a shell would find it. */
+function programOf(given: string, { cwd, env }: Io): string {
+  if (given.includes('/')) return resolve(cwd, given);
+  return (env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, given)).find((path) => existsSync(path)) ?? given;
+}
+
+/** What was signed, by a ledger's state folder. Throws CliError. */
+export async function outsideOf(options: RestoreCommandOptions, io: Io): Promise<readonly OutsideCheckpoint[]> {
   if (options.catalogued === true) return [];
   const local = localBackupDir(options, io);
   const folder = options.ledgerState ?? (local === undefined ? undefined : join(dirname(local), 'ledger', 'state'));

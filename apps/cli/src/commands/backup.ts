@@ -13,6 +13,7 @@ import type { KeyServiceOptions } from '../key-service/key-service.js';
 import type { Output } from '../output.js';
 import { count } from '../progress.js';
 import { backupDrillCommand } from './backup-drill.js';
+import { backupProvisionCommand } from './backup-provision.js';
 import { backupRestoreCommand } from './backup-restore.js';
 import { backupServeCommand } from './backup-serve.js';
 
@@ -29,13 +30,14 @@ const RULE_MAX = 1_000;
 
 export function backupCommand(io: Io, ended: Ended): Command {
   const command = new Command('backup').description('encrypted backups of a database server, with all databases of its services: take, list, prune, restore');
-  for (const one of [initCommand, keyCommand, runCommand, listCommand, pruneCommand, backupRestoreCommand, backupDrillCommand, backupServeCommand]) command.addCommand(withJson(withArchive(one(io, ended))));
+  for (const one of [initCommand, keyCommand, runCommand, listCommand, pruneCommand, backupRestoreCommand, backupDrillCommand, provisionCommand, serveCommand]) command.addCommand(withJson(withArchive(one(io, ended))));
   return withExamples(command, [
     'backup init',
     'backup run --copy s3://backups/countersign',
     'backup list --json',
     'backup prune --daily 7 --weekly 4 --monthly 6 --dry-run',
-    'backup serve --every-hours 24 --wal-seconds 15',
+    'backup serve --every-hours 24 --wal-seconds 15 --drill-days 28 --scratch /var/tmp/drills',
+    'backup provision --admin-url admin-url --password-file password',
     'backup drill',
     'backup restore --data-dir /var/lib/postgresql/18/main --ledger-state /var/lib/countersign/ledger',
   ]);
@@ -53,6 +55,9 @@ function withKeys(command: Command): Command {
     .option('--operator-seed <file>', "file with the operator's nkey seed (env COUNTERSIGN_OPERATOR_SEED_FILE)")
     .option('--keys-public-key <key or file>', 'public nkey of the key service (env COUNTERSIGN_KEYS_PUBLIC_KEY)');
 }
+
+const provisionCommand = (io: Io, ended: Ended): Command => withKeys(backupProvisionCommand(io, ended));
+const serveCommand = (io: Io, ended: Ended): Command => withServer(backupServeCommand(io, ended));
 
 function initCommand(io: Io, ended: Ended): Command {
   return withKeys(new Command('init'))

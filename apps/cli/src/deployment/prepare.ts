@@ -3,6 +3,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatNkey, formatNkeySeed, nkeyPrivateKey } from '@countersign/envelope';
 import { writeFileDurably } from '@countersign/runtime';
+import { BACKUP_ROLE } from '../backup/role.js';
 import { CliError, EXIT } from '../exit-code.js';
 import { Authority, type Usage } from './authority.js';
 
@@ -17,7 +18,7 @@ const SERVICE_UID = 10_001;
 const POSTGRES_UID = 999;
 const GRAFANA_UID = 472;
 
-const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'keys_reader', 'identity_owner', 'identity_runtime', 'identity_reader', 'retention_owner', 'retention_runtime', 'retention_reader'] as const;
+const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser', 'keys_owner', 'keys_runtime', 'keys_reader', 'identity_owner', 'identity_runtime', 'identity_reader', 'retention_owner', 'retention_runtime', 'retention_reader', BACKUP_ROLE] as const;
 /** File, role and database of each connection. */
 const CONNECTIONS = [
   ['ledger-owner-database-url', 'ledger_owner', 'ledger'],
@@ -32,6 +33,7 @@ const CONNECTIONS = [
   ['keys-subjects-database-url', 'keys_runtime', 'keys_subjects'],
   ['identity-database-url', 'identity_runtime', 'identity'],
   ['retention-database-url', 'retention_runtime', 'retention'],
+  ['backup-database-url', BACKUP_ROLE, 'postgres'],
 ] as const;
 /** Who asks the key service. */
 const KEY_USERS = ['ledger', 'identity', 'retention', 'edge', 'operator'] as const;

@@ -84,6 +84,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       edgeCertFile: edge.certFile,
       servicesSeedFile: devstack.nats.users.services,
       operatorSeedFile: devstack.nats.users.operator,
+      backupSeedFile: devstack.nats.users.backup,
       keysPublicKeyFile: files.keys.publicKey,
       readerUrlFile: files.readerUrl,
       startedAt: new Date().toISOString(),
@@ -108,7 +109,7 @@ function refuseSecond(stateDir: string): void {
 
 async function startServers(stateDir: string, log: (line: string) => void): Promise<Devstack> {
   try {
-    const devstack = await startDevstack({ stateDir, durable: true, holders: [{ tenant: 'system', service: 'backup' }], log });
+    const devstack = await startDevstack({ stateDir, durable: true, log });
     fetchAllocator(log);
     return devstack;
   } catch (error) {

@@ -11,9 +11,9 @@ import { HolderResponder, registerType } from '@countersign/holder';
 import { withClient } from '@countersign/postgres';
 import { found, type Stand } from '../fixture/stand.js';
 
-export const BACKUP_HOLDER = { tenant: 'system', service: 'backup' } as const;
-const NAME = 'system.backup';
-const BACKUP_TYPE = backupType(BACKUP_HOLDER.tenant);
+const [TENANT, SERVICE] = ['system', 'backup'];
+const NAME = `${TENANT}.${SERVICE}`;
+const BACKUP_TYPE = backupType(TENANT);
 
 /** Backups of the stand's own server, whose archive answers retention as `countersign backup serve` has it do. */
 export function busBackupsSuite(open: () => Stand): void {
@@ -29,8 +29,8 @@ export function busBackupsSuite(open: () => Stand): void {
       mkdirSync(folder);
       archive = { stores: [new FolderStore(folder)], key: archiveKey(randomBytes(32)), serverUrl: stand.stack.databaseUrl('postgres') };
       await writeCatalogue(archive.stores, archive.key, EMPTY_CATALOGUE);
-      bus = await connectBus({ url: stand.stack.nats.url, nkeySeedFile: stand.stack.nats.holderSeedFile(BACKUP_HOLDER), name: NAME });
-      const holder = new ArchiveHolder({ ...archive, tenant: 'system', now: () => new Date() });
+      bus = await connectBus({ url: stand.stack.nats.url, nkeySeedFile: stand.stack.nats.users.backup, name: NAME });
+      const holder = new ArchiveHolder({ ...archive, tenant: TENANT, now: () => new Date() });
       responder = new HolderResponder({ bus, service: NAME, holder, orders: holder, onError: () => undefined });
       await responder.start();
     }, 60_000);
@@ -50,7 +50,7 @@ export function busBackupsSuite(open: () => Stand): void {
       expect((wanted(await stand.admin.browser.get('/v1/retention/policies'), 200).json as { policies?: unknown }).policies).toContainEqual(expect.objectContaining({ policyId: 'default-backup', rule: expect.objectContaining({ type: rule.type, dispose: rule.dispose }) }));
       wanted(await stand.admin.browser.post('/v1/retention/holds', { matter: 'Case 9', scope: { resources: [{ type: BACKUP_TYPE.type, id: held.id }] }, reason: 'a claim' }), 201);
       expect((await closeBackups({ ...archive, rules: KEEP_RULES_DEFAULT, now: new Date() })).toSorted()).toEqual([held.id, due.id].toSorted());
-      await registerType(bus, BACKUP_HOLDER.tenant, BACKUP_HOLDER.service, BACKUP_TYPE);
+      await registerType(bus, TENANT, SERVICE, BACKUP_TYPE);
       await found('the backup is gone', async () => ((await listed()).includes(due.id) ? undefined : true));
       expect((await listed()).toSorted()).toEqual([held.id, newest.id].toSorted());
       const row = await found('the order is settled', async () => (await withClient(stand.stack.databaseUrl('retention'), (client) => client.query<{ certificate: string }>(`SELECT certificate FROM deletion_orders WHERE type = $1 AND state = 'executed'`, [BACKUP_TYPE.type]))).rows[0]);

@@ -3,8 +3,11 @@
 edge: { prefix: EDGE, ports: { https: 8443, operations: 8084 }, health: operations, hosts: [EDGE_HTTPS_HOST, EDGE_OPERATIONS_HOST], redis: true, graceSeconds: 25, drainSeconds: 10 }
 identity: { prefix: IDENTITY, ports: { operations: 8082 }, health: operations, hosts: [IDENTITY_HTTP_HOST], database: true, redis: true, graceSeconds: 30 }
 keys: { prefix: KEYS, ports: { operations: 8081 }, health: operations, hosts: [KEYS_HTTP_HOST], database: true, graceSeconds: 30 }
-ledger: { prefix: LEDGER, ports: { read: 8080 }, health: read, hosts: [LEDGER_HTTP_HOST], database: true, graceSeconds: 30, readers: [edge] }
+ledger: { prefix: LEDGER, ports: { read: 8080 }, health: read, hosts: [LEDGER_HTTP_HOST], database: true, graceSeconds: 30, readers: [edge{{ if .Values.backup.enabled }}, backup{{ end }}] }
 retention: { prefix: RETENTION, ports: { operations: 8084 }, health: operations, hosts: [RETENTION_HTTP_HOST], database: true, graceSeconds: 30 }
+{{- if .Values.backup.enabled }}
+backup: { prefix: COUNTERSIGN, ports: { operations: 9095 }, health: operations, hosts: [COUNTERSIGN_BACKUP_HOST], copies: true, graceSeconds: 30 }
+{{- end }}
 {{- end }}
 
 {{- define "countersign.name" -}}{{ printf "%s-%s" .root.Release.Name .service | trunc 63 | trimSuffix "-" }}{{- end }}
@@ -41,7 +44,7 @@ COUNTERSIGN_DEPLOYMENT: {{ $values.deployment }}
 {{- if $values.nats.tls.enabled }}
 {{ .facts.prefix }}_NATS_TLS_DIR: /run/secrets/bus-tls
 {{- end }}
-{{- if $values.tracing.endpoint }}
+{{- if and $values.tracing.endpoint (not .facts.copies) }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ $values.tracing.endpoint }}
 OTEL_TRACES_SAMPLER_ARG: {{ $values.tracing.share | quote }}
 {{- end }}
@@ -64,5 +67,15 @@ LEDGER_STATE_DIR: /var/lib/countersign/state
 LEDGER_ORIGIN_PREFIX: {{ $values.ledgerOrigin }}
 {{- else if eq .service "retention" }}
 RETENTION_STATE_DIR: /var/lib/countersign/state
+{{- else if eq .service "backup" }}
+{{ include "countersign.archive" . }}
+COUNTERSIGN_BACKUP_POSTGRES: postgres
+COUNTERSIGN_LEDGER_URL: http://{{ include "countersign.name" (dict "root" .root "service" "ledger") }}:8080
 {{- end }}
+{{- end }}
+
+{{/* Where backups lie, and their key. */}}
+{{- define "countersign.archive" -}}
+COUNTERSIGN_BACKUP_ARCHIVE: /var/lib/countersign/archive
+COUNTERSIGN_BACKUP_KEY_FILE: /var/lib/countersign/archive.key
 {{- end }}

@@ -30,6 +30,9 @@ name: {{ .service }}
 image: {{ include "countersign.image" (dict "root" .root "image" .service) }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{ include "countersign.containerSecurity" . }}
+{{- if .facts.copies }}
+args: [/app/start.mjs, backup, serve, --drill-days, {{ .root.Values.backup.drillDays | quote }}, --scratch, /var/lib/countersign/scratch]
+{{- end }}
 env:
 {{- $own := index .root.Values .service }}
 {{- $derived := include "countersign.environment" . | fromYaml }}
@@ -68,6 +71,39 @@ volumeMounts:
 {{- if hasKey $own "state" }}
   - { name: state, mountPath: /var/lib/countersign }
 {{- end }}
+{{- if .facts.copies }}
+  - { name: archive, mountPath: /var/lib/countersign/archive }
+  - { name: scratch, mountPath: /var/lib/countersign/scratch }
+{{- end }}
+{{- end }}
+
+{{/* Before backups are served: an archive and its key, made once, and found to be there ever after. */}}
+{{- define "countersign.archiveContainer" -}}
+{{- $values := .root.Values -}}
+name: archive
+image: {{ include "countersign.image" (dict "root" .root "image" .service) }}
+imagePullPolicy: {{ $values.image.pullPolicy }}
+{{ include "countersign.containerSecurity" . }}
+args: [/app/start.mjs, backup, provision]
+env:
+{{- range $name, $value := include "countersign.archive" . | fromYaml }}
+  - { name: {{ $name }}, value: {{ $value }} }
+{{- end }}
+  - { name: COUNTERSIGN_NATS_URL, value: {{ $values.nats.url | quote }} }
+  - { name: COUNTERSIGN_OPERATOR_SEED_FILE, value: /run/secrets/countersign/{{ $values.backup.initSecret.seedKey }} }
+  - { name: COUNTERSIGN_KEYS_PUBLIC_KEY, value: /run/secrets/countersign/{{ $values.backup.initSecret.publicKeyKey }} }
+{{- if $values.nats.tls.enabled }}
+  - { name: COUNTERSIGN_NATS_TLS_DIR, value: /run/secrets/bus-tls }
+{{- end }}
+resources: {{- toYaml $values.provision.resources | nindent 2 }}
+volumeMounts:
+  - { name: init-secrets, mountPath: /run/secrets/countersign, readOnly: true }
+  - { name: tmp, mountPath: /tmp }
+{{- if $values.nats.tls.enabled }}
+  - { name: init-bus-tls, mountPath: /run/secrets/bus-tls, readOnly: true }
+{{- end }}
+  - { name: state, mountPath: /var/lib/countersign }
+  - { name: archive, mountPath: /var/lib/countersign/archive }
 {{- end }}
 
 {{- define "countersign.volumes" -}}
@@ -87,5 +123,22 @@ volumeMounts:
 {{- if .root.Values.nats.tls.enabled }}
 - name: bus-tls
   secret: { secretName: {{ include "countersign.secret" . }}-bus-tls, defaultMode: 0440 }
+{{- end }}
+{{- if .facts.copies }}
+{{- $init := .root.Values.backup.initSecret }}
+{{- $name := $init.name | default (printf "%s-init" (include "countersign.name" .)) }}
+- name: scratch
+  emptyDir: { sizeLimit: {{ .root.Values.backup.scratch.size }} }
+- name: init-secrets
+  secret:
+    secretName: {{ $name }}
+    defaultMode: 0440
+    items:
+      - { key: {{ $init.seedKey }}, path: {{ $init.seedKey }} }
+      - { key: {{ $init.publicKeyKey }}, path: {{ $init.publicKeyKey }} }
+{{- if .root.Values.nats.tls.enabled }}
+- name: init-bus-tls
+  secret: { secretName: {{ $name }}-bus-tls, defaultMode: 0440 }
+{{- end }}
 {{- end }}
 {{- end }}
