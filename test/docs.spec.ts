@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { configurationPage, PAGE, readPrograms, shownFiles } from '../tools/configuration/page.mjs';
@@ -31,6 +31,13 @@ describe('documentation', () => {
 
   it('links to files and headings that exist', () => {
     expect(pages.flatMap(brokenLinks)).toEqual([]);
+  });
+
+  it('says of every test of faults what it shows to survive', () => {
+    const page = readFileSync(join(ROOT, 'docs/operations/what-survives.md'), 'utf8');
+    const named = new Set([...page.matchAll(/`([a-z-]+)`/g)].map(([, name]) => `${name!}.faults.ts`));
+    const tests = readdirSync(join(ROOT, 'test/faults')).filter((name) => name.endsWith('.faults.ts'));
+    expect(tests.filter((name) => !named.has(name))).toEqual([]);
   });
 
   it('lists every decision and every runbook in its index', () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { IMAGES, workspaceOf } from '../deploy/docker/closure.mjs';
 import { judgeAudit, waiverFaults } from '../tools/supply-chain/audit.mjs';
 import { billOfMaterials } from '../tools/supply-chain/bill-of-materials.mjs';
+import { contentsOf, packagesOf, systemOf } from '../tools/supply-chain/image-contents.mjs';
 import { licenceFaults, licencesOf } from '../tools/supply-chain/licences.mjs';
 import { lockfileFaults } from '../tools/supply-chain/lockfile.mjs';
 import { secretFaults, secretsIn } from '../tools/supply-chain/secrets.mjs';
@@ -99,6 +100,34 @@ describe('bills of materials', () => {
     expect(components.filter(({ type, hashes, purl }) => type === 'library' && (hashes === undefined || !/^pkg:npm\/.+@\d/.test(purl ?? '')))).toEqual([]);
     const refs = new Set(components.map((component) => component['bom-ref']));
     expect(dependencies.flatMap(({ dependsOn = [] }) => dependsOn).filter((ref) => !refs.has(ref))).toEqual([]);
+  });
+});
+
+describe('what an image holds below the lock file', () => {
+  const STATUS = 'Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2.41-12\n\nPackage: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n';
+  const contents = { node: '24.21.0', system: systemOf('PRETTY_NAME="Debian"\nID=debian\nVERSION_ID="13"\n'), packages: packagesOf([STATUS, 'Package: libstdc++6\nVersion: 14.2.0-19\nArchitecture: amd64\n', STATUS]) };
+
+  it('is read from dpkg and os-release, each package once, and none that was removed', () => {
+    expect(contents).toEqual({
+      node: '24.21.0',
+      system: { id: 'debian', version: '13' },
+      packages: [{ name: 'libc6', version: '2.41-12', architecture: 'amd64' }, { name: 'libstdc++6', version: '14.2.0-19', architecture: 'amd64' }],
+    });
+    expect([systemOf(''), packagesOf([])]).toEqual([undefined, []]);
+  });
+
+  it('is in its bill of materials, which is another document then', async () => {
+    const text = billOfMaterials(ROOT, 'ledger', { seconds: 0, contents });
+    expect(await cyclonedx.validate(text)).toBeNull();
+    const { components, dependencies, serialNumber } = JSON.parse(text) as Bill;
+    const purls = ['pkg:generic/node@24.21.0', 'pkg:generic/debian@13', 'pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13', 'pkg:deb/debian/libstdc%2B%2B6@14.2.0-19?arch=amd64&distro=debian-13'];
+    expect(components.map(({ purl }) => purl)).toEqual(expect.arrayContaining(purls));
+    expect(dependencies.find(({ ref }) => ref === 'apps/ledger')?.dependsOn).toEqual(expect.arrayContaining(purls));
+    expect(serialNumber).not.toBe((JSON.parse(billOfMaterials(ROOT, 'ledger', { seconds: 0 })) as Bill).serialNumber);
+  });
+
+  it('cannot be told of an image that is not there', () => {
+    expect(() => contentsOf('countersign/nothing', 'false')).toThrow('countersign/nothing cannot be read');
   });
 });
 

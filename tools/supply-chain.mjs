@@ -2,9 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { IMAGES } from '../deploy/docker/closure.mjs';
 import { judgeAudit, waiverFaults } from './supply-chain/audit.mjs';
 import { billOfMaterials } from './supply-chain/bill-of-materials.mjs';
+import { contentsOf } from './supply-chain/image-contents.mjs';
 import { licenceFaults, licencesOf } from './supply-chain/licences.mjs';
 import { lockfileFaults } from './supply-chain/lockfile.mjs';
 import { secretFaults } from './supply-chain/secrets.mjs';
@@ -43,8 +45,8 @@ const PARTS = {
   },
   sbom: () => {
     const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? '0');
-    for (const image of IMAGES) write(`${image}.cdx.json`, billOfMaterials(ROOT, image, { seconds }));
-    return say('sbom', [], `${IMAGES.map((image) => `${FOLDER}/${image}.cdx.json`).join(', ')}`);
+    for (const image of IMAGES) write(`${image}.cdx.json`, billOfMaterials(ROOT, image, { seconds, contents: built === undefined ? undefined : contentsOf(`${built}/${image}`) }));
+    return say('sbom', [], `${built === undefined ? 'without Node and bases (--images): ' : ''}${IMAGES.map((image) => `${FOLDER}/${image}.cdx.json`).join(', ')}`);
   },
   audit: () => {
     const today = new Date().toISOString().slice(0, 10);
@@ -59,12 +61,13 @@ const PARTS = {
   },
 };
 
-const given = process.argv.slice(2);
-const isLenient = given.includes('--unasked-passes');
-const names = given.filter((name) => name !== '--unasked-passes');
+const { values, positionals: names } = parseArgs({ allowPositionals: true, options: { 'unasked-passes': { type: 'boolean', default: false }, images: { type: 'string' } } });
+const isLenient = values['unasked-passes'];
+/** Beginning of the names of images that were built. */
+const built = values.images;
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
 if (unknown.length > 0) {
-  console.error(`usage: npm run supply-chain -- [${Object.keys(PARTS).join('] [')}] [--unasked-passes]`);
+  console.error(`usage: npm run supply-chain -- [${Object.keys(PARTS).join('] [')}] [--unasked-passes] [--images PREFIX]`);
   process.exit(2);
 }
 const codes = [];

@@ -1,4 +1,5 @@
 // Runs in the image that builds: gathers under /out what one service needs at run time and nothing else, as it is to lie in its image.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { closureOf, workspaceOf } from './closure.mjs';
@@ -10,6 +11,7 @@ const APP = join(OUT, 'app');
 const STATES = { backup: ['var/lib/countersign', 'var/lib/countersign/archive', 'var/lib/countersign/scratch'] };
 const OWNER = 10001;
 const ALLOCATOR = 'libjemalloc.so.2';
+const ALLOCATOR_PACKAGE = 'libjemalloc2';
 /** By service: beginning of the variables of host and port that health is asked at, and the port in the service's own defaults. */
 const HEALTH = { ledger: ['LEDGER_HTTP', 8080], keys: ['KEYS_HTTP', 8081], identity: ['IDENTITY_HTTP', 8082], retention: ['RETENTION_HTTP', 8084], edge: ['EDGE_OPERATIONS', 8084], backup: ['COUNTERSIGN_BACKUP', 9095] };
 const HEALTH_LIMIT_MS = 4_000;
@@ -59,8 +61,12 @@ function copyPackage(at) {
 /** What LD_PRELOAD of the Dockerfile names. Debian keeps it in a folder that is called after the machine. */
 function copyAllocator() {
   const folder = readdirSync('/usr/lib').find((name) => existsSync(join('/usr/lib', name, ALLOCATOR)));
-  if (folder === undefined) throw new Error(`${ALLOCATOR} is not there: Debian's package libjemalloc2 has it`);
+  if (folder === undefined) throw new Error(`${ALLOCATOR} is not there: Debian's package ${ALLOCATOR_PACKAGE} has it`);
   cpSync(join('/usr/lib', folder, ALLOCATOR), join(OUT, 'usr/local/lib', ALLOCATOR), { dereference: true });
+  // Scanners read there which packages an image has, as of distroless ones.
+  const record = join(OUT, 'var/lib/dpkg/status.d', ALLOCATOR_PACKAGE);
+  mkdirSync(dirname(record), { recursive: true });
+  writeFileSync(record, execFileSync('dpkg-query', ['--status', ALLOCATOR_PACKAGE]));
 }
 
 function writeStarts() {

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
-import { expect } from '@jest/globals';
+import { afterAll, expect } from '@jest/globals';
+import { S3Store } from '@countersign/files';
+import { startFauxqs, type FauxqsServer } from 'fauxqs';
 import { audit } from './harness/audit.js';
 import { Backups } from './harness/backup-server.js';
 import { faultSuite } from './harness/fault-suite.js';
@@ -13,10 +15,16 @@ import { until } from './harness/waiting.js';
 const TENANT = 'kept';
 const LIMIT_MS = 120_000;
 const KILLS = 6;
+const BUCKET = 'kept-elsewhere';
+/** The copy, as an operator names it. */
+const COPY = `s3://${BUCKET}/countersign`;
 
 let ledger: ServiceProcess;
 let backups: Backups;
 let producer: Producer;
+/** A store of another company. */
+let s3: FauxqsServer | undefined;
+afterAll(() => s3?.stop());
 
 interface Restored {
   readonly recoverySeconds: { readonly total: number };
@@ -43,7 +51,11 @@ faultSuite(
   async (stand) => {
     ledger = await stand.addLedger('one');
     await ledger.start();
-    backups = new Backups(stand, ledger);
+    s3 ??= await startFauxqs({ port: 0, logger: false });
+    s3.createBucket(BUCKET);
+    const credential = join(stand.folder, 's3-credential');
+    writeFileSync(credential, 'test', { mode: 0o600 });
+    backups = new Backups(stand, ledger, { COUNTERSIGN_BACKUP_COPY: COPY, COUNTERSIGN_BACKUP_S3_ENDPOINT: `http://127.0.0.1:${String(s3.port)}`, COUNTERSIGN_BACKUP_S3_ACCESS_KEY_ID_FILE: credential, COUNTERSIGN_BACKUP_S3_SECRET_ACCESS_KEY_FILE: credential });
     await backups.told(0, 'init');
     producer = stand.addProducer('backed', [TENANT]);
     await producer.start();
@@ -104,6 +116,30 @@ faultSuite(
       writeFileSync(otherKey, Buffer.alloc(32, 7).toString('base64'), { mode: 0o600 });
       const { error } = await backups.told<{ error: { code: string } }>(4, 'restore', '--key-file', otherKey, '--data-dir', dataDir, '--ledger-state', join(stand.folder, 'state'));
       expect([error.code, existsSync(dataDir)]).toEqual(['BACKUP_KEY_WRONG', false]);
+    },
+
+    'the archive is lost with everything else: its copy in S3 restores, with the log, and is refused when a byte of it is changed': async ({ stand }) => {
+      await producer.drain();
+      const size = await signed();
+      await backups.logArchived();
+      const dataDir = join(stand.folder, 'from-s3');
+      const restore = (code: number) => backups.told<Restored & { error: { code: string } }>(code, 'restore', '--archive', COPY, '--data-dir', dataDir, '--ledger-state', join(stand.folder, 'state'));
+      const { ledgers, logPieces } = await restore(0);
+      expect(ledgers.find(({ tenant }) => tenant === TENANT)).toEqual({ tenant: TENANT, treeSize: size, provedSize: size });
+      expect(logPieces).toBeGreaterThan(0);
+      rmSync(dataDir, { recursive: true });
+
+      const [id] = await backups.ids();
+      const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+      const store = new S3Store({ bucket: BUCKET, prefix: 'countersign/', region: 'us-east-1', endpoint: `http://127.0.0.1:${String(s3!.port)}`, credentials: () => credentials });
+      const bytes = await store.read(`base-${id!}`, 0, Number.MAX_SAFE_INTEGER);
+      const put = (content: Buffer) => store.put(`base-${id!}`, (async function* () { yield content; })());
+      const at = bytes.length >> 1;
+      await put(Buffer.concat([bytes.subarray(0, at), Buffer.from([bytes[at]! ^ 1]), bytes.subarray(at + 1)]));
+      expect([(await restore(2)).error.code, existsSync(dataDir)]).toEqual(['BACKUP_NOT_AUTHENTIC', false]);
+      await put(bytes);
+      store.close();
+      await producer.start();
     },
 
     [`kill -9 in the middle of a backup, ${String(KILLS)} times: never listed, and the next one is taken`]: async ({ dice }) => {

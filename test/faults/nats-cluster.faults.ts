@@ -13,11 +13,19 @@ const WHOLE_LIMIT_MS = 60_000;
 
 const clusterOf = (stand: Stand): NatsCluster => stand.nats as NatsCluster;
 
+interface Intake {
+  readonly state: { readonly last_seq: number };
+  readonly cluster?: { readonly leader?: string; readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[] };
+}
+
+async function intakeOf(stand: Stand): Promise<Intake | undefined> {
+  const answer = await stand.provisioner.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 }).catch(() => undefined);
+  return answer && (JSON.parse(Buffer.from(answer.data).toString('utf8')) as Intake);
+}
+
 /** Whether every copy of the intake is up to date: the next kill may then take any server without taking the majority. */
 async function isWhole(stand: Stand): Promise<boolean> {
-  const answer = await stand.provisioner.request('$JS.API.STREAM.INFO.INTAKE', '', { timeoutMs: 2_000 }).catch(() => undefined);
-  if (answer === undefined) return false;
-  const { cluster } = JSON.parse(Buffer.from(answer.data).toString('utf8')) as { cluster?: { leader?: string; replicas?: readonly { current: boolean; offline?: boolean }[] } };
+  const { cluster } = (await intakeOf(stand)) ?? {};
   const replicas = cluster?.replicas ?? [];
   return cluster?.leader !== undefined && replicas.length === COPIES - 1 && replicas.every(({ current, offline }) => current && offline !== true);
 }
@@ -56,10 +64,15 @@ faultSuite(
       await producer.start();
       await producer.emits(500);
       await rest(dice, 0, 500);
+      const before = (await intakeOf(stand))?.state.last_seq;
       await clusterOf(stand).kill('SIGKILL');
+      // What no server has flushed is gone from all three disks.
+      stand.disk?.losePower();
       await producer.emits(100);
       await Promise.all([0, 1, 2].map((node) => clusterOf(stand).startNode(node)));
       await whole(stand);
+      const after = (await intakeOf(stand))?.state.last_seq;
+      process.stderr.write(`nats-cluster: ${stand.disk === undefined ? 'the servers were killed, and the disk kept its power (root alone may mount one)' : `the disk lost its power; the intake had ${String(before)} messages, and goes on from ${String(after)}`}\n`);
       await audit(stand, { tenants: ['dark'], producers: [producer] });
     },
   },

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { administratorBy, Browser, browserAgent, wanted } from '@countersign/devstack';
 import { until } from '../faults/harness/waiting.js';
-import { CLI_IMAGE, docker, ran, type Ran } from './harness/engine.js';
+import { IMAGES } from '../../deploy/docker/closure.mjs';
+import { contentsOf } from '../../tools/supply-chain/image-contents.mjs';
+import { CLI_IMAGE, docker, IMAGE_PREFIX, ran, type Ran } from './harness/engine.js';
 import { places, processStatus, queried, reachedFrom, reachOf } from './harness/inside.js';
 import { Project, serviceOf } from './harness/project.js';
 
@@ -175,6 +177,17 @@ describe('the system of deploy/compose, from built images', () => {
     expect(await queried(prometheus, 'up')).toEqual(jobs.map((job) => [job, 1]));
     const days = await queried(prometheus, 'floor((countersign_bus_certificate_end_timestamp_seconds - time()) / 86400)');
     expect(days).toEqual(jobs.filter((job) => job !== 'countersign-backup').map((job) => [job, 364]));
+  });
+
+  it('is known to the last package: a bill of materials of each image names its Node, its allocator and what its base brings', () => {
+    const library = ['libc6', 'libjemalloc2', 'libstdc++6'];
+    for (const image of IMAGES) {
+      const { node, system, packages } = contentsOf(`${IMAGE_PREFIX}/${image}`);
+      expect({ image, node, system }).toEqual({ image, node: expect.stringMatching(/^24\./), system: { id: 'debian', version: '13' } });
+      const names = packages.map(({ name }) => name);
+      expect(names).toEqual(expect.arrayContaining(library));
+      expect(names.some((name) => /^postgresql-\d+$/.test(name))).toBe(image === 'backup');
+    }
   });
 
   it('takes backups from its first minute on, and has restored one for practice', async () => {

@@ -1,4 +1,5 @@
-// A CycloneDX bill of materials of one image: what its closure by the lock file holds, as collect.mjs puts it there.
+// A CycloneDX bill of materials of one image: what its closure by the lock file holds, as collect.mjs puts it there, and, where the image
+// itself was read, Node and what its base brings.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,10 +9,11 @@ import { closureOf, workspaceOf } from '../../deploy/docker/closure.mjs';
 /**
  * @param {string} root
  * @param {string} image one of IMAGES
- * @param {{ readonly seconds: number }} options time of the sources: the same sources make the same document
+ * @param {{ readonly seconds: number, readonly contents?: ReturnType<typeof import('./image-contents.mjs').contentsOf> }} options time of the
+ *   sources: the same sources make the same document; contents of the image as it was built
  * @returns {string} CycloneDX 1.6 as JSON
  */
-export function billOfMaterials(root, image, { seconds }) {
+export function billOfMaterials(root, image, { seconds, contents }) {
   const { packages, version } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const closure = closureOf(packages, workspaceOf(image), (place) => existsSync(join(root, place)));
   const settled = (at) => (packages[at].link === true ? packages[at].resolved : at);
@@ -20,10 +22,12 @@ export function billOfMaterials(root, image, { seconds }) {
   for (const at of entries) for (const asked of closure.get(at)) components.get(at).dependencies.add(components.get(settled(asked)).bomRef);
   const main = components.get(workspaceOf(image));
   main.type = Enums.ComponentType.Container;
+  const below = contents === undefined ? [] : baseComponents(contents);
+  for (const { bomRef } of below) main.dependencies.add(bomRef);
   const bom = new Models.Bom({
-    serialNumber: serialOf(entries.map((at) => `${at} ${packages[at].version} ${packages[at].integrity ?? ''}`)),
+    serialNumber: serialOf([...entries.map((at) => `${at} ${packages[at].version} ${packages[at].integrity ?? ''}`), ...below.map(({ bomRef }) => bomRef.value)]),
     metadata: new Models.Metadata({ timestamp: new Date(seconds * 1_000), component: main }),
-    components: new Models.ComponentRepository([...components.values()].filter((component) => component !== main)),
+    components: new Models.ComponentRepository([...[...components.values()].filter((component) => component !== main), ...below]),
   });
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
   return `${serializer.serialize(bom, { sortLists: true, space: 1 })}\n`;
@@ -41,6 +45,17 @@ function componentOf(at, entry, ownVersion) {
   if (license !== undefined) component.licenses.add(/[ ()]/.test(license) ? new Models.LicenseExpression(license) : new Models.SpdxLicense(license));
   if (entry.integrity !== undefined) component.hashes.set(Enums.HashAlgorithm['SHA-512'], Buffer.from(entry.integrity.replace(/^sha512-/, ''), 'base64').toString('hex'));
   return component;
+}
+
+/** Node, the system, and its packages; each known by its package URL (purl-spec, types generic and deb). */
+function baseComponents({ node, system, packages }) {
+  const component = (type, name, version, purl) => new Models.Component(type, name, { version, bomRef: purl, purl });
+  const distro = system === undefined ? '' : `&distro=${encodeURIComponent(`${system.id}-${system.version}`)}`;
+  return [
+    component(Enums.ComponentType.Platform, 'node', node, `pkg:generic/node@${node}`),
+    ...(system === undefined ? [] : [component(Enums.ComponentType.OperatingSystem, system.id, system.version, `pkg:generic/${system.id}@${system.version}`)]),
+    ...packages.map(({ name, version, architecture }) => component(Enums.ComponentType.Library, name, version, `pkg:deb/${system?.id ?? 'debian'}/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}${distro}`)),
+  ];
 }
 
 /** A UUID (version 8, RFC 9562) of what is in it. */

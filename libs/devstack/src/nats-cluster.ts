@@ -16,11 +16,12 @@ export interface NatsCluster extends NatsServer {
 }
 
 /**
- * Starts three nats-servers with one JetStream, as deploy/nats/three-nodes.conf has it, on loopback and without TLS; every stream has
- * three copies. nats-server 2.10 and later syncs every message.
+ * Starts three nats-servers with one JetStream, as deploy/nats/three-nodes.conf has it, on loopback and without TLS for clients; every stream
+ * has three copies. nats-server 2.10 and later syncs every message.
+ * @param options `routesTlsDir`: folder with `ca.crt`, `tls.crt` and `tls.key` by which the servers know each other
  * @throws {DevstackError} as startNats; {BusError} when there is no quorum
  */
-export async function startNatsCluster({ dir: given, streams = {} }: { readonly dir: string; readonly streams?: StreamsOptions }): Promise<NatsCluster> {
+export async function startNatsCluster({ dir: given, streams = {}, routesTlsDir }: { readonly dir: string; readonly streams?: StreamsOptions; readonly routesTlsDir?: string }): Promise<NatsCluster> {
   const dir = resolve(given);
   const seedsDir = join(dir, 'seeds');
   mkdirSync(seedsDir, { recursive: true });
@@ -35,7 +36,7 @@ export async function startNatsCluster({ dir: given, streams = {} }: { readonly 
       dir: join(dir, `node-${String(node)}`),
       seedsDir,
       serverName: `countersign-${String(node + 1)}`,
-      cluster: { name: 'countersign', listen: `127.0.0.1:${String(routePorts[node])}`, routes },
+      cluster: { name: 'countersign', listen: `127.0.0.1:${String(routePorts[node])}`, routes, ...(routesTlsDir === undefined ? {} : { tlsDir: routesTlsDir }) },
       streams: false,
       ...(port === undefined ? {} : { port }),
     });

@@ -21,6 +21,8 @@ export class Backups {
   constructor(
     readonly stand: Pick<Stand, 'folder' | 'nats' | 'databaseUrl'> & { readonly keys: { readonly publicKeyFile: string } | undefined },
     readonly ledger: Pick<ServiceProcess, 'url'>,
+    /** Further variables. */
+    private readonly more: Readonly<Record<string, string>> = {},
   ) {
     this.archive = join(stand.folder, 'archive');
     this.keyFile = join(stand.folder, 'archive.key');
@@ -37,6 +39,7 @@ export class Backups {
       COUNTERSIGN_BACKUP_ARCHIVE: this.archive,
       COUNTERSIGN_BACKUP_KEY_FILE: this.keyFile,
       COUNTERSIGN_BACKUP_DATABASE_URL_FILE: stand.databaseUrl('postgres'),
+      ...this.more,
     };
   }
 

@@ -6,14 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectProvisioner, StreamKeeper, type BusConnection } from '@countersign/bus';
 import { choosePort, guardFolder, removePostgres, startNats, startNatsCluster, startPostgres, TEST_DEPLOYMENT, type NatsServer, type PostgresServer } from '@countersign/devstack';
+import { countersignWith } from './cli.js';
+import { Disk } from './disk.js';
 import { KeyService } from './key-service.js';
 import { LEDGER_MAIN, LEDGER_PROVISION } from './places.js';
+import { ROOT } from '../../folder-of.js';
 import { Producer, type ProducerConfig } from './producer-process.js';
 import { ServiceProcess } from './service-process.js';
 import { Witness } from './witness.js';
 import { startWireTap, type WireTap } from './wire-tap.js';
 
 const DATABASE = 'ledger';
+const CLUSTER_DISK_MIB = 2_048;
 const ROLES = ['ledger_owner', 'ledger_runtime', 'ledger_reader', 'ledger_eraser'];
 export const ORIGIN_PREFIX = 'faults.localhost';
 
@@ -24,6 +28,8 @@ export interface InstanceOptions {
   /** Between the ledger and a server, instead of a direct connection. */
   readonly postgresTap?: WireTap;
   readonly natsTap?: WireTap;
+  /** Another bus than the stand's, with TLS. */
+  readonly nats?: { readonly url: string; readonly seedFile: string; readonly tlsDir: string };
   /** A state folder of its own instead of the shared one; keys are always shared. */
   readonly ownState?: boolean;
   /** Another database than the stand's, such as one put back from a snapshot. */
@@ -50,6 +56,8 @@ export class Stand {
     private readonly keeper: StreamKeeper,
     /** Undefined when the ledgers' keys lie in sealed files. */
     readonly keys: KeyService | undefined,
+    /** Of the servers of a cluster, where they have one of their own. */
+    readonly disk: Disk | undefined,
   ) {
     this.#postgres = postgres;
     this.#nats = nats;
@@ -61,7 +69,10 @@ export class Stand {
     // PostgreSQL runs as another user when the tests run as root: let it pass through, not look.
     await chmod(folder, 0o711);
     const dismissGuard = guardFolder(folder);
-    const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), bus === 'cluster' ? startNatsCluster({ dir: join(folder, 'nats') }) : startNats({ dir: join(folder, 'nats') })]);
+    const disk = bus === 'cluster' ? Disk.at(join(folder, 'nats'), CLUSTER_DISK_MIB) : undefined;
+    const [postgres, nats] = await Promise.all([startPostgres({ dir: join(folder, 'postgres'), durable: true }), bus === 'cluster' ? startCluster(folder) : startNats({ dir: join(folder, 'nats') })]);
+    // Configuration and seeds are not what a power cut is about.
+    disk?.sync();
     const witness = await Witness.open(nats.url, nats.users.services);
     const provisioner = await connectProvisioner({ url: nats.url, nkeySeedFile: nats.users.provisioner });
     const replicas = bus === 'cluster' ? 3 : 1;
@@ -69,7 +80,7 @@ export class Stand {
     keeper.start();
     const place = { folder, adminUrl: postgres.superuserUrl, natsUrl: nats.url, nats, httpPort: await choosePort() };
     const keys = ledgerKeys === 'service' ? KeyService.provision(place) : undefined;
-    const stand = new Stand(folder, dismissGuard, postgres, nats, witness, provisioner, keeper, keys);
+    const stand = new Stand(folder, dismissGuard, postgres, nats, witness, provisioner, keeper, keys, disk);
     stand.#provision();
     await keys?.process.start();
     keys?.process.keepRunning();
@@ -152,8 +163,9 @@ export class Stand {
       env: {
         LEDGER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_runtime', databasePort, name, options.database),
         LEDGER_READER_DATABASE_URL_FILE: this.#roleUrlFile('ledger_reader', databasePort, name, options.database),
-        LEDGER_NATS_URL: options.natsTap === undefined ? this.#nats.url : `nats://127.0.0.1:${options.natsTap.port}`,
-        LEDGER_NATS_SEED_FILE: this.#nats.users.ledger,
+        LEDGER_NATS_URL: options.nats?.url ?? (options.natsTap === undefined ? this.#nats.url : `nats://127.0.0.1:${options.natsTap.port}`),
+        LEDGER_NATS_SEED_FILE: options.nats?.seedFile ?? this.#nats.users.ledger,
+        ...(options.nats === undefined ? {} : { LEDGER_NATS_TLS_DIR: options.nats.tlsDir }),
         LEDGER_STATE_DIR: stateDir,
         ...(this.keys === undefined ? { LEDGER_KEYS: 'sealed-file' } : { LEDGER_KEYS: 'service', LEDGER_KEYS_PUBLIC_KEY_FILE: this.keys.publicKeyFile }),
         LEDGER_KEYS_DIR: join(this.folder, 'keys'),
@@ -209,10 +221,19 @@ export class Stand {
     for (const tap of this.taps) await tap.close();
     await this.#nats.stop();
     await this.#postgres.stop();
+    this.disk?.close();
     if (!options.keepFolder) {
       await removePostgres(join(this.folder, 'postgres'));
       await rm(this.folder, { recursive: true, force: true });
     }
     this.dismissGuard();
   }
+}
+
+/** Its servers know each other by certificates that a deployment has. */
+async function startCluster(folder: string): Promise<NatsServer> {
+  const secrets = join(folder, 'cluster-secrets');
+  const { code, err } = await countersignWith(folder, {}, 'deployment', 'prepare', '--out', secrets, '--bus-config', join(ROOT, 'deploy/nats/three-nodes.conf'), '--keep-owner');
+  if (code !== 0) throw new Error(`the certificates of the cluster were not made: ${err}`);
+  return startNatsCluster({ dir: join(folder, 'nats'), routesTlsDir: join(secrets, 'tls', 'nats') });
 }

@@ -5,8 +5,10 @@ import { ROOT } from '../../folder-of.js';
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const COMPOSE_FOLDER = join(ROOT, 'deploy', 'compose');
 
-/** As `npm run test:images` has built it; for whatever is to run inside or beside the system. */
-export const CLI_IMAGE = `${process.env['COUNTERSIGN_IMAGES'] ?? 'countersign-images'}/cli`;
+/** Beginning of the names of what `npm run test:images` has built. */
+export const IMAGE_PREFIX = process.env['COUNTERSIGN_IMAGES'] ?? 'countersign-images';
+/** For whatever is to run inside or beside the system. */
+export const CLI_IMAGE = `${IMAGE_PREFIX}/cli`;
 
 export interface Ran {
   readonly code: number;
