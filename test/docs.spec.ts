@@ -41,7 +41,7 @@ describe('documentation', () => {
   });
 
   it('lists every decision and every runbook in its index', () => {
-    for (const folder of ['docs/adr', 'docs/operations']) {
+    for (const folder of ['docs/adr', 'docs/operations', 'docs/operations/runbooks']) {
       const index = readFileSync(join(ROOT, folder, 'README.md'), 'utf8');
       const listed = pages.filter(({ path }) => dirname(path) === folder && !path.endsWith('README.md')).map(({ path }) => path.slice(folder.length + 1));
       expect(listed.filter((name) => !index.includes(`(${name})`))).toEqual([]);

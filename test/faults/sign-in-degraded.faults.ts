@@ -15,7 +15,7 @@ const REVOKE_ALL = '/v1/account/sessions/revoke-all';
 let deployment: Deployment;
 let ana: Person;
 
-/** docs/operations/sign-in-degraded.md says what people may expect; each case ends with everything in the ledger. */
+/** docs/operations/runbooks/sign-in-degraded.md says what people may expect; each case ends with everything in the ledger. */
 describe('sign-in when something that it needs is away', () => {
   beforeAll(async () => {
     deployment = await Deployment.open();

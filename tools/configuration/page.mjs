@@ -100,7 +100,7 @@ export function configurationPage(root) {
     'empty the variable may be left out.',
     '',
     'A secret `NAME` comes from a file (`NAME_FILE` holds its path) or from a secrets manager (`NAME_SECRET` holds its name there, see [where secrets are](#where-secrets-are)); in the variable `NAME`',
-    'itself only where `COUNTERSIGN_ENVIRONMENT` is `development`. Files are read again when they change ([secret-rotation](secret-rotation.md)).',
+    'itself only where `COUNTERSIGN_ENVIRONMENT` is `development`. Files are read again when they change ([secret-rotation](runbooks/secret-rotation.md)).',
     '',
     ...sections,
   ].join('\n').trimEnd().concat('\n');

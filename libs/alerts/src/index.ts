@@ -13,4 +13,4 @@ export { ruleFile, ruleTests, type RenderOptions } from './render.js';
 export const ALERT_GROUPS: readonly AlertGroup[] = [PLATFORM, EVIDENCE, KEYS_AND_SECRETS, SIGN_IN, PRIVACY, BACKUPS, OBJECTIVES];
 
 /** In the repository; whoever deploys gives his own: `npm run alerts -- --runbooks URL`. */
-export const RUNBOOKS_URL = 'docs/operations';
+export const RUNBOOKS_URL = 'docs/operations/runbooks';

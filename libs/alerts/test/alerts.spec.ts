@@ -50,7 +50,7 @@ describe('alerts', () => {
   });
 
   it('have a runbook each', () => {
-    expect(alerts.filter(({ runbook }) => !existsSync(join(ROOT, 'docs', 'operations', runbook))).map(({ name, runbook }) => `${name}: ${runbook}`)).toEqual([]);
+    expect(alerts.filter(({ runbook }) => !existsSync(join(ROOT, 'docs', 'operations', 'runbooks', runbook))).map(({ name, runbook }) => `${name}: ${runbook}`)).toEqual([]);
   });
 
   it('look at metrics that some service has', () => {

@@ -5,7 +5,7 @@ import { opaqueId, time } from './identity-shapes.js';
 import { tenantSchema } from './ledger-http.js';
 import type { RetentionOperationContract } from './retention.js';
 
-/** What a service asks about persons by itself: who was erased, when its database was put back (docs/operations/erasure-after-restore.md), and whose data is restricted. */
+/** What a service asks about persons by itself: who was erased, when its database was put back (docs/operations/runbooks/erasure-after-restore.md), and whose data is restricted. */
 
 /** Erasures of one page. */
 export const ERASURES_PAGE_MAX = 500;

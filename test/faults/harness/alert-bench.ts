@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import { ALERT_GROUPS, ruleFile } from '@countersign/alerts';
+import { ALERT_GROUPS, ruleFile, RUNBOOKS_URL } from '@countersign/alerts';
 import { wanted } from '@countersign/devstack';
 import type { Deployment } from './deployment.js';
 import { Monitoring } from './monitoring.js';
@@ -43,7 +43,7 @@ export class AlertBench {
   /** The same with these alerts. */
   static async openWith({ platform, edges, admin }: Deployment, named: ReadonlyMap<string, Sooner>, more: Readonly<Record<string, readonly string[]>> = {}): Promise<AlertBench> {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-rules-'));
-    for (const group of soonerGroups(ALERT_GROUPS, named)) writeFileSync(join(folder, `${group.name}.yml`), ruleFile(group, { runbooksUrl: 'docs/operations' }));
+    for (const group of soonerGroups(ALERT_GROUPS, named)) writeFileSync(join(folder, `${group.name}.yml`), ruleFile(group, { runbooksUrl: RUNBOOKS_URL }));
     const { key } = wanted(await admin.browser.post('/v1/account/api-keys', { name: 'alertmanager', grants: [{ permission: 'incident.report', scope: 'global' }] }), 201).json as unknown as { key: string };
     const hostOf = (url: string): string => new URL(url).host;
     const targets = Object.fromEntries((['ledger', 'keys', 'identity', 'retention'] as const).map((service) => [`countersign-${service}`, [hostOf(platform[service].url)]]));

@@ -47,7 +47,7 @@ export function backupRestoreCommand(io: Io, ended: Ended): Command {
       run(io, ended, options, (output) => withBackupFaults(async () => {
         const dataDir = dataDirOf(options, io);
         const restored = await restoreWith(options, await outsideOf(options, io), dataDir, io, output);
-        output.result({ ok: true, ...documentOf(restored, new Date()) }, () => [...linesOf(restored), `${dataDir} is ready to be served; start the key service, then retention, then the others: docs/operations/restore.md`]);
+        output.result({ ok: true, ...documentOf(restored, new Date()) }, () => [...linesOf(restored), `${dataDir} is ready to be served; start the key service, then retention, then the others: docs/operations/runbooks/restore.md`]);
       })),
     );
 }

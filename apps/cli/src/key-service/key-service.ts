@@ -35,7 +35,7 @@ const ADVICE: Readonly<Partial<Record<KeyClientErrorCode, string>>> = {
   REQUEST_STALE: "compare this machine's clock with that of the key service",
   SERVICE_UNKNOWN: 'its KEYS_SERVICES_FILE names no operator',
   KEY_IN_USE: 'see "countersign keys show"',
-  KEY_SCAN_MISSING: 'wait until every service that used the version has looked: docs/operations/keys-rotation-due.md',
+  KEY_SCAN_MISSING: 'wait until every service that used the version has looked: docs/operations/runbooks/keys-rotation-due.md',
   KEY_EXISTS: 'a log keeps the keys that it has',
   DESTRUCTION_NOT_SCHEDULED: 'there is nothing to cancel',
   DESTRUCTION_NOT_FORCED: 'add --force if that is what is wanted',

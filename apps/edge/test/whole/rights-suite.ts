@@ -5,7 +5,7 @@ import { withClient } from '@countersign/postgres';
 import type { WholeStand } from './whole-stand.js';
 
 const PAGE = new URL('../../../../docs/operations/database-rights.md', import.meta.url);
-const RUNBOOK = new URL('../../../../docs/operations/event-unreceipted.md', import.meta.url);
+const RUNBOOK = new URL('../../../../docs/operations/runbooks/event-unreceipted.md', import.meta.url);
 /** By database: the service whose roles may connect. */
 const DATABASES = { ledger: 'ledger', keys: 'keys', keys_subjects: 'keys', identity: 'identity', retention: 'retention' } as const;
 type Database = keyof typeof DATABASES;

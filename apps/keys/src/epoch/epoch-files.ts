@@ -25,7 +25,7 @@ export class EpochKeyMissing extends Error {
   override readonly name = 'EpochKeyMissing';
   readonly code = 'EPOCH_KEY_MISSING';
   constructor(epoch: number) {
-    super(`the key of epoch ${epoch} is not there: the subject store comes from a snapshot older than the last roll, or the epoch folder was lost; see docs/operations/keys-restore.md`);
+    super(`the key of epoch ${epoch} is not there: the subject store comes from a snapshot older than the last roll, or the epoch folder was lost; see docs/operations/runbooks/keys-restore.md`);
   }
 }
 

@@ -4,7 +4,7 @@ import { KeysFixture, until } from '../fixture/keys-fixture.js';
 
 /**
  * Snapshots are copies of databases (`CREATE DATABASE … TEMPLATE`), put back under the old names. The epoch folder is in none.
- * The restore rule (docs/operations/keys-restore.md): the main database from any snapshot, the subject store only from a copy of
+ * The restore rule (docs/operations/runbooks/keys-restore.md): the main database from any snapshot, the subject store only from a copy of
  * the current epoch.
  */
 const PLACE = { table: 'entries', column: 'personal', row: '1' };

@@ -12,11 +12,11 @@ export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => D
   const resources = new Counter({ name: 'countersign_retention_resources_deleted_total', help: 'Resources that are gone by orders', labelNames: ['type'], registers });
   const items = new Counter({ name: 'countersign_retention_items_deleted_total', help: 'Things in them, where a resource is a range of many', labelNames: ['type'], registers });
   const failures = new Counter({ name: 'countersign_retention_sweep_failures_total', help: 'Lists and orders that a holder did not answer', labelNames: ['holder'], registers });
-  // Alerted on: what is due there stays until fewer are held (docs/operations/deletion-stuck.md).
+  // Alerted on: what is due there stays until fewer are held (docs/operations/runbooks/deletion-stuck.md).
   const overheld = new Gauge({ name: 'countersign_retention_ledgers_overheld', help: 'Ledgers of whose parts nothing was ordered in the last sweep, because more ids are held or restricted there than an order names', registers });
   const last = new Gauge({ name: 'countersign_retention_last_sweep_timestamp_seconds', help: 'When the last sweep ended', registers });
   const open = new Gauge({ name: 'countersign_retention_orders_open', help: 'Orders whose outcome nobody knows yet', registers });
-  // Alerted on: an order that stays open says that something due is not gone (docs/operations/deletion-stuck.md).
+  // Alerted on: an order that stays open says that something due is not gone (docs/operations/runbooks/deletion-stuck.md).
   new Gauge({
     name: 'countersign_retention_oldest_open_order_seconds',
     help: 'Age of the oldest open order; 0 when there is none',
@@ -27,7 +27,7 @@ export function sweepMetrics(registry: Registry, orders: OrderRows, now: () => D
       this.set(since === undefined ? 0 : Math.max(0, (now().getTime() - since.getTime()) / 1_000));
     },
   });
-  // Alerted on: a service does not come for its orders (docs/operations/orders-unfetched.md).
+  // Alerted on: a service does not come for its orders (docs/operations/runbooks/orders-unfetched.md).
   new Gauge({
     name: 'countersign_retention_oldest_unfetched_order_seconds',
     help: 'Age of the oldest order of a type that its service has not fetched; of the types that wait longest',
