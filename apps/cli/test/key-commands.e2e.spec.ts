@@ -316,16 +316,16 @@ describe('countersign backup', () => {
     mkdirSync(join(scratch, 'countersign-drill-killed', 'data'), { recursive: true });
     const served = serving('--nats-seed', seedOf('backup'), '--wal-seconds', '1', '--drill-days', '28', '--scratch', scratch);
     let said = '';
-    served.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    served.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const untilSaid = async (what: RegExp): Promise<void> => {
       for (const endMs = performance.now() + 60_000; !what.test(said) && performance.now() < endMs; ) await sleep(100);
       expect(said).toMatch(what);
     };
     try {
       // It takes one of its own, whose log it has from the beginning.
-      await untilSaid(/^backup /m);
-      expect(said).toContain(`no rule keeps it any more: ${before}`);
-      await untilSaid(/^drill: recovery time .* on record in the ledger system$/m);
+      await untilSaid(/"msg":"backup taken"/);
+      expect(said).toContain(`"backup":"${before}","msg":"no rule keeps it any more"`);
+      await untilSaid(/"line":"recovery time .* on record in the ledger system","msg":"drill"/);
       expect(readdirSync(scratch)).not.toContain('countersign-drill-killed');
       expect(await json('backup', 'prune')).toMatchObject({ exitCode: 4, error: { code: 'BACKUP_GOVERNED' } });
       expect((await json('backup', 'prune', '--dry-run'))['removed']).toContain(before);

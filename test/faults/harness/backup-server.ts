@@ -95,7 +95,7 @@ export class Backups {
 
   async metric(name: string): Promise<number> {
     const answer = await fetch(`http://127.0.0.1:${String(this.#port)}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
-    const line = (await answer?.text())?.split('\n').find((one) => one.startsWith(`countersign_backup_${name} `));
+    const line = (await answer?.text())?.split('\n').find((one) => one.startsWith(`countersign_backup_${name}{`));
     return Number(line?.split(' ')[1] ?? 0);
   }
 

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLI_MAIN } from './places.js';
 import type { ServiceProcess } from './service-process.js';
-import type { Stand } from './stand.js';
+import type { NatsServer } from '@countersign/devstack';
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -13,8 +13,15 @@ export interface Ran {
   readonly err: string;
 }
 
+/** What of a stand it is told. */
+interface Around {
+  readonly folder: string;
+  readonly nats: Pick<NatsServer, 'url' | 'users'>;
+  readonly keys: { readonly publicKeyFile: string } | undefined;
+}
+
 /** Runs `countersign` as somebody does who has no local stack: everything is told by the environment, except which ledger is asked. */
-export function countersign(stand: Stand, ledger: ServiceProcess, ...args: readonly string[]): Promise<Ran> {
+export function countersign(stand: Around, ledger: ServiceProcess, ...args: readonly string[]): Promise<Ran> {
   return countersignWith(
     stand.folder,
     {

@@ -43,11 +43,22 @@ export function localBackupDir({ stateDir }: Pick<ArchiveOptions, 'stateDir'>, i
 }
 
 export function storesOf(options: ArchiveOptions, io: Io): readonly FileStore[] {
+  return placesOf(options, io).map((one) => storeAt(one, io));
+}
+
+/** Those of the places that are folders, by names that do not change. */
+export function foldersOf(options: ArchiveOptions, io: Io): Readonly<Record<string, string>> {
+  const folders = placesOf(options, io).map((place, at) => [at === 0 ? 'archive' : `copy-${at}`, place] as const);
+  return Object.fromEntries(folders.filter(([, place]) => !place.startsWith('s3://')).map(([name, place]) => [name, resolve(io.cwd, place)]));
+}
+
+/** The archive, then its copies. Throws CliError. */
+function placesOf(options: ArchiveOptions, io: Io): readonly string[] {
   const local = localBackupDir(options, io);
   const place = options.archive ?? io.env['COUNTERSIGN_BACKUP_ARCHIVE'] ?? (local === undefined ? undefined : join(local, 'archive'));
   if (place === undefined) throw usageError('say where backups lie with --archive');
   const copies = options.copy.length > 0 ? options.copy : (io.env['COUNTERSIGN_BACKUP_COPY'] ?? '').split(',').filter((one) => one !== '');
-  return [place, ...copies].map((one) => storeAt(one, io));
+  return [place, ...copies];
 }
 
 export function keyFileOf(options: ArchiveOptions, io: Io): string {

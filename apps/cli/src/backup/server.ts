@@ -5,7 +5,6 @@ import { DatabaseRefused, requireEncryption } from '@countersign/postgres';
 import { CliError, EXIT, usageError } from '../exit-code.js';
 import type { Io } from '../io.js';
 import { LedgerApi } from '../ledger-api.js';
-import type { Output } from '../output.js';
 import { ledgerUrlOf } from '../target.js';
 import { localBackupDir } from './place.js';
 import type { ArchiveOptions } from './place.js';
@@ -38,12 +37,12 @@ export function connectionUrl(given: string, option: string, { cwd }: Pick<Io, '
 }
 
 /** What each ledger has signed by now; nothing, with a remark, when the ledger does not answer: its state folder tells, and such a backup is better than none. */
-export async function checkpointsOrNone(options: ServerOptions, io: Io, output: Output): Promise<readonly LedgerCheckpoint[]> {
+export async function checkpointsOrNone(options: ServerOptions, io: Io, onAway: (why: string) => void): Promise<readonly LedgerCheckpoint[]> {
   try {
     return await currentCheckpoints(options, io);
   } catch (error) {
     if (!(error instanceof CliError) || error.exitCode !== EXIT.unreachable) throw error;
-    output.note(`the ledger's checkpoints are not in this backup: ${error.message}`);
+    onAway(error.message);
     return [];
   }
 }

@@ -93,7 +93,7 @@ async function runBackup(options: ServerOptions, io: Io, output: Output): Promis
   const archive = await openArchive(options, io);
   const startedMs = performance.now();
   const progress = progressFor(output, 'backup', 'bytes');
-  const checkpoints = () => checkpointsOrNone(options, io, output);
+  const checkpoints = () => checkpointsOrNone(options, io, (why) => output.note(`the ledgers' checkpoints are not in this backup: ${why}`));
   try {
     const backup = await takeBackup({ ...archive, serverUrl: serverUrlOf(options, io), checkpoints, now: () => new Date(), onProgress: (done, total) => progress.update(done, total) });
     const seconds = Number(((performance.now() - startedMs) / 1_000).toFixed(3));
