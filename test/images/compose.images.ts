@@ -76,6 +76,15 @@ async function verify(folder: string): Promise<{ exit: number; said: unknown }> 
 
 const psql = (...args: readonly string[]): Promise<Ran> => project.container('postgres').then(({ Id }) => ran('docker', ['exec', Id, 'psql', '-X', '-w', ...args]));
 
+interface Backup {
+  readonly databases: readonly string[];
+  readonly wal?: { readonly stream: string };
+}
+const backups = async (): Promise<readonly Backup[]> => {
+  const { Id } = await project.container('backup');
+  return (JSON.parse(await docker('exec', Id, 'node', '/app/start.mjs', 'backup', 'list', '--json')) as { backups: Backup[] }).backups;
+};
+
 describe('the system of deploy/compose, from built images', () => {
   it('makes its first administrator by the link that the operator prints', async () => {
     const { token } = JSON.parse(await project.run('operator', 'admin', 'setup-link', '--json')) as { token: string };
@@ -194,9 +203,7 @@ describe('the system of deploy/compose, from built images', () => {
     const prometheus = await project.container('prometheus');
     await until('a drill went well', DRILLED_MS_MAX, async () => (await queried(prometheus, 'countersign_backup_drill_timestamp_seconds > 0')).length === 1);
     expect(await queried(prometheus, 'countersign_backup_failures_total')).toEqual([]);
-    const { Id } = await project.container('backup');
-    const { backups } = JSON.parse(await docker('exec', Id, 'node', '/app/start.mjs', 'backup', 'list', '--json')) as { backups: { databases: string[]; wal?: unknown }[] };
-    expect(backups).toEqual([expect.objectContaining({ databases: ['identity', 'keys', 'keys_subjects', 'ledger', 'postgres', 'retention'], wal: expect.anything() })]);
+    expect(await backups()).toEqual([expect.objectContaining({ databases: ['identity', 'keys', 'keys_subjects', 'ledger', 'postgres', 'retention'], wal: expect.anything() })]);
   });
 
   it('goes on after its certificates were looked at and its servers started again, as the page says', async () => {
@@ -219,6 +226,8 @@ describe('the system of deploy/compose, from built images', () => {
     expect(ledgers.find(({ tenant }) => tenant === ledger)).toMatchObject({ treeSize: index + 1, provedSize: expect.any(Number) });
     await project.up();
     expect((await send()).index).toBe(index + 1);
+    // Its log is another one, and wants a backup of its own.
+    await until('another backup is listed', DRILLED_MS_MAX, async () => (await backups()).length === 2);
   });
 
   it('ends well, and leaves nothing behind', async () => {
