@@ -20,6 +20,8 @@ import { LedgerClient } from './upstream/ledger-client.js';
 
 const SERVICE = 'edge';
 const VERSION = '0.1.0';
+/** Of those who wait for a receipt when this ends: before their connections are cut (create-app). */
+const ANSWER_MS = 2_000;
 
 export interface RunningEdge {
   /** Where it listens for everybody. */
@@ -78,6 +80,7 @@ export async function startEdge(config: EdgeConfig, options: EdgeOptions = {}): 
   const url = await app.listen({ host: config.host, port: config.port });
   log.info({ url, operationsUrl }, 'edge is ready');
   const shutdown = [
+    { name: 'answer who waits', run: () => intake.endWithin(ANSWER_MS) },
     { name: 'stop listening', run: () => app.close() },
     { name: 'stop intake', run: async () => intake.stop() },
     { name: 'release lease', run: () => sessions.close() },

@@ -4,13 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { encodeSet, permissionSet, type Grant } from '@countersign/access';
 import { connectBus, connectProvisioner, ensureIntakeStream, type BusConnection } from '@countersign/bus';
 import { EDGE_LEASE_MS, type IngestResult, type KeyPrincipal } from '@countersign/contracts';
 import { newApiKey } from '@countersign/credentials';
 import { choosePort, LedgerBook, localCertificate, SpanCollector, startBookLedger, startNats, traced, type BookLedger, type NatsServer } from '@countersign/devstack';
-import { readConfig } from '../src/config.js';
+import { readConfig, type EdgeConfig } from '../src/config.js';
 import { EVENTS_MAX } from '../src/ingest/read-events.js';
 import { startEdge, type RunningEdge } from '../src/service.js';
 
@@ -23,6 +24,7 @@ let edge: RunningEdge;
 let identity: BusConnection;
 let agent: Agent;
 let port: number;
+let configOf: (port: number, receiptMs: number) => EdgeConfig;
 const book = new LedgerBook();
 let ledger: BookLedger;
 /** What identity knows; each key's text. */
@@ -56,10 +58,10 @@ function keyOf(change: Partial<Omit<KeyPrincipal, 'permissions'>> = {}, grants: 
   return text;
 }
 
-function ask(body: string | Buffer, { key, type = KIND.JSON, headers = {}, path = '/v1/events', method = 'POST' }: { key?: string; type?: string; headers?: Record<string, string>; path?: string; method?: string } = {}): Promise<Answer> {
+function ask(body: string | Buffer, { key, type = KIND.JSON, headers = {}, path = '/v1/events', method = 'POST', at = port }: { key?: string; at?: number; type?: string; headers?: Record<string, string>; path?: string; method?: string } = {}): Promise<Answer> {
   const given = { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...(method === 'GET' ? {} : { 'content-type': type, 'content-length': String(Buffer.byteLength(body)) }), ...headers };
   return new Promise((done, fail) => {
-    const sent = httpsRequest({ host: 'localhost', port, path, method, agent, headers: given }, (response) => {
+    const sent = httpsRequest({ host: 'localhost', port: at, path, method, agent, headers: given }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
@@ -88,19 +90,21 @@ beforeAll(async () => {
   const { certFile, keyFile } = await localCertificate(join(dir, 'tls'));
   agent = new Agent({ ca: readFileSync(certFile, 'utf8'), keepAlive: true });
   port = await choosePort(undefined);
-  edge = await startEdge(readConfig({
+  const away = await choosePort(undefined);
+  configOf = (https, receiptMs) => readConfig({
     EDGE_NATS_URL: nats.url,
     EDGE_NATS_SEED_FILE: nats.users.edge,
-    EDGE_LEDGER_URL: `http://127.0.0.1:${await choosePort(undefined)}`,
-    EDGE_PUBLIC_ORIGIN: `https://localhost:${port}`,
+    EDGE_LEDGER_URL: `http://127.0.0.1:${away}`,
+    EDGE_PUBLIC_ORIGIN: `https://localhost:${https}`,
     EDGE_TLS_CERT_FILE: certFile,
     EDGE_TLS_KEY_FILE: keyFile,
-    EDGE_HTTPS_PORT: String(port),
+    EDGE_HTTPS_PORT: String(https),
     EDGE_OPERATIONS_PORT: '0',
     EDGE_TRUSTED_PROXIES: '127.0.0.1',
-    EDGE_RECEIPT_MS: '3000',
+    EDGE_RECEIPT_MS: String(receiptMs),
     EDGE_LOG_LEVEL: 'silent',
-  }));
+  });
+  edge = await startEdge(configOf(port, 3_000));
 });
 afterAll(async () => {
   for (const { run } of edge.shutdown) await run();
@@ -298,6 +302,21 @@ describe('when there is no answer', () => {
     book.stopped.delete('acme');
     expect(statuses(await ask(json([one, two]), { key }))).toEqual([200, 'recorded', 'recorded']);
   });
+
+  it('of the ledger, an edge that ends answers whoever waits, and ends in time', async () => {
+    const [key, sent, other] = [keyOf(), event(), await choosePort(undefined)];
+    const ending = await startEdge(configOf(other, 30_000));
+    book.stopped.add('acme');
+    const answer = ask(json(sent), { key, at: other });
+    while (!asked.includes(key)) await sleep(20);
+    await sleep(300);
+    const startMs = performance.now();
+    for (const { run } of ending.shutdown) await run();
+    expect(brief(await answer)).toEqual({ status: 503, code: 'RECEIPT_OUTSTANDING' });
+    expect(performance.now() - startMs).toBeLessThan(8_000);
+    book.stopped.delete('acme');
+    expect(statuses(await ask(json(sent), { key }))).toEqual([200, expect.stringMatching(/^re(corded|peated)$/)]);
+  }, 40_000);
 
   it('of the intake, it says so at once', async () => {
     const [key, sent] = [keyOf(), event()];

@@ -48,6 +48,8 @@ export class HttpIntake {
   /** Digest of what was last sent under an id: a receipt names the id alone, and must not be taken for another content's. */
   readonly #sent = new LRUCache<string, string>({ max: SENT_REMEMBERED_MAX });
   readonly #requests = new Map<string, number>();
+  /** Of every request that waits: it is over when this is aborted. */
+  readonly #over = new Set<AbortController>();
   #events = 0;
   #bytes = 0;
   #subscriptions: readonly Subscription[] = [];
@@ -65,6 +67,13 @@ export class HttpIntake {
 
   stop(): void {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  /** Whoever waits is answered within this time, by what is known then: this is about to end. */
+  endWithin(ms: number): void {
+    setTimeout(() => {
+      for (const over of this.#over) over.abort();
+    }, ms).unref();
   }
 
   /**
@@ -120,12 +129,14 @@ export class HttpIntake {
     };
     const waits = events.map(({ id }) => this.#wait(`${tenant} ${id}`, (outcome) => settle(id, outcome)));
     const isOver = new AbortController();
+    this.#over.add(isOver);
     const limit = sleep(this.options.receiptMs, undefined, { signal: AbortSignal.any([isOver.signal, signal]) }).catch(() => undefined);
     const published = Promise.all(chunksOf(events).map((chunk) => this.#publish(tenant, chunk, (id, outcome) => {
       if (!settled.has(id)) settle(id, outcome);
     })));
     await Promise.race([published.then(() => all), limit]);
     isOver.abort();
+    this.#over.delete(isOver);
     for (const end of waits) end();
   }
 
