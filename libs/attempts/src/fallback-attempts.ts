@@ -1,5 +1,10 @@
 import type { Attempt, Attempts, Begun, Locked } from './attempts.js';
 
+/** How often `first` is asked whether it is back, while nobody else asks it anything. */
+const LOOK_MS = 2_000;
+/** Nobody's. */
+const NO_KEY = 'nobody';
+
 export interface FallbackOptions {
   /** Told once when `first` fails, and once when it is back. */
   readonly onDegraded: (isDegraded: boolean, error?: unknown) => void;
@@ -12,6 +17,7 @@ export interface FallbackOptions {
  */
 export class FallbackAttempts implements Attempts {
   #isDegraded = false;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly first: Attempts,
@@ -40,6 +46,7 @@ export class FallbackAttempts implements Attempts {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#looking);
     await Promise.all([this.first.close(), this.second.close()]);
   }
 
@@ -54,9 +61,15 @@ export class FallbackAttempts implements Attempts {
     }
   }
 
+  #look(): void {
+    this.first.look(NO_KEY, 0).then(() => this.#tell(false), () => undefined);
+  }
+
   #tell(isDegraded: boolean, error?: unknown): void {
     if (isDegraded === this.#isDegraded) return;
     this.#isDegraded = isDegraded;
+    clearInterval(this.#looking);
+    if (isDegraded) this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
     this.options.onDegraded(isDegraded, error);
   }
 }
