@@ -49,7 +49,10 @@ async function drill(options: DrillOptions, io: Io, output: Output): Promise<Exi
   try {
     const outside = await outsideOfDrill(options, io);
     // What was signed a moment ago is in the archive only when its piece of the log is.
-    if (outside.length > 0 && options.wal) await sleep(settleMs);
+    if (outside.length > 0 && options.wal && settleMs > 0) {
+      output.note(`what was signed by now has ${settleMs / 1_000} s to reach the archive`);
+      await sleep(settleMs);
+    }
     const lostAt = new Date();
     const restored = await withBackupFaults(() => restoreWith(options, outside, join(scratch, 'data'), io, output));
     const document = documentOf(restored, lostAt);
