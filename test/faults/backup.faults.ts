@@ -158,6 +158,9 @@ faultSuite(
       const killed = await backups.ids();
       const { backup } = await backups.told<{ backup: { id: string } }>(0, 'run');
       expect(await backups.ids()).toEqual([backup.id, ...killed]);
+      // Nothing is left of those that were killed.
+      const kept = new Set((await backups.ids()).flatMap((id) => [`base-${id}`, `base-${id}-manifest`]));
+      expect(readdirSync(backups.archive).filter((name) => name.startsWith('base-') && !kept.has(name))).toEqual([]);
     },
 
     'a drill under load is held against what was signed a moment ago, and the ledger has its result': async ({ stand }) => {

@@ -47,11 +47,13 @@ export interface Catalogue {
   /** Newest first. */
   readonly backups: readonly Backup[];
   readonly going: readonly GoingOrder[];
+  /** Names of a backup that is being written: those of one that was killed are discarded before the next. */
+  readonly taking: readonly string[];
   /** What became of orders, by their ids; `digest` where it had come. */
   readonly orders: Readonly<Record<string, { readonly digest?: string; readonly outcome: OrderOutcome }>>;
 }
 
-export const EMPTY_CATALOGUE: Catalogue = { isGoverned: false, backups: [], going: [], orders: {} };
+export const EMPTY_CATALOGUE: Catalogue = { isGoverned: false, backups: [], going: [], taking: [], orders: {} };
 
 /** What a ledger had signed when a backup began; the backup holds at least this. */
 export interface LedgerCheckpoint {

@@ -3,7 +3,7 @@ import type { FileStore } from '@countersign/files';
 import pg from 'pg';
 import type { ArchiveKey } from './archive-key.js';
 import { BaseBackup, openReplication, serverFault } from './base-backup.js';
-import { readCatalogue, writeCatalogue, type Backup, type LedgerCheckpoint } from './catalogue.js';
+import { readCatalogue, writeCatalogue, type Backup, type Catalogue, type LedgerCheckpoint } from './catalogue.js';
 import { BackupFault } from './fault.js';
 import { once, writeObject } from './sealed-object.js';
 import { slotOf } from './wal-slot.js';
@@ -35,14 +35,15 @@ const PROGRESS_EVERY_BYTES = 4 * 1024 * 1024;
 export async function takeBackup(options: TakeOptions): Promise<Backup> {
   return locked(options.serverUrl, async (session) => {
     const { stores, key } = options;
-    const known = await readCatalogue(stores[0]!, key);
     const started = options.now();
     const id = `${started.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z-${randomBytes(3).toString('hex')}`;
+    const names = { data: `base-${id}`, manifest: `base-${id}-manifest` };
+    const known = await begin(options, Object.values(names));
     const checkpoints = await options.checkpoints();
     const about = await describeServer(session);
     const wal = await slotOf(session);
-    const taken = await copyFiles(options, id, about.bytes);
-    const manifest = await writeObject(stores, key, `base-${id}-manifest`, once(Buffer.from(JSON.stringify({ files: taken.manifest, checkpoints }))));
+    const taken = await copyFiles(options, names.data, about.bytes);
+    const manifest = await writeObject(stores, key, names.manifest, once(Buffer.from(JSON.stringify({ files: taken.manifest, checkpoints }))));
     const backup: Backup = {
       id,
       takenAt: started.toISOString(),
@@ -57,18 +58,26 @@ export async function takeBackup(options: TakeOptions): Promise<Backup> {
       data: taken.data,
       manifest,
     };
-    await writeCatalogue(stores, key, { ...known, backups: [backup, ...known.backups] });
+    await writeCatalogue(stores, key, { ...known, taking: [], backups: [backup, ...known.backups] });
     return backup;
   });
 }
 
-async function copyFiles({ serverUrl, stores, key, onProgress }: TakeOptions, id: string, total: number) {
+/** What one left that was killed goes first, and what this one is going to write is known before it is there. */
+async function begin({ stores, key }: TakeOptions, names: readonly string[]): Promise<Catalogue> {
+  const known = await readCatalogue(stores[0]!, key);
+  for (const name of known.taking) for (const store of stores) await store.discard(name);
+  await writeCatalogue(stores, key, { ...known, taking: names });
+  return known;
+}
+
+async function copyFiles({ serverUrl, stores, key, onProgress }: TakeOptions, name: string, total: number) {
   const client = await openReplication(serverUrl, 'countersign backup');
   try {
     const { rows: [system] } = await client.query<{ systemid: string }>('IDENTIFY_SYSTEM').catch((error: unknown) => Promise.reject(serverFault(error)));
-    const base = client.query(new BaseBackup(`countersign ${id}`));
+    const base = client.query(new BaseBackup(`countersign ${name}`));
     let reported = 0;
-    const data = await writeObject(stores, key, `base-${id}`, (async function* () {
+    const data = await writeObject(stores, key, name, (async function* () {
       for await (const part of base.data()) {
         if (base.readBytes - reported >= PROGRESS_EVERY_BYTES) onProgress((reported = base.readBytes), Math.max(total, base.readBytes));
         yield part;

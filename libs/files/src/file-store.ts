@@ -6,6 +6,8 @@ export interface FileStore {
   read(name: string, from: number, to: number): Promise<Buffer>;
   /** Gone when it resolves; nothing happens when it was not there. Rejects with FILE_STORE_UNAVAILABLE. */
   remove(name: string): Promise<void>;
+  /** The same, and of what a `put` of this name has left that was killed; nobody may be putting it now. */
+  discard(name: string): Promise<void>;
   close(): void;
 }
 

@@ -1,10 +1,12 @@
-import { mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FilesFault } from './fault.js';
 import { checkName, type FileStore } from './file-store.js';
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
+/** End of the names of what is not whole yet. */
+const TEMPORARY = '.tmp';
 
 /** Files in a local folder that only its owner may enter. */
 export class FolderStore implements FileStore {
@@ -14,7 +16,7 @@ export class FolderStore implements FileStore {
 
   async put(name: string, content: AsyncIterable<Uint8Array>): Promise<void> {
     const path = this.#path(name);
-    const temporary = `${path}.${process.pid}.${(this.#written += 1)}.tmp`;
+    const temporary = `${path}.${process.pid}.${(this.#written += 1)}${TEMPORARY}`;
     try {
       await mkdir(this.folder, { recursive: true, mode: PRIVATE_FOLDER });
       const file = await open(temporary, 'wx', PRIVATE_FILE);
@@ -50,6 +52,19 @@ export class FolderStore implements FileStore {
   async remove(name: string): Promise<void> {
     try {
       await unlink(this.#path(name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw unavailable(error);
+    }
+    await syncFolder(this.folder);
+  }
+
+  async discard(name: string): Promise<void> {
+    const path = this.#path(name);
+    try {
+      const left = (await readdir(this.folder)).filter((one) => one.startsWith(`${name}.`) && one.endsWith(TEMPORARY));
+      for (const one of left) await rm(join(this.folder, one), { force: true });
+      await rm(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw unavailable(error);

@@ -72,6 +72,11 @@ export class S3Store implements FileStore {
     }
   }
 
+  /** An upload that was killed is no file; a rule of the bucket ends it (`AbortIncompleteMultipartUpload`). */
+  discard(name: string): Promise<void> {
+    return this.remove(name);
+  }
+
   close(): void {
     this.#client.destroy();
   }

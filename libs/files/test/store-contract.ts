@@ -7,8 +7,8 @@ async function* of(bytes: Buffer, size = 1_000_000): AsyncGenerator<Uint8Array> 
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** What every store of files keeps. */
-export function storeContract(open: () => FileStore, namesIn: () => Promise<readonly string[]>): void {
+/** What every store of files keeps. `killedPut` leaves what a put leaves that is killed, where that is anything, and says then whether it is there. */
+export function storeContract(open: () => FileStore, namesIn: () => Promise<readonly string[]>, killedPut?: (name: string) => () => boolean): void {
   it('gives back what was put, whole or a part of it', async () => {
     const store = open();
     await store.put('big', of(BIG));
@@ -42,6 +42,20 @@ export function storeContract(open: () => FileStore, namesIn: () => Promise<read
     await store.remove('gone');
     await expect(store.read('gone', 0, 1)).rejects.toMatchObject({ code: 'FILE_MISSING' });
     expect(await namesIn()).not.toContain('gone');
+    store.close();
+  });
+
+  it('discards what a put has left that was killed, and what else had its name', async () => {
+    const store = open();
+    await store.put('half', of(Buffer.from('before')));
+    await store.put('half-other', of(Buffer.from('stays')));
+    const left = killedPut?.('half');
+    expect(left?.() ?? true).toBe(true);
+    await store.discard('half');
+    expect(left?.() ?? false).toBe(false);
+    await expect(store.read('half', 0, 1)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+    expect((await store.read('half-other', 0, 10)).toString()).toBe('stays');
+    await store.discard('half');
     store.close();
   });
 

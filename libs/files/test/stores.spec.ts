@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,11 @@ describe('a local folder', () => {
   const folder = join(mkdtempSync(join(tmpdir(), 'files-')), 'exports');
   afterAll(() => rmSync(join(folder, '..'), { recursive: true, force: true }));
 
-  storeContract(() => new FolderStore(folder), () => readdir(folder));
+  storeContract(() => new FolderStore(folder), () => readdir(folder), (name) => {
+    const left = join(folder, `${name}.4711.1.tmp`);
+    writeFileSync(left, 'half of it');
+    return () => existsSync(left);
+  });
 
   it('is entered by its owner alone, and so are the files', async () => {
     const store = new FolderStore(folder);
