@@ -2,6 +2,7 @@ import { provisionBus, type StreamsOptions } from '@countersign/bus';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { choosePort } from './free-port.js';
+import { natsServerProgram, syncsAlways } from './nats-binary.js';
 import { startNats, type NatsServer } from './nats.js';
 
 const NODES = 3;
@@ -9,6 +10,8 @@ const QUORUM_LIMIT_MS = 120_000;
 
 /** Three servers as one: `url` names all of them. */
 export interface NatsCluster extends NatsServer {
+  /** Whether a message is on disk before a server acknowledges it. */
+  readonly syncsAlways: boolean;
   /** kill -9 of one server, 0 to 2. */
   killNode(node: number): Promise<void>;
   /** Starts it again on its store and its ports. */
@@ -56,6 +59,7 @@ export async function startNatsCluster({ dir: given, streams = {}, routesTlsDir 
     users: first.users,
     publicKeys: first.publicKeys,
     storeDir: first.storeDir,
+    syncsAlways: syncsAlways(natsServerProgram(join(dir, 'node-0', 'program'), () => undefined)),
     holderSeedFile: (name) => first.holderSeedFile(name),
     stop,
     kill: async (name) => void (await Promise.all(nodes.map((node) => node.kill(name)))),
